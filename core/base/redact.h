@@ -1,0 +1,21 @@
+/*
+ * Inner header of the log: where a text must be covered.
+ */
+#ifndef BASE_REDACT_H
+#define BASE_REDACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes ahead that a walk through one text has found to be secret. */
+struct redaction {
+	size_t at, n;
+};
+
+/* True for fields whose text is never shown, by their name. */
+bool redact_field(const char *key);
+/* To be called for each i on the way through s: how many bytes from i on must
+ * be replaced, 0 for none. Start with a zeroed struct. */
+size_t redact_at(struct redaction *, const char *s, size_t n, size_t i);
+
+#endif

@@ -1,0 +1,554 @@
+/*
+ * Life of the segment file: created whole under a lock, verified before use,
+ * replaced when it belongs to another boot or does not check out, mapped at
+ * one address for the life of the process. Invariant: all bytes behind the
+ * header are valid when zero, so a new file needs no initialisation and a
+ * file cut short under a running process can be replaced by zero pages
+ * (SIGBUS handler) until a good file is mapped in its place.
+ * It never trusts a size or an offset found in the file.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/err.h"
+#include "base/random.h"
+#include "shm/segment.h"
+
+static const char MAGIC[8] = "QXSHM01";
+static const size_t PAGE = 4096;
+
+static struct shm *current;
+static struct sigaction old_bus;
+static bool bus_installed;
+
+struct shm *
+shm_current(void)
+{
+	return current;
+}
+
+static int
+fail(struct err *e, const char *what, const char *path)
+{
+	int saved = errno;
+
+	err_set(e, 503, "shm", "The shared segment is not available.");
+	err_cause(e, "%s %s: %s", what, path, strerror(saved));
+	e->native = saved;
+	return -1;
+}
+
+/* ---- truncation ------------------------------------------------------------ */
+
+/* A page of the file is gone. Zero pages take the place of the whole segment,
+ * so that this process lives on alone until seg_mend(). mmap is a plain system
+ * call on Linux and safe here. */
+static void
+on_sigbus(int sig, siginfo_t *si, void *uc)
+{
+	struct shm *s = current;
+	uint8_t *at = si->si_addr;
+	int saved = errno;
+
+	if (s != NULL && s->base != NULL && at >= s->base &&
+	    at < s->base + s->map.size && mmap(s->base, s->map.size,
+	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+	    -1, 0) != MAP_FAILED) {
+		s->lost = 1;
+		errno = saved;
+		return;
+	}
+	if ((old_bus.sa_flags & SA_SIGINFO) && old_bus.sa_sigaction != NULL) {
+		old_bus.sa_sigaction(sig, si, uc);
+		return;
+	}
+	/* Not ours: the access is repeated and kills as it would have. */
+	sigaction(SIGBUS, &old_bus, NULL);
+}
+
+static void
+install_sigbus(void)
+{
+	struct sigaction sa;
+
+	if (bus_installed)
+		return;
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_sigaction = on_sigbus;
+	sa.sa_flags = SA_SIGINFO;
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGBUS, &sa, &old_bus);
+	bus_installed = true;
+}
+
+/* ---- locks ------------------------------------------------------------------- */
+
+static int
+byte_lock(struct shm *s, int cmd, short type, off_t at, off_t len,
+    struct flock *out)
+{
+	struct flock fl;
+	int rc;
+
+	memset(&fl, 0, sizeof(fl));
+	fl.l_type = type;
+	fl.l_whence = SEEK_SET;
+	fl.l_start = at;
+	fl.l_len = len;
+	do
+		rc = fcntl(s->fd, cmd, &fl);
+	while (rc == -1 && errno == EINTR);
+	if (out != NULL)
+		*out = fl;
+	return rc;
+}
+
+int
+seg_lock(struct shm *s, off_t at)
+{
+	return byte_lock(s, F_OFD_SETLK, F_WRLCK, at, 1, NULL);
+}
+
+void
+seg_unlock(struct shm *s, off_t at)
+{
+	byte_lock(s, F_OFD_SETLK, F_UNLCK, at, 1, NULL);
+}
+
+bool
+seg_locked(struct shm *s, off_t at)
+{
+	struct flock fl;
+
+	if (byte_lock(s, F_OFD_GETLK, F_WRLCK, at, 1, &fl) == -1)
+		return true;
+	return fl.l_type != F_UNLCK;
+}
+
+/* ---- layout ------------------------------------------------------------------- */
+
+static size_t
+place(size_t *end, size_t len, size_t align)
+{
+	size_t at = (*end + align - 1) / align * align;
+
+	*end = at + len;
+	return at;
+}
+
+static void
+plan_bulkheads(struct shm *s, size_t *end)
+{
+	size_t i, n = 0;
+
+	while (s->layout.bulkheads != NULL && s->layout.bulkheads[n] != NULL)
+		n++;
+	s->nbulkheads = n;
+	s->bulkheads = arena_array(s->arena, n, sizeof(*s->bulkheads));
+	for (i = 0; i < n; i++) {
+		s->bulkheads[i].b = s->layout.bulkheads[i];
+		s->bulkheads[i].off = place(end,
+		    s->layout.bulkheads[i]->permits * 8, 64);
+	}
+}
+
+static void
+plan(struct shm *s)
+{
+	struct seg_map *m = &s->map;
+	size_t end = PAGE;
+
+	m->nslots = s->layout.processes ? s->layout.processes : 256;
+	m->nrates = s->layout.limit_slots ? s->layout.limit_slots : 65536;
+	ASSERT(m->nslots < 65535);
+	ASSERT(m->nrates >= SEG_GROUP && (m->nrates & (m->nrates - 1)) == 0);
+	while (s->layout.breakers != NULL &&
+	    s->layout.breakers[s->nbreakers] != NULL)
+		s->nbreakers++;
+	seg_metrics_plan(s);
+	m->words = place(&end, SEG_WORDS * sizeof(struct seg_word), 64);
+	m->texts = place(&end, SEG_TEXTS * sizeof(struct seg_text), 64);
+	m->breakers = place(&end,
+	    s->nbreakers * sizeof(struct seg_breaker), 64);
+	plan_bulkheads(s, &end);
+	m->rate = place(&end, 64, 64);
+	m->rates = place(&end, m->nrates * 8, 64);
+	m->slot_len = (sizeof(struct seg_slot) + 63) / 64 * 64;
+	m->slots = place(&end, m->nslots * m->slot_len, 64);
+	m->gauges = place(&end, m->nslots * m->gauge_len, 64);
+	m->stripes = place(&end, SEG_STRIPES * m->stripe_len, 64);
+	m->size = (end + PAGE - 1) / PAGE * PAGE;
+}
+
+/* Everything that decides where a byte lies, and what it means. */
+static uint64_t
+layout_hash(const struct shm *s)
+{
+	uint64_t h = fnv1a(&s->map, sizeof(s->map), SEG_VERSION);
+	size_t i;
+
+	h = seg_metrics_hash(s, h);
+	for (i = 0; i < s->nbreakers; i++)
+		h = seg_hash_text(h, s->layout.breakers[i]);
+	for (i = 0; i < s->nbulkheads; i++) {
+		h = seg_hash_text(h, s->bulkheads[i].b->name);
+		h = fnv1a(&s->bulkheads[i].off, sizeof(size_t), h);
+	}
+	return h;
+}
+
+/* ---- the file ------------------------------------------------------------------ */
+
+static uint64_t
+head_sum(const struct seg_head *h)
+{
+	return fnv1a(h, offsetof(struct seg_head, sum), 1);
+}
+
+static void
+boot_id(char out[40])
+{
+	ssize_t n = -1;
+	int fd;
+
+	memset(out, 0, 40);
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, out, 36);
+		close(fd);
+	}
+	if (n <= 0)
+		memcpy(out, "unknown", 8);
+}
+
+static void
+head_fill(const struct shm *s, struct seg_head *h)
+{
+	memset(h, 0, sizeof(*h));
+	memcpy(h->magic, MAGIC, sizeof(h->magic));
+	h->version = SEG_VERSION;
+	h->stripes = SEG_STRIPES;
+	h->layout = s->hash;
+	h->size = s->map.size;
+	boot_id(h->boot_id);
+}
+
+/* True if fd is a segment of this layout and boot; takes over its secret. */
+static bool
+file_good(struct shm *s, int fd)
+{
+	struct seg_head want, got;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size != (off_t)s->map.size || (st.st_mode & S_IWOTH))
+		return false;
+	if (pread(fd, &got, sizeof(got), 0) != (ssize_t)sizeof(got))
+		return false;
+	head_fill(s, &want);
+	memcpy(want.secret, got.secret, sizeof(want.secret));
+	want.sum = head_sum(&want);
+	if (memcmp(&want, &got, sizeof(got)) != 0)
+		return false;
+	memcpy(s->secret, got.secret, sizeof(s->secret));
+	return true;
+}
+
+/* A root process (the operator's tool) must not lock the service out. */
+static void
+give_to_owner(int fd, int dirfd)
+{
+	struct stat st;
+
+	if (geteuid() == 0 && fstat(dirfd, &st) == 0 &&
+	    (st.st_uid != 0 || st.st_gid != 0) &&
+	    fchown(fd, st.st_uid, st.st_gid) == -1)
+		return;		/* still usable by us */
+}
+
+/* posix_fallocate so that a full disk is an error now; over RLIMIT_FSIZE the
+ * kernel also raises SIGXFSZ, whose default action would kill us. */
+static int
+allocate(int fd, size_t size)
+{
+	struct sigaction ign, old;
+	int rc;
+
+	memset(&ign, 0, sizeof(ign));
+	ign.sa_handler = SIG_IGN;
+	sigaction(SIGXFSZ, &ign, &old);
+	do
+		rc = posix_fallocate(fd, 0, (off_t)size);
+	while (rc == EINTR);
+	sigaction(SIGXFSZ, &old, NULL);
+	return rc;
+}
+
+static int
+file_fill(struct shm *s, int fd, int dirfd)
+{
+	struct seg_head h;
+	int rc;
+
+	if ((rc = allocate(fd, s->map.size)) != 0) {
+		errno = rc;
+		return -1;
+	}
+	head_fill(s, &h);
+	random_bytes(h.secret, sizeof(h.secret));
+	h.sum = head_sum(&h);
+	if (pwrite(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
+		return -1;
+	memcpy(s->secret, h.secret, sizeof(s->secret));
+	give_to_owner(fd, dirfd);
+	return fchmod(fd, 0660);
+}
+
+static int
+file_create(struct shm *s, int dirfd)
+{
+	char tmp[48];
+	int fd, saved;
+
+	snprintf(tmp, sizeof(tmp), "%s.new", s->name);
+	unlinkat(dirfd, tmp, 0);
+	fd = openat(dirfd, tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return -1;
+	if (file_fill(s, fd, dirfd) == 0 &&
+	    renameat(dirfd, tmp, dirfd, s->name) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	unlinkat(dirfd, tmp, 0);
+	errno = saved;
+	return -1;
+}
+
+/* Segments of other layouts go when no process holds a slot in them. */
+static void
+sweep_old(struct shm *s, int dirfd)
+{
+	struct shm probe;
+	struct dirent *de;
+	struct flock fl;
+	DIR *d;
+	int fd;
+
+	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((de = readdir(d)) != NULL) {
+		if (strncmp(de->d_name, "shm.", 4) != 0 ||
+		    strspn(de->d_name + 4, "0123456789abcdef") != 16 ||
+		    de->d_name[20] != '\0' || strcmp(de->d_name, s->name) == 0)
+			continue;
+		probe.fd = openat(dirfd, de->d_name, O_RDWR | O_CLOEXEC |
+		    O_NOFOLLOW | O_NONBLOCK);
+		if (probe.fd == -1)
+			continue;
+		if (byte_lock(&probe, F_OFD_GETLK, F_WRLCK, LOCK_SLOT,
+		    LOCK_SPAN, &fl) == 0 && fl.l_type == F_UNLCK)
+			unlinkat(dirfd, de->d_name, 0);
+		close(probe.fd);
+	}
+	closedir(d);
+}
+
+static int
+file_open_locked(struct shm *s, int dirfd)
+{
+	int fd;
+
+	fd = openat(dirfd, s->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW |
+	    O_NONBLOCK);
+	if (fd != -1 && !file_good(s, fd)) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd == -1) {
+		fd = file_create(s, dirfd);
+		sweep_old(s, dirfd);
+	}
+	return fd;
+}
+
+/* Opens the good file or makes one; one process of the host at a time. */
+static int
+file_open(struct shm *s)
+{
+	int dirfd, lock, fd = -1, saved;
+
+	dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd == -1)
+		return -1;
+	lock = openat(dirfd, "shm.lock", O_RDWR | O_CREAT | O_CLOEXEC |
+	    O_NOFOLLOW, 0660);
+	if (lock != -1) {
+		while (flock(lock, LOCK_EX) == -1 && errno == EINTR)
+			;
+		if (fchmod(lock, 0660) == 0)	/* fails if not the owner */
+			give_to_owner(lock, dirfd);
+		fd = file_open_locked(s, dirfd);
+	}
+	saved = errno;
+	if (lock != -1)
+		close(lock);
+	close(dirfd);
+	errno = saved;
+	return fd;
+}
+
+static int
+map_file(struct shm *s, int fd)
+{
+	void *p = mmap(s->base, s->map.size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | (s->base != NULL ? MAP_FIXED : 0), fd, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	madvise(p, s->map.size, MADV_DONTDUMP);
+	s->base = p;
+	s->fd = fd;
+	s->lost = 0;
+	return 0;
+}
+
+static void
+new_identity(struct shm *s)
+{
+	s->pid = getpid();
+	s->stripe = (size_t)(((uint64_t)s->pid * UINT64_C(0x9e3779b97f4a7c15))
+	    >> 61);
+	s->slot = -1;
+	memset(s->steps, 0, sizeof(s->steps));
+}
+
+int
+shm_attach(struct shm **out, struct arena *a, const char *run_dir,
+    const struct shm_layout *layout, struct err *e)
+{
+	struct shm *s = arena_alloc(a, sizeof(*s));
+	int fd;
+
+	*out = NULL;
+	s->arena = a;
+	s->layout = *layout;
+	s->fd = -1;
+	s->dir = arena_strdup(a, run_dir);
+	plan(s);
+	s->hash = layout_hash(s);
+	s->name = arena_printf(a, "shm.%016llx", (unsigned long long)s->hash);
+	new_identity(s);
+	if ((fd = file_open(s)) == -1)
+		return fail(e, "creating the shared segment in", run_dir);
+	if (map_file(s, fd) == -1) {
+		fail(e, "mapping the shared segment in", run_dir);
+		close(fd);
+		return -1;
+	}
+	current = s;
+	install_sigbus();
+	*out = s;
+	return 0;
+}
+
+void
+shm_detach(struct shm *s)
+{
+	if (s == NULL || s->base == NULL)
+		return;
+	seg_slot_drop(s);
+	if (current == s)
+		current = NULL;
+	munmap(s->base, s->map.size);
+	s->base = NULL;
+	if (s->fd != -1)
+		close(s->fd);
+	s->fd = -1;
+}
+
+/* The same file through an open file description of our own; by /proc first,
+ * because the name may belong to a newer file by now. */
+static int
+reopen(struct shm *s, int old)
+{
+	struct stat a, b;
+	char path[64];
+	int fd, dirfd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", old);
+	if ((fd = open(path, O_RDWR | O_CLOEXEC)) != -1)
+		return fd;
+	dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd == -1)
+		return -1;
+	fd = openat(dirfd, s->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	close(dirfd);
+	if (fd != -1 && (fstat(fd, &a) == -1 || fstat(old, &b) == -1 ||
+	    a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+void
+shm_after_fork(struct shm *s)
+{
+	int old;
+
+	if (s == NULL || s->pid == getpid())
+		return;
+	old = s->fd;
+	new_identity(s);
+	s->fd = old == -1 ? -1 : reopen(s, old);
+	if (old != -1)
+		close(old);
+}
+
+void
+seg_mend(struct shm *s)
+{
+	uint64_t now;
+	bool had_slot;
+	struct err e;
+	int fd, old;
+
+	if (!s->lost)
+		return;
+	now = (uint64_t)clock_boot_ns();
+	if (s->mended_ns != 0 && now - s->mended_ns < UINT64_C(1000000000))
+		return;
+	s->mended_ns = now;
+	if ((fd = file_open(s)) == -1)
+		return;
+	old = s->fd;
+	if (map_file(s, fd) == -1) {
+		close(fd);
+		return;
+	}
+	had_slot = s->slot != -1;
+	new_identity(s);
+	if (old != -1)
+		close(old);
+	metric_add(&shm_lost_total, 0, 0, 1);
+	err_clear(&e);
+	if (had_slot)
+		shm_slot_take(s, s->pool, &e);
+}

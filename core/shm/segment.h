@@ -1,0 +1,160 @@
+/*
+ * Inside of the shared segment; only core/shm includes this. Offsets are
+ * computed from the layout in private memory and never read from the file.
+ */
+#ifndef SHM_SEGMENT_H
+#define SHM_SEGMENT_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "shm/shm.h"
+
+enum {
+	SEG_VERSION = 1,
+	SEG_STRIPES = 8,
+	SEG_WORDS = 32,
+	SEG_TEXTS = 16,
+	SEG_TEXT_MAX = 4000,
+	SEG_STEPS = 32,		/* held at once by one process */
+	SEG_GROUP = 8,		/* rate words probed: one cache line */
+	SEG_BUCKETS = 16,
+	SEG_HIST = SEG_BUCKETS + 2	/* + over the last bound, + sum */
+};
+
+/* Open-file-description locks lie beyond the end of the file. */
+#define LOCK_SLOT ((off_t)1 << 40)
+#define LOCK_TEXT ((off_t)1 << 41)
+#define LOCK_STEP ((off_t)1 << 42)
+#define LOCK_SPAN ((off_t)1 << 32)
+
+struct seg_head {
+	char magic[8];
+	uint32_t version, stripes;
+	uint64_t layout, size;
+	char boot_id[40];
+	uint8_t secret[16];	/* SipHash key of the rate table */
+	uint64_t sum;		/* FNV-1a of all of the above */
+};
+
+struct seg_word {
+	uint64_t name, value, written, unused;
+};
+
+struct seg_text {
+	uint64_t name, turn;	/* buffer turn & 1 is the valid one */
+	struct {
+		uint64_t written, len;
+		char p[SEG_TEXT_MAX];
+	} buf[2];
+};
+
+struct seg_breaker {
+	uint64_t word, unused[7];
+};
+
+struct seg_slot {
+	uint64_t gen, turn;	/* turn odd: owner is writing */
+	int64_t pid;
+	uint64_t born, started, requests, ncrumbs;
+	char pool[16], phase[16], route[SHM_TEXT], request_id[40];
+	char crumbs[SHM_CRUMBS][SHM_TEXT];
+};
+
+/* Where things are: bytes from the start. */
+struct seg_map {
+	size_t words, texts, breakers, bulkheads, rate, rates;
+	size_t slots, slot_len, gauges, gauge_len, stripes, stripe_len, size;
+	size_t nrates, nslots;
+};
+
+struct seg_metric {
+	const struct metric *m;
+	const char *const *values[2];
+	size_t n[2];		/* values of each label, at least 1 */
+	size_t cells, cell_len;	/* cell_len in words */
+	size_t off;		/* in a stripe or gauge row, in words */
+};
+
+struct seg_bulkhead {
+	const struct bulkhead *b;
+	size_t off;		/* bytes from the start */
+};
+
+struct shm {
+	struct arena *arena;
+	struct shm_layout layout;
+	struct seg_map map;
+	struct seg_metric *metrics;
+	size_t nmetrics;
+	uint32_t *index;	/* metric address -> position + 1 */
+	size_t index_mask;
+	struct seg_bulkhead *bulkheads;
+	size_t nbreakers, nbulkheads;
+	uint64_t hash;
+	uint8_t secret[16];
+	const char *dir, *name;
+	uint8_t *base;
+	int fd;
+	pid_t pid;
+	size_t stripe;
+	long slot;		/* -1: none */
+	uint64_t gen;		/* of our slot */
+	char pool[16];
+	uint64_t steps[SEG_STEPS];	/* name hashes of held steps, 0 = free */
+	volatile sig_atomic_t lost;	/* the file was cut under us */
+	uint64_t mended_ns;	/* last attempt to map it anew */
+};
+
+extern const struct metric shm_lost_total, shm_dropped_total,
+    limiter_full_total;
+
+static inline uint64_t
+seg_get(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void
+seg_put(uint64_t *p, uint64_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+static inline bool
+seg_cas(uint64_t *p, uint64_t old, uint64_t v)
+{
+	return __atomic_compare_exchange_n(p, &old, v, false,
+	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* metric.c: positions, layout hash, lookup. */
+void seg_metrics_plan(struct shm *);
+uint64_t seg_metrics_hash(const struct shm *, uint64_t seed);
+uint64_t seg_hash_text(uint64_t seed, const char *);
+/* Our own row of gauges, and zeroing it when a slot changes hands. */
+void seg_gauges_clear(struct shm *, size_t slot);
+
+/* segment.c */
+/* If the file was truncated under us: maps a good one, takes a slot again. */
+void seg_mend(struct shm *);
+/* Non-blocking write lock of one byte: 0 taken, -1 held elsewhere. */
+int  seg_lock(struct shm *, off_t);
+void seg_unlock(struct shm *, off_t);
+/* True if another open file holds the byte (or nobody can tell). */
+bool seg_locked(struct shm *, off_t);
+
+/* slot.c */
+struct seg_slot *seg_slot(struct shm *, size_t i);
+/* Makes sure that this process owns a slot. */
+bool seg_own_slot(struct shm *);
+/* Is the owner that wrote this reference (slot, generation) still there? */
+bool seg_owner_alive(struct shm *, uint64_t ref);
+uint64_t seg_owner_ref(const struct shm *);
+void seg_slot_drop(struct shm *);
+
+/* rate.c: the decision alone, in microseconds; *ahead is how far the key's
+ * theoretical arrival time lies in the future. */
+bool seg_gcra(int64_t *ahead, int64_t t, int64_t tau);
+
+#endif

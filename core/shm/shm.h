@@ -1,0 +1,153 @@
+/*
+ * The shared segment: one file in the run directory, mapped by every process
+ * of the installation on this host, whoever started it. Holds metrics, exact
+ * rate limits, breakers, bulkheads, the scoreboard and small cached words.
+ * Name and header carry the layout hash and the boot id: a segment of another
+ * layout or boot is replaced, a truncated or corrupt one discarded. Created
+ * under flock, fully allocated (a full disk is an error at start, not a
+ * SIGBUS later). A slot is owned by an OFD byte-range lock on it, so that a
+ * killed owner's slot can be reclaimed by any process. Everything read from
+ * the segment is clamped, never trusted.
+ */
+#ifndef SHM_SHM_H
+#define SHM_SHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+
+struct arena;
+struct err;
+struct shm;
+struct str;
+
+/* ---- metrics ----------------------------------------------------------- */
+enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+/* A label and its possible values; values NULL: filled at start by name with
+ * shm_label_values() (routes, queries, …). */
+struct metric_label {
+	const char *name;
+	const char *const *values;	/* NULL-terminated */
+};
+
+/* static const; the address is the key. At most two labels. */
+struct metric {
+	const char *name;	/* Prometheus name without prefix */
+	const char *help;
+	enum metric_kind kind;
+	const struct metric_label *labels[2];
+};
+
+/* ---- layout ------------------------------------------------------------ */
+struct shm_layout {
+	const struct metric *const *metrics;	/* NULL-terminated */
+	const char *const *breakers;	/* NULL-terminated names */
+	const struct bulkhead *const *bulkheads;
+	size_t processes;		/* scoreboard slots; 0 = 256 */
+	size_t limit_slots;		/* rate-limit words, power of two;
+					 * 0 = 65536 */
+	/* Values of labels that are only known at start. */
+	const struct metric_label *const *dynamic;
+	const char *const *const *dynamic_values;
+};
+
+/* Maps (creating if needed) <run_dir>/shm.<layout hash>. */
+int  shm_attach(struct shm **, struct arena *, const char *run_dir,
+    const struct shm_layout *, struct err *);
+void shm_detach(struct shm *);
+/* The child of a fork closes the inherited lock descriptor and must take a
+ * slot of its own. */
+void shm_after_fork(struct shm *);
+/* The process-wide segment that metric_*() write to (set by shm_attach). */
+struct shm *shm_current(void);
+
+/* Cell i,j of a metric's labels (0 where it has none). Without a segment the
+ * calls do nothing. Relaxed adds in cache-line stripes: survive the process. */
+void metric_add(const struct metric *, size_t i, size_t j, uint64_t n);
+void metric_set(const struct metric *, size_t i, size_t j, int64_t v);
+/* Histogram in seconds: buckets 1-2.5-5 decades from 0.5 ms to 60 s. */
+void metric_observe_ns(const struct metric *, size_t i, size_t j, uint64_t ns);
+uint64_t metric_read(const struct metric *, size_t i, size_t j);
+/* Prometheus text exposition (0.0.4) of all metrics, prefix "quincunx_". */
+void metrics_expose(struct shm *, struct str *);
+
+/* ---- rate limits: GCRA ------------------------------------------------- */
+struct rate {
+	uint32_t n, per_s;	/* n events per per_s seconds, burst n */
+};
+/* One 64-bit word per key (24-bit tag, 40-bit time), SipHash with a boot
+ * secret. True = admitted; else *retry_ms until the next one would be.
+ * remaining may be NULL. */
+bool rate_admit(struct shm *, const char *policy, const void *key, size_t n,
+    struct rate, uint64_t now_ns, uint32_t *retry_ms, uint32_t *remaining);
+
+/* ---- circuit breakers --------------------------------------------------- */
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+struct breaker_rule {
+	uint32_t failures;	/* consecutive failures that open it */
+	uint32_t open_s;	/* then refuse for so long */
+	uint32_t probes;	/* successes in half-open that close it */
+};
+/* True if a call may be made now; half-open admits one probe at a time. */
+bool breaker_allow(struct shm *, const char *name, struct breaker_rule,
+    uint64_t now_ns);
+void breaker_result(struct shm *, const char *name, struct breaker_rule,
+    bool ok, uint64_t now_ns);
+enum breaker_state breaker_state(struct shm *, const char *name,
+    uint64_t now_ns);
+/* Operators: force = -1 automatic, 0 closed, 1 open. */
+void breaker_force(struct shm *, const char *name, int force);
+
+/* ---- bulkheads ----------------------------------------------------------- */
+struct bulkhead {
+	const char *name;	/* "password" */
+	uint32_t permits;	/* upper bound; the caller may pass less */
+};
+/* 0 taken (*permit identifies it), -1 full. Permits of dead processes are
+ * reclaimed by whoever asks. */
+int  bulkhead_enter(struct shm *, const struct bulkhead *, uint32_t limit,
+    int *permit);
+void bulkhead_leave(struct shm *, const struct bulkhead *, int permit);
+uint32_t bulkhead_used(struct shm *, const struct bulkhead *);
+
+/* ---- scoreboard ------------------------------------------------------------ */
+enum { SHM_CRUMBS = 8, SHM_TEXT = 48 };
+struct shm_slot {		/* a copy, clamped */
+	int32_t pid;
+	char pool[16], phase[16], route[SHM_TEXT], request_id[40];
+	uint64_t started_ns;	/* of the request in progress, boot clock */
+	uint64_t born_ns;
+	uint64_t requests;
+	char crumbs[SHM_CRUMBS][SHM_TEXT];
+	size_t ncrumbs;
+	bool alive;		/* its lock is held */
+};
+/* Takes a free or dead slot for this process. */
+int  shm_slot_take(struct shm *, const char *pool, struct err *);
+void shm_slot_phase(struct shm *, const char *phase);
+void shm_slot_request(struct shm *, const char *route, const char *request_id,
+    uint64_t started_ns);
+void shm_slot_done(struct shm *);
+/* All slots in use; returns their count. */
+size_t shm_slots(struct shm *, struct shm_slot *out, size_t cap);
+
+/* ---- small cached words ------------------------------------------------------ */
+/* 32 named 64-bit words with the boot-clock time of their last write:
+ * generation numbers, cached epochs, component commands. */
+uint64_t shm_word_get(struct shm *, const char *name, uint64_t *written_ns);
+void shm_word_set(struct shm *, const char *name, uint64_t v);
+uint64_t shm_word_add(struct shm *, const char *name, uint64_t n);
+/* Try-lock for a step that one process of the host should do (probe, seal):
+ * true if taken; held until shm_step_end() or the process ends. */
+bool shm_step_begin(struct shm *, const char *name);
+void shm_step_end(struct shm *, const char *name);
+/* A named text of at most 4000 bytes under a sequence lock (cached probe
+ * results). get returns its length, 0 = none; written_ns its age. */
+void shm_text_set(struct shm *, const char *name, const char *, size_t);
+size_t shm_text_get(struct shm *, const char *name, char *buf, size_t cap,
+    uint64_t *written_ns);
+
+#endif

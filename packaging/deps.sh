@@ -1,0 +1,39 @@
+#!/bin/sh
+# Installs what is missing for one purpose, or prints the exact command.
+# usage: packaging/deps.sh run|test|bench
+set -eu
+run="gcc make libc6-dev pkg-config libfcgi-dev libjson-c-dev libmariadb-dev libssl-dev
+ libconfig-dev libcurl4-openssl-dev libexpat1-dev libarchive-dev zlib1g-dev libargon2-dev
+ libcrypt-dev mariadb-server nginx-light util-linux curl ca-certificates"
+test="$run libcmocka-dev lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fcgid
+ spawn-fcgi openssl python3 python3-jsonschema prometheus clang clang-format
+ libclang-rt-14-dev redis-server wrk"
+bench="$test lcov php8.2-fpm php8.2-mysql php8.2-opcache python3-fastapi uvicorn
+ python3-uvloop python3-httptools python3-sqlalchemy python3-mysqldb
+ python3-jose python3-cryptography"
+case ${1:-run} in
+run) want=$run ;;
+test) want=$test ;;
+bench) want=$bench ;;
+*) echo "usage: $0 run|test|bench" >&2; exit 2 ;;
+esac
+missing=
+for p in $want; do
+	s=$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null || true)
+	[ "$s" = "install ok installed" ] || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+install="apt-get -o DPkg::Lock::Timeout=400 install -y --no-install-recommends$missing"
+echo "installing:$missing" >&2
+if [ "$(id -u)" = 0 ]; then
+	sudo=
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+	sudo=sudo
+else
+	echo "These packages are needed. Run this as root, then try again:" >&2
+	echo "  apt-get update && $install" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get -o DPkg::Lock::Timeout=400 update -qq >&2
+$sudo env DEBIAN_FRONTEND=noninteractive $install >&2

@@ -1,0 +1,1 @@
+"""Parts of the fake EC2/STS endpoint (see ../fake_ec2.py)."""
