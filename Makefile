@@ -61,3 +61,109 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/repla
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
+
+# ---- running it ---------------------------------------------------------------
+
+.PHONY: deps run start stop status logs dev
+deps:
+	@packaging/deps.sh run
+
+# The variables that need pkg-config are evaluated by a make of its own, after
+# the packages are there.
+run: deps
+	@$(MAKE) --no-print-directory -s -j2 all
+	@PORT="$(PORT)" packaging/serve.sh run
+
+start: deps
+	@$(MAKE) --no-print-directory -s -j2 all
+	@PORT="$(PORT)" packaging/serve.sh start
+
+stop status logs:
+	@packaging/serve.sh $@
+
+# Rebuild and reload (SIGHUP: new children serve before old ones leave).
+dev: deps
+	@PORT="$(PORT)" packaging/dev.sh
+
+# ---- checks -----------------------------------------------------------------------
+# check     pure tests, fuzz corpora replayed: under ten seconds once built
+# check-db  models against a private MariaDB
+# check-e2e through real web servers
+# test      everything CI runs, with what it needs installed
+
+.PHONY: test-deps check check-db check-e2e check-fake lint format test coverage fuzz
+test-deps:
+	@packaging/deps.sh test
+
+export SHARED
+RUNTEST = tests/harness/run.sh
+
+# The programs under test: harnesses start them from here.
+export QX_BIN = $(abspath $(BUILD))/bin
+
+check: $(UNIT) $(FUZZ)
+	@$(RUNTEST) unit $(UNIT)
+	@for f in $(FUZZ); do \
+		$$f tests/fuzz/corpus/$$(basename $$f | sed s/^fuzz_//) || exit 1; done
+
+check-fake:
+	@/usr/bin/python3 -B tests/harness/test_fake_ec2.py
+
+check-db: $(DBT) $(PROGS)
+	@$(RUNTEST) db $(DBT)
+
+check-e2e: $(E2E) $(PROGS)
+	@$(RUNTEST) e2e $(E2E)
+
+lint:
+	@tests/lint/lint.sh
+
+format:
+	clang-format -i $$(git ls-files 'core/*.[ch]' 'cgi/*.c' 'tests/*.[ch]')
+
+# Everything with the plain build first, then all tiers again under the
+# sanitizers. The two builds lie side by side.
+test: test-deps
+	@tests/run.sh
+
+coverage:
+	@$(MAKE) COV=1 check check-db check-e2e
+	@lcov -q -c -d build/cov -o build/cov/all.info --rc lcov_branch_coverage=1 2>/dev/null
+	@genhtml -q build/cov/all.info -o build/cov/html 2>/dev/null && echo build/cov/html/index.html
+
+# Coverage-guided: make fuzz T=json SECONDS=60
+fuzz:
+	@mkdir -p build/fuzz
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -D_GNU_SOURCE \
+	    -DQX_VERSION='"fuzz"' -Icore -I. $$(pkg-config --cflags $(PKGS)) \
+	    tests/fuzz/fuzz_$(T).c $(CORE) -o build/fuzz/$(T) $(LDLIBS)
+	build/fuzz/$(T) -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=512 tests/fuzz/corpus/$(T)
+
+compile_commands.json: Makefile
+	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
+
+.PHONY: bench-http bench-discover
+bench-http: all
+	@packaging/deps.sh bench
+	@tests/bench/http.sh
+bench-discover: all
+	@tests/bench/discover.sh
+
+# ---- installing ---------------------------------------------------------------------
+PREFIX  ?= /usr/local
+.PHONY: install clean help
+install: all
+	install -d $(DESTDIR)$(PREFIX)/lib/quincunx $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/quincunx
+	install -m 755 $(PROGS) $(DESTDIR)$(PREFIX)/lib/quincunx
+	ln -sf ../lib/quincunx/quincunx $(DESTDIR)$(PREFIX)/bin/quincunx
+	cp -R sql static templates etc $(DESTDIR)$(PREFIX)/share/quincunx/
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
+	@echo "make test|check|check-db|check-e2e|lint|format|coverage|fuzz"
+	@echo "make bench-http|bench-discover        figures against the peers"
+	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "base/arena.h"
@@ -142,7 +143,12 @@ boot_env(struct env *env, const struct boot *b, struct err *e)
 	const struct base_conf *cf = conf_get(env->conf, &base_settings);
 	struct db *db;
 
-	if (boot_log(cf, b, e) == -1 || proc_run_dir(cf->run_dir, e) == -1)
+	if (geteuid() == 0 && *cf->user != '\0' &&
+	    proc_drop(cf->user, false, e) == -1)
+		return -1;
+	if (proc_run_dir(cf->run_dir, e) == -1 ||
+	    (*cf->log_dir != '\0' && proc_run_dir(cf->log_dir, e) == -1) ||
+	    boot_log(cf, b, e) == -1)
 		return -1;
 	if (app_segment(env, cf->run_dir, e) == -1 ||
 	    net_open(&env->net, env->a, conf_get(env->conf, &net_settings),

@@ -51,10 +51,10 @@
 static const char *const modes[] = { "static", "dynamic", NULL };
 
 static const struct setting responder_rows[] = {
-	POOL_ROWS(api, "var/run/api.sock", "4", "4", "100000", "1000", "60000"),
-	POOL_ROWS(slow, "var/run/slow.sock", "2", "2", "10000", "5000",
+	POOL_ROWS(api, "run/api.sock", "4", "4", "100000", "1000", "60000"),
+	POOL_ROWS(slow, "run/slow.sock", "2", "2", "10000", "5000",
 	    "300000"),
-	POOL_ROWS(control, "var/run/control.sock", "2", "2", "100000", "1000",
+	POOL_ROWS(control, "run/control.sock", "2", "2", "100000", "1000",
 	    "30000"),
 	SETTING(struct responder_conf, drain_s, "fcgi.drain", .def = "30",
 	    .min = 1, .max = 3600, .unit = "seconds",

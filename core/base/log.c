@@ -491,7 +491,9 @@ log_event(enum log_level level, const char *component, const char *msg,
 {
 	int saved = errno;
 
-	if (log_enabled(level) && allowed(level, component, msg))
+	/* "router" is the access log: one line for each request. */
+	if (log_enabled(level) && (strcmp(component, "router") == 0 ||
+	    allowed(level, component, msg)))
 		emit(level, component, msg, kv, n);
 	errno = saved;
 }

@@ -265,6 +265,12 @@ conf_load(struct conf **out, struct arena *a,
 	return 0;
 }
 
+const struct settings *const *
+conf_groups(const struct conf *c)
+{
+	return c->groups;
+}
+
 const void *
 conf_get(const struct conf *c, const struct settings *group)
 {

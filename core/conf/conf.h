@@ -74,6 +74,8 @@ int conf_load(struct conf **, struct arena *, const struct settings *const *,
     const struct conf_source *, struct err *);
 /* The filled struct of a group; asserts that it was loaded. */
 const void *conf_get(const struct conf *, const struct settings *);
+/* The groups it was loaded from, for a sample of exactly these. */
+const struct settings *const *conf_groups(const struct conf *);
 /* FNV hash over all effective values: tells whether a reload changed any. */
 uint64_t conf_hash(const struct conf *);
 /* Removes every variable that carried a secret from environ and overwrites

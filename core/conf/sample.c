@@ -168,6 +168,7 @@ add_list(struct str *out, const char *text)
 
 	str_add(out, "[");
 	for (; *text != '\0'; text += n + (text[n] == ',')) {
+		text += strspn(text, " ");
 		n = strcspn(text, ",");
 		str_add(out, sep);
 		add_quoted(out, text, n);

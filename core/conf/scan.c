@@ -42,22 +42,25 @@ take(struct scan *s, size_t n)
 	s->p += n;
 }
 
-static void
+static int
 skip_comment(struct scan *s)
 {
 	const char *end;
 
-	if (s->p[0] == '/' && s->p[1] == '*') {
-		end = strstr(s->p + 2, "*/");
-		take(s, end != NULL ? (size_t)(end + 2 - s->p) :
-		    strlen(s->p));
-	} else
+	if (s->p[0] != '/' || s->p[1] != '*')
 		take(s, strcspn(s->p, "\n"));
+	else if ((end = strstr(s->p + 2, "*/")) == NULL)
+		return scan_fail(s, "this comment is not closed");
+	else
+		take(s, (size_t)(end + 2 - s->p));
+	return 0;
 }
 
 static int
 skip_string(struct scan *s)
 {
+	int start = s->line;
+
 	take(s, 1);
 	while (*s->p != '\0' && *s->p != '"') {
 		if (s->p[0] == '\\' && s->p[1] != '\0') {
@@ -67,8 +70,11 @@ skip_string(struct scan *s)
 		} else
 			take(s, 1);
 	}
-	if (*s->p == '"')
-		take(s, 1);
+	if (*s->p != '"') {
+		s->line = start;
+		return scan_fail(s, "this text is not closed");
+	}
+	take(s, 1);
 	return 0;
 }
 
@@ -141,10 +147,8 @@ scan_token(struct scan *s)
 	size_t n;
 
 	if (*s->p == '#' || (s->p[0] == '/' && (s->p[1] == '/' ||
-	    s->p[1] == '*'))) {
-		skip_comment(s);
-		return 0;
-	}
+	    s->p[1] == '*')))
+		return skip_comment(s);
 	if (*s->p == '"')
 		return skip_string(s);
 	if (*s->p == '@')

@@ -70,7 +70,7 @@ field(const char **p, char sep, uint8_t *out, size_t cap, size_t *nout)
 	char text[96];
 	long got;
 
-	if (n + 3 >= sizeof(text) || *end != sep)
+	if (n + 3 >= sizeof(text) || *end != sep || memchr(*p, '=', n) != NULL)
 		return -1;
 	memcpy(text, *p, n);
 	for (i = n; i % 4 != 0; i++)

@@ -90,7 +90,8 @@ ab64_decode(const char *p, size_t n, uint8_t *out, size_t cap)
 	char text[SALT_MAX];
 	size_t i;
 
-	if (n > sizeof(text) - 4 || memchr(p, '+', n) != NULL)
+	if (n > sizeof(text) - 4 || memchr(p, '+', n) != NULL ||
+	    memchr(p, '=', n) != NULL)
 		return -1;
 	for (i = 0; i < n; i++)
 		text[i] = p[i] == '.' ? '+' : p[i];

@@ -132,12 +132,6 @@ void db_register_queries(const struct query *const *list);
 
 /* Statements executed since the connection object was made: budgets. */
 uint64_t db_statements(const struct db *);
-/* Queries whose times are counted, in the order of db_query_label's values;
- * the list is kept, not copied. Once, before the segment is attached. */
-void db_register_queries(const struct query *const *, size_t n);
-extern const struct metric_label db_query_label;
-extern const struct metric db_query_seconds, db_errors_total,
-    db_reconnects_total;
 /* Database clock, for leases. */
 int db_now(struct db *, struct utc *, struct err *);
 /* Prepares every query and compares parameter and column counts and types

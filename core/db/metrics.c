@@ -1,6 +1,6 @@
 /*
- * Metrics of the database layer. The list of registered queries is a
- * process-wide singleton like the segment it labels; it is set once at start
+ * Metrics of the database layer. The lists of registered queries are a
+ * process-wide singleton like the segment they label; they are set at start
  * and never copied.
  */
 #include <string.h>
@@ -33,24 +33,31 @@ const struct metric db_reconnects_total = {
 	.help = "Database connections opened"
 };
 
-static const struct query *const *registered;
+enum { LISTS = 64 };
+static const struct query *const *registered[LISTS];
 static size_t nregistered;
 
 void
-db_register_queries(const struct query *const *list, size_t n)
+db_register_queries(const struct query *const *list)
 {
-	registered = list;
-	nregistered = n;
+	size_t i;
+
+	for (i = 0; i < nregistered; i++)
+		if (registered[i] == list)
+			return;
+	if (nregistered < LISTS)
+		registered[nregistered++] = list;
 }
 
 size_t
 db_query_index(const struct query *q)
 {
-	size_t i;
+	size_t at = 0, i, k;
 
 	for (i = 0; i < nregistered; i++)
-		if (registered[i] == q)
-			return i;
+		for (k = 0; registered[i][k] != NULL; k++, at++)
+			if (registered[i][k] == q)
+				return at;
 	return SIZE_MAX;
 }
 

@@ -21,8 +21,9 @@ enum migrate_mode { MIGRATE_RUN, MIGRATE_PLAN, MIGRATE_STATUS };
 
 /* Appends one line per step to out (may be NULL). For RUN: applied steps;
  * PLAN: what would run; STATUS: all with times. *pending (may be NULL) counts
- * the steps not applied. crash_after > 0 (tests) ends the process after that
- * many statements, before the ledger is written. */
+ * the steps not applied (RUN: that were left, so 0). PLAN and STATUS change
+ * nothing. The environment variable QX_MIGRATE_CRASH_AFTER=n (tests) kills
+ * the process at the n-th write to the server or before or after it. */
 int migrate(struct db *, struct arena *, const char *dir, enum migrate_mode,
     struct str *out, size_t *pending, struct err *);
 /* Creates an empty file with the next number; its path in *path. */

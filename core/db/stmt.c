@@ -126,7 +126,8 @@ misfit(const struct field *f, enum col_kind k, const MYSQL_FIELD *col)
 		break;
 	case FT_SUB:
 	case FT_LIST:
-		return "the field cannot be a column";
+		ok = k == COL_TEXT;	/* JSON */
+		break;
 	}
 	return ok || k == COL_NULL ? NULL : "the field has another type";
 }
@@ -158,6 +159,7 @@ static int
 prepare(struct db *db, struct stmt *st, struct err *err)
 {
 	struct arena_mark m = arena_mark(db->conn);
+	MYSQL_STMT *h = st->h;
 	struct str sql;
 	int rc;
 
@@ -166,13 +168,13 @@ prepare(struct db *db, struct stmt *st, struct err *err)
 	str_add(&sql, st->q->name);
 	str_add(&sql, " */ ");
 	str_add(&sql, st->q->sql);
-	rc = mysql_stmt_prepare(st->h, sql.p, sql.len);
+	rc = mysql_stmt_prepare(h, sql.p, sql.len);
 	arena_rewind(db->conn, m);
 	if (rc != 0) {
-		db_fail(db, st->q->name, mysql_stmt_errno(st->h),
-		    mysql_stmt_error(st->h), SENT_NOTHING, err);
-		/* A lost connection took its memory along. */
-		mysql_stmt_close(st->h);
+		/* A lost connection takes st along, but not the handle. */
+		db_fail(db, st->q->name, mysql_stmt_errno(h),
+		    mysql_stmt_error(h), SENT_NOTHING, err);
+		mysql_stmt_close(h);
 		return -1;
 	}
 	st->nparams = mysql_stmt_param_count(st->h);

@@ -68,8 +68,20 @@ const struct module *http_route_module(const struct http *, size_t);
 
 /* OpenAPI 3.1 document; seed NULL = all, "001" = one document's share. */
 void openapi_emit(struct http *, const char *seed, struct str *);
-/* Locations of the pools for a web server: "nginx", "lighttpd", "apache". */
-int site_emit(struct http *, const char *server, struct str *, struct err *);
+/* A complete site for a web server in front of the three pools. */
+struct site_options {
+	const char *server;		/* "nginx", "lighttpd", "apache" */
+	const char *const *listens;	/* "[ADDR:]PORT"; NULL-terminated */
+	const char *server_name;	/* NULL = any */
+	const char *tls_cert, *tls_key;	/* NULL = plain HTTP */
+	const char *standalone;		/* directory: a whole configuration of
+					 * an unprivileged foreground instance
+					 * that keeps its files there */
+};
+/* Upstreams, server block and locations, to be included by the server's main
+ * configuration (nginx: inside http {}). Socket paths are absolute. */
+int site_emit(struct http *, const struct site_options *, struct str *,
+    struct err *);
 
 extern const struct metric http_requests_total, http_request_seconds,
     http_retries_total, http_alias_uses_total;

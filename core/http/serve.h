@@ -18,6 +18,8 @@ struct http {
 	const struct module **owners;	/* module of routes[i] */
 	size_t nroutes;
 	uint8_t cursor_key[32];
+	const char *openapi;		/* whole document once asked for */
+	size_t openapi_len;
 };
 
 /* One thing to do after a rollback. */

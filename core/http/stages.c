@@ -26,6 +26,14 @@ enum { SMALL_BODY = 64 * 1024, ATTEMPTS = 3 };
 /* ---- refusals before the handler ---------------------------------------- */
 
 static int
+too_many(struct ctx *c, uint32_t wait_ms)
+{
+	err_set(&c->err, 429, "rate_limited", "Too many requests");
+	c->err.retry_after_s = (int)(wait_ms / 1000 + 1);
+	return -1;
+}
+
+static int
 stage_address_rate(struct ctx *c)
 {
 	const struct http_conf *cf = c->http->conf;
@@ -41,8 +49,7 @@ stage_address_rate(struct ctx *c)
 	    strlen(c->client_ip), rate, (uint64_t)clock_boot_ns(), &wait_ms,
 	    NULL))
 		return 0;
-	c->err.retry_after_s = (int)(wait_ms / 1000 + 1);
-	return err_set(&c->err, 429, "rate_limited", "Too many requests");
+	return too_many(c, wait_ms);
 }
 
 static int
@@ -65,9 +72,7 @@ stage_key_rate(struct ctx *c)
 	memcpy(key + 16, c->who.tenant_id.b, 16);
 	if (!rate_admit(c->env->shm, policy, key, sizeof(key), rate,
 	    (uint64_t)clock_boot_ns(), &wait_ms, &left)) {
-		c->err.retry_after_s = (int)(wait_ms / 1000 + 1);
-		return err_set(&c->err, 429, "rate_limited",
-		    "Too many requests");
+		return too_many(c, wait_ms);
 	}
 	snprintf(text, sizeof(text), "%u", rate.n);
 	reply_header(c, "X-RateLimit-Limit", text);

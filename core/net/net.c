@@ -130,20 +130,24 @@ net_open(struct net **out, struct arena *a, const struct net_conf *conf,
 	return 0;
 }
 
+/* A body while it grows, what is read out of it, and room for requests. */
+static size_t
+arena_cap(const struct net *net)
+{
+	return 8 * (size_t)net->conf->max_bytes + ((size_t)16 << 20);
+}
+
 int
 net_http(struct net *net, struct arena *a, const struct net_call *call,
     struct net_reply *reply, struct err *err)
 {
 	struct transfer t;
 	struct arena *scratch;
-	size_t max;
 	int rc;
 
 	ASSERT(txn_depth() == 0);
 	own_handles(net);
-	max = call->max_bytes > 0 ? call->max_bytes :
-	    (size_t)net->conf->max_bytes;
-	scratch = arena_new(4 * max + ((size_t)1 << 20));
+	scratch = arena_new(arena_cap(net));
 	rc = transfer_begin(&t, net, net->single, scratch, call, err);
 	if (rc == 0)
 		rc = transfer_end(&t, curl_easy_perform(net->single), a,
@@ -185,16 +189,6 @@ slot_idle(struct run *run)
 	return NULL;
 }
 
-static size_t
-item_cap(const struct net *net, const struct net_call *call)
-{
-	size_t max = call != NULL && call->max_bytes > 0 ? call->max_bytes :
-	    (size_t)net->conf->max_bytes;
-
-	/* The growing body, its rows, and room for requests. */
-	return 8 * max + ((size_t)16 << 20);
-}
-
 /* Asks for one more call. False: there is none now. */
 static bool
 start_one(struct run *run, struct slot *s)
@@ -203,13 +197,12 @@ start_one(struct run *run, struct slot *s)
 	struct err err = { 0 };
 
 	if (s->a == NULL)
-		s->a = arena_new(item_cap(run->net, NULL));
+		s->a = arena_new(arena_cap(run->net));
 	if (s->easy == NULL && (s->easy = curl_easy_init()) == NULL)
 		check_oom();
 	s->tag = NULL;
 	if (!run->b->next(run->b->arg, s->a, &call, &s->tag))
 		return false;
-	ASSERT(item_cap(run->net, &call) <= item_cap(run->net, NULL));
 	if (transfer_begin(&s->t, run->net, s->easy, s->a, &call, &err) == -1) {
 		slot_done(run, s, NULL, &err);
 		return true;

@@ -37,7 +37,7 @@ struct net_call {
 	const void *body;
 	size_t body_len;
 	int64_t timeout_ms;		/* 0 = default */
-	size_t max_bytes;		/* 0 = default */
+	size_t max_bytes;		/* 0 = default, which is also the cap */
 };
 
 struct net_reply {

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -252,8 +253,9 @@ set_limits(struct transfer *t)
 	int64_t ms = t->call.timeout_ms > 0 ? t->call.timeout_ms :
 	    c->timeout_ms;
 
-	t->max_bytes = t->call.max_bytes > 0 ? t->call.max_bytes :
-	    (size_t)c->max_bytes;
+	t->max_bytes = (size_t)c->max_bytes;
+	if (t->call.max_bytes > 0 && t->call.max_bytes < t->max_bytes)
+		t->max_bytes = t->call.max_bytes;
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)ms);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)(c->connect_timeout_ms < ms ? c->connect_timeout_ms : ms));
@@ -299,6 +301,15 @@ set_rest(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
 }
 
+/* The handle outlives the list and the buffers it points to. */
+static void
+let_go(struct transfer *t)
+{
+	curl_easy_reset(t->easy);
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+}
+
 int
 transfer_begin(struct transfer *t, struct net *net, CURL *easy,
     struct arena *a, const struct net_call *call, struct err *err)
@@ -321,7 +332,7 @@ transfer_begin(struct transfer *t, struct net *net, CURL *easy,
 	set_rest(t);
 	if (set_method(t, err) == -1 || set_headers(t, err) == -1 ||
 	    ask_breaker(t, err) == -1) {
-		curl_slist_free_all(t->headers);
+		let_go(t);
 		return -1;
 	}
 	crumb(service_name(t));
@@ -374,7 +385,7 @@ fill(const struct transfer *t, struct arena *out, struct net_reply *r,
 	r->status = (int)status;
 	r->len = t->body.len;
 	r->body = out == t->a ? t->body.p :
-	    arena_strndup(out, t->body.p, t->body.len);
+	    arena_memdup(out, t->body.p, t->body.len + 1);
 	r->content_type = arena_strdup(out, type != NULL ? type : "");
 	r->date = http_date(header_of(t, "Date"));
 	r->retry_after_s = retry_after(t, r->date);
@@ -437,9 +448,6 @@ transfer_end(struct transfer *t, CURLcode rc, struct arena *out,
 	metric_observe_ns(&net_call_seconds, service_index(t->call.service), 0,
 	    (uint64_t)ns);
 	tell_breaker(t, o, r->status);
-	/* The handle may outlive the list and the buffer it points to. */
-	curl_easy_reset(t->easy);
-	curl_slist_free_all(t->headers);
-	t->headers = NULL;
+	let_go(t);
 	return rc == CURLE_OK ? 0 : -1;
 }

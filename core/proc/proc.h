@@ -77,14 +77,25 @@ struct manager_hooks {
 int manager_run(struct pool *, size_t npools, const struct manager_hooks *,
     struct err *);
 /* In a child: true once it should stop accepting (SIGTERM or SIGQUIT, or its
- * manager died). Handlers are installed by proc_child_signals(), without
- * SA_RESTART, to be called after FCGX_Init(). */
+ * manager died). Handlers are installed by proc_child_signals(), to be called
+ * after FCGX_Init() and when the child can serve: until then signals stay
+ * blocked, and the call is what tells the manager that this child is up.
+ * With SA_RESTART, since a signal must not break libfcgi's read of a body:
+ * wait in poll() or epoll_wait(), which return EINTR all the same, for at
+ * most a second or so at a time. */
 bool proc_draining(void);
 void proc_child_signals(void);
 /* True once after each SIGUSR1 (reopen logs). */
 bool proc_reopen_asked(void);
-/* Requests after which this child should retire: max_requests ±10 %. */
+/* Requests after which this child should retire: max_requests ±10 %;
+ * UINT64_MAX = never. */
 uint64_t proc_retire_after(const struct pool_conf *);
+
+/* fcgi_workers{pool,state} and counters by pool, NULL-terminated, for the
+ * shared segment's layout; the label's values are the pools' names in the
+ * order given to manager_run(). */
+extern const struct metric *const proc_metrics[];
+extern const struct metric_label proc_pool_label;
 
 /* Metrics of the manager, for the layout of the segment; NULL-terminated. */
 extern const struct metric *const proc_metrics[];

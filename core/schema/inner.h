@@ -72,6 +72,8 @@ int refuse(struct decoder *, const struct field *, const struct loc *,
 /* "missing", input as FastAPI has it: JSON text or (j) the whole object. */
 int refuse_missing(struct decoder *, const struct loc *, const char *input,
     struct json_object *j);
+/* A member that the table does not know. */
+void refuse_unknown(struct decoder *, const struct loc *, const struct raw *);
 /* {"key": n} as ctx. */
 const char *ctx_num(struct decoder *, const char *key, const char *number);
 const char *ctx_str(struct decoder *, const char *key, const char *text);
@@ -114,6 +116,10 @@ void decode_absent(struct decoder *, const struct field *,
  * the count of errors before its first one. */
 void check_struct(struct decoder *, const struct schema *, const void *obj,
     size_t nerr);
+int list_count(struct decoder *, const struct field *, const struct loc *,
+    const struct raw *, size_t n);
+/* n zeroed items, already in the list member of obj. */
+void *list_items(struct decoder *, const struct field *, size_t n, void *obj);
 void refuse_extra(struct decoder *, const struct schema *,
     struct json_object *, const struct loc *up);
 bool takes_input(const struct field *);

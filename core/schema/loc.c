@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "schema/inner.h"
 
-enum { LOC_PARTS = 3 * JSON_DEPTH };
+enum { LOC_PARTS = 3 * JSON_DEPTH, LOC_NAME = 256 };
 
 const char *
 loc_text(struct arena *a, const struct loc *loc)
@@ -24,7 +24,8 @@ loc_text(struct arena *a, const struct loc *loc)
 	str_addc(&s, '[');
 	while (n-- > 0) {
 		if (part[n]->name != NULL)
-			str_jsonn(&s, part[n]->name, part[n]->len);
+			str_jsonn(&s, part[n]->name, part[n]->len < LOC_NAME ?
+			    part[n]->len : LOC_NAME);
 		else
 			str_add_i64(&s, (int64_t)part[n]->idx);
 		if (n > 0)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include <json-c/json.h>
-#include <json-c/json_visitor.h>
+#include <json-c/json_visit.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -116,6 +116,16 @@ refuse_missing(struct decoder *d, const struct loc *loc, const char *input,
 	return err_field(d->err, (struct err_field){ .type = "missing",
 	    .loc = loc_text(d->a, loc), .msg = "Field required",
 	    .input = input });
+}
+
+void
+refuse_unknown(struct decoder *d, const struct loc *loc, const struct raw *raw)
+{
+	static const struct field secret = { .flags = FF_SECRET };
+
+	/* A secret in the wrong place is one all the same. */
+	refuse(d, echo_secret(d->top, loc->name) ? &secret : NULL, loc,
+	    "extra_forbidden", "Extra inputs are not permitted", raw, NULL);
 }
 
 const char *

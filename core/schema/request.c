@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "schema/inner.h"
 
+enum { FORM_FIELDS = 1000 };
+
 enum source { SRC_PATH, SRC_QUERY, SRC_BODY, SRC_NONE };
 
 struct request {
@@ -218,8 +220,7 @@ extra_body(struct request *r)
 		if (at >= 0 && !(r->s->fields[at].flags & FF_HIDDEN))
 			continue;
 		raw = raw_text(r->form[i].value);
-		refuse(&r->d, NULL, &loc, "extra_forbidden",
-		    "Extra inputs are not permitted", &raw, NULL);
+		refuse_unknown(&r->d, &loc, &raw);
 	}
 }
 
@@ -280,9 +281,16 @@ static int
 read_form(struct request *r)
 {
 	struct pair *form;
+	size_t i, fields = 1;
 
 	if (r->in->body_absent)
 		return 0;
+	for (i = 0; i < r->in->body_len; i++)
+		fields += r->in->body[i] == '&';
+	if (fields > FORM_FIELDS)
+		return refuse(&r->d, NULL, &r->root[SRC_BODY],
+		    "form_too_many_fields", "Form has more than 1000 fields",
+		    &(struct raw){ .kind = RAW_NULL }, NULL);
 	if (url_pairs(r->d.a, r->in->body, r->in->body_len, &form,
 	    &r->nform) == -1)
 		return refuse(&r->d, NULL, &r->root[SRC_BODY], "form_invalid",

@@ -117,12 +117,13 @@ utf8_len(const char *p, const char *end)
 	return utf8_valid(p, n) ? n : 0;
 }
 
+/* Four digits with something behind them: a string goes on, or ends. */
 static int
 hex4(const char *p, const char *end)
 {
 	int i, v = 0;
 
-	if (end - p < 4)
+	if (end - p < 5)
 		return -1;
 	for (i = 0; i < 4; i++) {
 		if (p[i] >= '0' && p[i] <= '9')

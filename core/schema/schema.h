@@ -84,7 +84,9 @@ struct schema {
 	struct blob: FT_BLOB, struct dec: FT_DEC, struct uuid: FT_UUID, \
 	struct utc: FT_TIME, struct json: FT_JSON, struct list: FT_LIST, \
 	const void *: FT_SUB)
-#define FIELD(T, m, ...) { .name = #m, .off = offsetof(T, m), \
+/* FIELD(struct x, member, .doc = "...", ...): options may be left out. */
+#define FIELD(...) FIELD_OF(__VA_ARGS__, )
+#define FIELD_OF(T, m, ...) { .name = #m, .off = offsetof(T, m), \
 	.type = FTYPE_OF(T, m), __VA_ARGS__ }
 /* The same for a member of a struct inside T: FIELD_IN(T, user., email, …), so
  * that a reply can extend a row without naming its fields again. */

@@ -84,6 +84,8 @@ bad_bound(const struct conv *c, enum ftype type, bool lower)
 static int
 in_bounds(const struct conv *c, enum ftype type, int lo, int hi)
 {
+	if (c->f->type == FT_LIST)
+		return 0;	/* its bounds count items */
 	if (field_min(c->f) && (lo < 0 ||
 	    (lo == 0 && (c->f->flags & FF_XMIN))))
 		return bad_bound(c, type, true);

@@ -50,7 +50,7 @@ static const struct {
 	{ UINT64_C(60000000000), "60" },
 };
 
-/* ---- positions --------------------------------------------------------------- */
+/* ---- positions ----------------------------------------------------------- */
 
 static size_t
 index_start(const struct shm *s, const struct metric *m)
@@ -168,7 +168,7 @@ seg_metrics_hash(const struct shm *s, uint64_t h)
 	return h;
 }
 
-/* ---- writing ------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------- */
 
 static uint64_t *
 stripe_cell(const struct shm *s, const struct seg_metric *q, size_t stripe,
@@ -264,7 +264,7 @@ metric_observe_ns(const struct metric *m, size_t i, size_t j, uint64_t ns)
 	add(p + SEG_BUCKETS + 1, ns);
 }
 
-/* ---- reading ------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------- */
 
 static void
 sum_stripes(const struct shm *s, const struct seg_metric *q, size_t cell,
@@ -316,7 +316,31 @@ metric_read(const struct metric *m, size_t i, size_t j)
 	return sum;
 }
 
-/* ---- exposition ------------------------------------------------------------------ */
+double
+metric_quantile(const struct metric *m, size_t i, size_t j, double q)
+{
+	struct shm *s = shm_current();
+	uint64_t w[SEG_HIST], total = 0, seen = 0;
+	struct seg_metric *h;
+	size_t b;
+
+	if (s == NULL || m->kind != METRIC_HISTOGRAM ||
+	    (h = find(s, m)) == NULL || i >= h->n[0] || j >= h->n[1])
+		return 0;
+	sum_stripes(s, h, i * h->n[1] + j, w);
+	for (b = 0; b <= SEG_BUCKETS; b++)
+		total += w[b];
+	for (b = 0; b < SEG_BUCKETS && total > 0; b++) {
+		seen += w[b];
+		if ((double)seen >= q * (double)total)
+			break;
+	}
+	if (b == SEG_BUCKETS)
+		b--;
+	return total == 0 ? 0 : (double)bounds[b].ns / 1e9;
+}
+
+/* ---- exposition ---------------------------------------------------------- */
 
 static void
 escaped(struct str *o, const char *t, bool quote)

@@ -19,6 +19,7 @@
 #define US_PER_SEC INT64_C(1000000)
 #define DAY_US (86400 * US_PER_SEC)
 #define PERIOD_MAX_S 259200
+#define N_MAX (1U << 24)	/* period * n fits 63 bits */
 /* Clocks are read by the callers: one may have been preempted since. */
 #define SLACK_US (10 * US_PER_SEC)
 
@@ -151,15 +152,15 @@ key_hash(const struct shm *s, const char *policy, const void *key, size_t n)
 	return siphash(k, key, n);
 }
 
-/* T rounded down, and up as often as its fraction asks, so that the rate is
- * exact on average where a microsecond is not fine enough. */
+/* T, rounded so that n steps from any time make exactly one period. */
 static int64_t
-spacing(struct rate r, uint64_t now_ns)
+spacing(struct rate r, uint64_t tat)
 {
-	uint64_t period = (uint64_t)r.per_s * US_PER_SEC;
-	uint64_t dice = (now_ns * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+	uint64_t period = (uint64_t)r.per_s * US_PER_SEC, k, n = r.n;
 
-	return (int64_t)(period / r.n + (dice % r.n < period % r.n));
+	k = tat % period * n / period;
+	return (int64_t)(((k + 1) * period + n - 1) / n -
+	    (k * period + n - 1) / n);
 }
 
 bool
@@ -167,7 +168,7 @@ rate_admit(struct shm *s, const char *policy, const void *key, size_t n,
     struct rate r, uint64_t now_ns, uint32_t *retry_ms, uint32_t *remaining)
 {
 	uint64_t now = now_ns / 1000, h, tag, *group;
-	int64_t t, tau, ahead = 0, left;
+	int64_t tau, ahead, period;
 	struct look l;
 	int tries;
 
@@ -185,17 +186,19 @@ rate_admit(struct shm *s, const char *policy, const void *key, size_t n,
 	sweep(s, now);
 	if (r.per_s > PERIOD_MAX_S)
 		r.per_s = PERIOD_MAX_S;
+	if (r.n > N_MAX)
+		r.n = N_MAX;
 	h = key_hash(s, policy, key, n);
 	tag = h >> 40 ? h >> 40 : 1;
 	group = (uint64_t *)(s->base + s->map.rates) +
 	    (h & (s->map.nrates / SEG_GROUP - 1)) * SEG_GROUP;
-	t = spacing(r, now_ns);
-	left = r.per_s * US_PER_SEC;
-	tau = left - left / r.n;
+	period = r.per_s * US_PER_SEC;
+	tau = period - period / r.n;
 	for (tries = 0; tries < RATE_TRIES; tries++) {
 		l = look_up(group, tag, now);
 		ahead = l.found ? distance(l.seen, now) : 0;
-		if (!seg_gcra(&ahead, t, tau)) {
+		if (!seg_gcra(&ahead, spacing(r, now + (uint64_t)(ahead > 0 ?
+		    ahead : 0)), tau)) {
 			*retry_ms = (uint32_t)((ahead - tau + 999) / 1000);
 			return false;
 		}
@@ -203,8 +206,9 @@ rate_admit(struct shm *s, const char *policy, const void *key, size_t n,
 		    tag << 40 | ((now + (uint64_t)ahead) & TIME_MASK)))
 			continue;
 		*retry_ms = 0;
-		if (remaining != NULL && ahead < left)
-			*remaining = (uint32_t)((left - ahead) / t);
+		if (remaining != NULL && ahead < period)
+			*remaining = (uint32_t)((period - ahead + 1) * r.n /
+			    period);
 		return true;
 	}
 	return false;

@@ -30,7 +30,6 @@ static const size_t PAGE = 4096;
 
 static struct shm *current;
 static struct sigaction old_bus;
-static bool bus_installed;
 
 struct shm *
 shm_current(void)
@@ -49,7 +48,7 @@ fail(struct err *e, const char *what, const char *path)
 	return -1;
 }
 
-/* ---- truncation ------------------------------------------------------------ */
+/* ---- truncation ---------------------------------------------------------- */
 
 /* A page of the file is gone. Zero pages take the place of the whole segment,
  * so that this process lives on alone until seg_mend(). mmap is a plain system
@@ -73,26 +72,29 @@ on_sigbus(int sig, siginfo_t *si, void *uc)
 		old_bus.sa_sigaction(sig, si, uc);
 		return;
 	}
-	/* Not ours: the access is repeated and kills as it would have. */
+	/* Not ours: the access is repeated and kills as it would have; a sent
+	 * signal is sent again. */
 	sigaction(SIGBUS, &old_bus, NULL);
+	if (si->si_code <= 0)
+		raise(sig);
 }
 
 static void
 install_sigbus(void)
 {
-	struct sigaction sa;
+	struct sigaction sa, now;
 
-	if (bus_installed)
+	if (sigaction(SIGBUS, NULL, &now) == 0 &&
+	    (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_sigbus)
 		return;
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_sigaction = on_sigbus;
 	sa.sa_flags = SA_SIGINFO;
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGBUS, &sa, &old_bus);
-	bus_installed = true;
 }
 
-/* ---- locks ------------------------------------------------------------------- */
+/* ---- locks --------------------------------------------------------------- */
 
 static int
 byte_lock(struct shm *s, int cmd, short type, off_t at, off_t len,
@@ -136,7 +138,7 @@ seg_locked(struct shm *s, off_t at)
 	return fl.l_type != F_UNLCK;
 }
 
-/* ---- layout ------------------------------------------------------------------- */
+/* ---- layout -------------------------------------------------------------- */
 
 static size_t
 place(size_t *end, size_t len, size_t align)
@@ -208,7 +210,7 @@ layout_hash(const struct shm *s)
 	return h;
 }
 
-/* ---- the file ------------------------------------------------------------------ */
+/* ---- the file ------------------------------------------------------------ */
 
 static uint64_t
 head_sum(const struct seg_head *h)

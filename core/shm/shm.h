@@ -23,7 +23,7 @@ struct err;
 struct shm;
 struct str;
 
-/* ---- metrics ----------------------------------------------------------- */
+/* ---- metrics ------------------------------------------------------------- */
 enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 /* A label and its possible values; values NULL: filled at start by name with
@@ -41,7 +41,7 @@ struct metric {
 	const struct metric_label *labels[2];
 };
 
-/* ---- layout ------------------------------------------------------------ */
+/* ---- layout -------------------------------------------------------------- */
 struct shm_layout {
 	const struct metric *const *metrics;	/* NULL-terminated */
 	const char *const *breakers;	/* NULL-terminated names */
@@ -71,10 +71,13 @@ void metric_set(const struct metric *, size_t i, size_t j, int64_t v);
 /* Histogram in seconds: buckets 1-2.5-5 decades from 0.5 ms to 60 s. */
 void metric_observe_ns(const struct metric *, size_t i, size_t j, uint64_t ns);
 uint64_t metric_read(const struct metric *, size_t i, size_t j);
+/* Upper bound in seconds of the bucket that holds the q-quantile (0 < q < 1)
+ * of a histogram; 0 = nothing observed yet, 60 = that or more. */
+double metric_quantile(const struct metric *, size_t i, size_t j, double q);
 /* Prometheus text exposition (0.0.4) of all metrics, prefix "quincunx_". */
 void metrics_expose(struct shm *, struct str *);
 
-/* ---- rate limits: GCRA ------------------------------------------------- */
+/* ---- rate limits: GCRA --------------------------------------------------- */
 struct rate {
 	uint32_t n, per_s;	/* n events per per_s seconds, burst n */
 };
@@ -84,7 +87,7 @@ struct rate {
 bool rate_admit(struct shm *, const char *policy, const void *key, size_t n,
     struct rate, uint64_t now_ns, uint32_t *retry_ms, uint32_t *remaining);
 
-/* ---- circuit breakers --------------------------------------------------- */
+/* ---- circuit breakers ---------------------------------------------------- */
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 struct breaker_rule {
 	uint32_t failures;	/* consecutive failures that open it */
@@ -113,7 +116,7 @@ int  bulkhead_enter(struct shm *, const struct bulkhead *, uint32_t limit,
 void bulkhead_leave(struct shm *, const struct bulkhead *, int permit);
 uint32_t bulkhead_used(struct shm *, const struct bulkhead *);
 
-/* ---- scoreboard ------------------------------------------------------------ */
+/* ---- scoreboard ---------------------------------------------------------- */
 enum { SHM_CRUMBS = 8, SHM_TEXT = 48 };
 struct shm_slot {		/* a copy, clamped */
 	int32_t pid;
@@ -134,7 +137,7 @@ void shm_slot_done(struct shm *);
 /* All slots in use; returns their count. */
 size_t shm_slots(struct shm *, struct shm_slot *out, size_t cap);
 
-/* ---- small cached words ------------------------------------------------------ */
+/* ---- small cached words -------------------------------------------------- */
 /* 32 named 64-bit words with the boot-clock time of their last write:
  * generation numbers, cached epochs, component commands. */
 uint64_t shm_word_get(struct shm *, const char *name, uint64_t *written_ns);

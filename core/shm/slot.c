@@ -53,7 +53,7 @@ write_end(struct seg_slot *p)
 	__atomic_store_n(&p->turn, seg_get(&p->turn) + 1, __ATOMIC_RELEASE);
 }
 
-/* ---- ownership ----------------------------------------------------------------- */
+/* ---- ownership ----------------------------------------------------------- */
 
 uint64_t
 seg_owner_ref(const struct shm *s)
@@ -182,7 +182,7 @@ seg_slot_drop(struct shm *s)
 	s->slot = -1;
 }
 
-/* ---- what the owner is doing ------------------------------------------------------ */
+/* ---- what the owner is doing --------------------------------------------- */
 
 void
 shm_slot_phase(struct shm *s, const char *phase)
@@ -228,7 +228,7 @@ shm_slot_done(struct shm *s)
 	write_end(p);
 }
 
-/* ---- reading ------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------- */
 
 static void
 clean(char *to, const char *from, size_t cap)

@@ -42,7 +42,7 @@ place(struct shm *s, size_t off, size_t n, size_t len, const char *name,
 	return NULL;
 }
 
-/* ---- words -------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------- */
 
 static struct seg_word *
 word(struct shm *s, const char *name, bool make)
@@ -102,7 +102,7 @@ shm_word_add(struct shm *s, const char *name, uint64_t n)
 	return v;
 }
 
-/* ---- steps --------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------- */
 
 static off_t
 step_at(uint64_t h)
@@ -146,7 +146,7 @@ shm_step_end(struct shm *s, const char *name)
 	}
 }
 
-/* ---- texts ---------------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------- */
 
 static struct seg_text *
 text(struct shm *s, const char *name, bool make)

@@ -204,9 +204,11 @@ test_hashes(void **state)
 static void
 test_uuid(void **state)
 {
-	static const char *const bad[] = { "", "018f3c6e7a4b7c3d9e1f0123456789ab",
-	    "018f3c6e-7a4b-7c3d-9e1f-0123456789a", "018f3c6e-7a4b-7c3d-9e1f-"
-	    "0123456789abc", "018f3c6e-7a4b-7c3d-9e1f-0123456789ag",
+	static const char *const bad[] = { "",
+	    "018f3c6e7a4b7c3d9e1f0123456789ab",
+	    "018f3c6e-7a4b-7c3d-9e1f-0123456789a",
+	    "018f3c6e-7a4b-7c3d-9e1f-0123456789abc",
+	    "018f3c6e-7a4b-7c3d-9e1f-0123456789ag",
 	    "018f3c6e_7a4b-7c3d-9e1f-0123456789ab",
 	    "{18f3c6e-7a4b-7c3d-9e1f-0123456789a}" };
 	char text[UUID_TEXT], before[UUID_TEXT] = "";

@@ -10,10 +10,37 @@
 #ifndef AUTH_ACCESS_H
 #define AUTH_ACCESS_H
 
+#include "base/map.h"
+#include "base/vec.h"
 #include "modules/auth/auth.h"
+#include "modules/auth/secret.h"
 #include "modules/auth/user.h"
 
 /* ---- memory of the process ------------------------------------------------- */
+
+struct auth_revoked {
+	char kind;			/* 's', 'u' or 't' */
+	struct uuid subject;
+	int64_t epoch;
+	int64_t until_us;
+};
+
+/* What this process remembers between requests (env->auth). */
+struct auth {
+	struct auth_secrets secrets;
+	struct map *sets;		/* builtin role names -> permissions;
+					 * lives as long as the process */
+	struct arena *mem;		/* revocations */
+	VEC(struct auth_revoked) revoked;	/* sorted by kind, subject */
+	int64_t epoch;			/* all revocations up to here */
+	bool loaded;
+	int64_t pruned_us;
+	struct arena *cache;		/* dropped when the epoch changes */
+	struct map *roles;		/* tenant -> map of its own roles */
+	struct map *legacy;		/* sub of an old token -> user */
+	uint64_t own_epoch, own_ns;	/* in place of a shared segment */
+	int64_t sealed_ns;		/* last attempt to seal the audit */
+};
 
 /* Makes env->auth. */
 void auth_access_open(struct env *);
@@ -40,17 +67,17 @@ int auth_access_principal(struct env *, struct db *, struct arena *,
 /* ---- revocation: call inside the transaction of the change -------------------- */
 
 /* One subject. until: when its last token has expired by itself. */
-int auth_revoke_session(struct env *, struct uuid session, struct utc now,
+int auth_revoke_session(struct env *, struct arena *, struct uuid session, struct utc now,
     struct err *);
-int auth_revoke_user(struct env *, struct uuid user, struct utc now,
+int auth_revoke_user(struct env *, struct arena *, struct uuid user, struct utc now,
     struct err *);
-int auth_revoke_tenant(struct env *, struct uuid tenant, struct utc now,
+int auth_revoke_tenant(struct env *, struct arena *, struct uuid tenant, struct utc now,
     struct err *);
 /* All sessions of a user but one (nil: all), refresh chains included. */
-int auth_revoke_sessions(struct env *, struct uuid user, struct uuid keep,
+int auth_revoke_sessions(struct env *, struct arena *, struct uuid user, struct uuid keep,
     struct utc now, struct err *);
 /* Nobody is revoked, but what processes remember is stale (roles). */
-int auth_epoch_step(struct env *, struct err *);
+int auth_epoch_step(struct env *, struct arena *, struct err *);
 
 /* ---- rows ----------------------------------------------------------------------- */
 
@@ -63,16 +90,16 @@ struct auth_revocation {
 extern const struct query *const auth_access_queries[];
 extern const struct schema auth_revocation_schema;
 
-int auth_epoch_read(struct db *, int64_t *epoch, struct err *);
-int auth_epoch_next(struct db *, int64_t *epoch, struct err *);
+int auth_epoch_read(struct db *, struct arena *, int64_t *epoch, struct err *);
+int auth_epoch_next(struct db *, struct arena *, int64_t *epoch, struct err *);
 int auth_revocation_put(struct db *, const struct auth_revocation *,
     struct err *);
 int auth_revocation_put_sessions(struct db *, struct uuid user,
     struct uuid keep, int64_t epoch, struct utc expires_at, struct err *);
 /* Revocations younger than an epoch, oldest first. */
-enum { AUTH_REVOCATION_PAGE = 5000 };
 int auth_revocation_since(struct db *, struct arena *, int64_t epoch,
-    struct utc now, struct rows *, struct err *);
+    struct utc now, int (*fn)(void *arg, const void *row, struct err *),
+    void *arg, struct err *);
 
 /* ---- HTTP ------------------------------------------------------------------------- */
 

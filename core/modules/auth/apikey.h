@@ -34,9 +34,9 @@ struct auth_apikey_owner {
 
 /* ---- pure ---------------------------------------------------------------------- */
 
-/* Text of a key from its parts; out holds AUTH_KEY_TEXT + 1. */
-void auth_key_format(const char prefix[AUTH_KEY_PREFIX],
-    const uint8_t secret[32], char *out);
+/* Text of a key from its parts. */
+const char *auth_key_format(struct arena *, const char id[AUTH_KEY_PREFIX],
+    const uint8_t secret[32]);
 /* True for text of the right form and checksum; prefix holds 9 bytes. */
 bool auth_key_parse(const char *, char *prefix);
 /* "10.0.0.0/8", "2001:db8::/32" or a bare address. */

@@ -80,8 +80,9 @@ struct auth_anchor {
 	uint8_t seal[AUTH_SEAL_LEN];
 };
 /* Appends a line unless the last one is younger than min_age_s. */
-int auth_anchor_write(struct env *, const struct auth_anchor *, struct utc now,
-    int64_t min_age_s, struct err *);
+int auth_anchor_write(struct env *, struct arena *,
+    const struct auth_anchor *, struct utc now, int64_t min_age_s,
+    struct err *);
 /* All anchors of this host in file order. *n = 0 without a file. */
 int auth_anchor_read(struct env *, struct arena *,
     const struct auth_anchor **, size_t *n, struct err *);

@@ -8,10 +8,10 @@
 
 #include "modules/auth/user.h"
 
-/* 503 with Retry-After when too many hashes are in progress; 422 when the
- * password is shorter than the setting wants. */
-int auth_password_hash(struct env *, struct arena *, const char *password,
-    const char **hash, struct err *);
+/* 503 with Retry-After when too many hashes are in progress; 422 on `member`
+ * of the body when the password is shorter than the setting wants. */
+int auth_password_hash(struct env *, struct arena *, const char *member,
+    const char *password, const char **hash, struct err *);
 /* 1 right, 0 wrong, -1 error. A NULL hash costs the same time and is wrong.
  * *upgraded gets a new hash when the stored one is weaker than the settings
  * want (NULL: not asked for). */
@@ -48,8 +48,9 @@ int auth_reset_check(struct env *, struct arena *, const char *token,
     struct utc now, struct err *);
 /* New password of a user who proved the old one; other sessions end. Inside a
  * transaction. */
-int auth_password_change(struct env *, struct uuid user, struct uuid session,
-    const char *old_hash, const char *hash, struct utc now, struct err *);
+int auth_password_change(struct env *, struct arena *, struct uuid user,
+    struct uuid session, const char *old_hash, const char *hash,
+    struct utc now, struct err *);
 
 extern const struct route auth_password_routes[];
 

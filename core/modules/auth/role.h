@@ -69,9 +69,6 @@ int auth_role_insert(struct db *, const struct auth_role *, struct err *);
 int auth_role_update(struct db *, const struct auth_role *, struct err *);
 int auth_role_delete(struct db *, struct uuid tenant, struct uuid id,
     struct err *);
-/* How many users of the tenant have the role, counted under a lock. */
-int auth_role_users(struct db *, struct uuid tenant, const char *name,
-    int64_t *n, struct err *);
 
 /* ---- use-cases: call inside a transaction ---------------------------------- */
 

@@ -19,7 +19,8 @@ struct auth_session {
 	struct utc created_at, used_at, expires_at;
 	bool current;			/* the caller's own (JSON) */
 };
-extern const struct schema auth_session_schema, auth_token_schema;
+extern const struct schema auth_session_schema, auth_attempt_schema,
+    auth_token_schema;
 extern const struct query *const auth_session_queries[];
 
 /* Where a request came from. */
@@ -80,8 +81,8 @@ int auth_session_of_user(struct db *, struct arena *, struct uuid user,
     struct err *);
 int auth_session_one(struct db *, struct arena *, struct uuid user,
     struct uuid id, struct auth_session *, struct err *);
-int auth_session_count(struct db *, struct uuid user, struct utc now,
-    int64_t *n, struct err *);
+int auth_session_count(struct db *, struct arena *, struct uuid user,
+    struct utc now, int64_t *n, struct err *);
 
 /* Failed logins per account id (a user's, or a digest of an unknown name, so
  * that both are counted alike). */
@@ -90,8 +91,8 @@ struct auth_attempt {
 	int64_t failures;
 	struct utc last_at;
 };
-int auth_attempt_get(struct db *, struct uuid account, struct auth_attempt *,
-    struct err *);
+int auth_attempt_get(struct db *, struct arena *, struct uuid account,
+    struct auth_attempt *, struct err *);
 int auth_attempt_add(struct db *, struct uuid account, struct utc now,
     struct err *);
 int auth_attempt_clear(struct db *, struct uuid account, struct err *);
@@ -129,8 +130,8 @@ int auth_session_refresh(struct env *, struct arena *, const char *token,
     const struct auth_client *, struct utc now, struct auth_token *,
     struct uuid *reused, struct err *);
 /* Ends a session and its tokens. Inside a transaction. */
-int auth_session_close(struct env *, struct uuid id, struct utc now,
-    struct err *);
+int auth_session_close(struct env *, struct arena *, struct uuid id,
+    struct utc now, struct err *);
 
 extern const struct route auth_session_routes[];
 

@@ -26,14 +26,15 @@ int auth_tenant_by_name(struct db *, struct arena *, const char *name,
 int auth_tenant_page(struct db *, struct arena *, struct uuid after,
     int64_t limit, struct rows *, struct err *);
 /* Waits for others that change who rules the tenant. */
-int auth_tenant_lock(struct db *, struct uuid id, struct err *);
+int auth_tenant_lock(struct db *, struct arena *, struct uuid id, struct err *);
 
 /* Inside a transaction. Fills id and times. */
 int auth_tenant_make(struct db *, const char *name, struct utc now,
     struct auth_tenant *, struct err *);
 /* A tenant that is switched off loses its tokens; one's own stays on (409). */
-int auth_tenant_change(struct env *, const struct principal *by,
-    const struct auth_tenant *was, struct auth_tenant *now, struct err *);
+int auth_tenant_change(struct env *, struct arena *,
+    const struct principal *by, const struct auth_tenant *was,
+    struct auth_tenant *to, struct err *);
 
 extern const struct route auth_tenant_routes[];
 

@@ -87,10 +87,10 @@ int auth_user_set_hash(struct db *, struct uuid id, const char *old,
 int auth_user_upgrade_hash(struct db *, struct uuid id, const char *old,
     const char *hash, struct err *);
 /* Active users with a role; tenant nil = anywhere. Locks what it counts. */
-int auth_user_count_role(struct db *, struct uuid tenant, const char *role,
-    int64_t *n, struct err *);
+int auth_user_count_role(struct db *, struct arena *, struct uuid tenant,
+    const char *role, int64_t *n, struct err *);
 /* Is there an active super_admin at all? */
-int auth_admin_exists(struct db *, bool *yes, struct err *);
+int auth_admin_exists(struct db *, struct arena *, bool *yes, struct err *);
 
 /* ---- use-cases: call inside a transaction ----------------------------------- */
 
@@ -108,7 +108,7 @@ int auth_user_managed(struct env *, struct arena *, const struct principal *by,
 /* Writes the changed user. What takes rights away revokes his tokens; the
  * last admin keeps role and account (409). */
 int auth_user_change(struct env *, struct arena *, const struct auth_user *was,
-    struct auth_user *now, struct err *);
+    struct auth_user *to, struct err *);
 int auth_user_remove(struct env *, struct arena *, const struct principal *by,
     struct uuid id, struct err *);
 
@@ -121,7 +121,8 @@ struct auth_registration {
 int auth_register(struct env *, struct arena *,
     const struct auth_registration *, struct auth_user *, struct err *);
 /* Whether register would be refused, before a password is hashed for it. */
-int auth_register_check(struct env *, const char *invite, struct err *);
+int auth_register_check(struct env *, struct arena *, const char *invite,
+    struct err *);
 
 /* The operator himself: every permission, no row. */
 extern const struct principal auth_operator;

@@ -24,7 +24,7 @@ struct ec2_instance {
 	const char *image_id, *architecture;
 	const char *product;	/* price product: "Linux/UNIX" "Windows" … */
 	const char *subnet_id, *vpc_id, *private_ip, *public_ip;
-	const char *spot_request_id, *tenancy, *root_device, *owner_id;
+	const char *spot_request_id, *tenancy, *root_device;
 	const char *asg, *name;	/* tags aws:autoscaling:groupName and Name */
 	const char *tags;	/* JSON object */
 	bool ebs_optimized;

@@ -1,0 +1,43 @@
+/*
+ * Inside of site_emit(): the places that need a location, and one writer per
+ * web server.
+ */
+#ifndef HTTP_SITE_H
+#define HTTP_SITE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "http/serve.h"
+
+enum { SITE_SLACK = 65536 };
+
+struct place {
+	const char *literal;		/* "/api/x" or NULL; "" is the root */
+	const char *regex;		/* without anchors and last slash */
+	enum pool_kind pool;
+	size_t max_body;
+	bool special;			/* gets a location of its own */
+};
+
+struct site {
+	struct http *h;
+	const struct site_options *o;
+	struct str *out;
+	struct arena *a;
+	const char *const *listens;
+	const char *sock[3];		/* by enum pool_kind */
+	size_t max_body;
+	VEC(struct place *) places;
+};
+
+const char *site_pool(enum pool_kind);
+/* What the web server may let through; a little more than we do, so that the
+ * refusal is ours. */
+size_t site_body(const struct site *, const struct place *);
+
+void site_nginx(struct site *);
+void site_lighttpd(struct site *);
+void site_apache(struct site *);
+
+#endif

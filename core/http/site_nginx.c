@@ -1,0 +1,151 @@
+/*
+ * nginx. Parameters that tell who asked are set here under names that no
+ * request header can produce. Errors nginx makes itself look like ours.
+ */
+#include <string.h>
+
+#include "http/site.h"
+
+static const char params[] =
+    "    fastcgi_param REQUEST_METHOD $request_method;\n"
+    "    fastcgi_param REQUEST_URI $request_uri;\n"
+    "    fastcgi_param QUERY_STRING $query_string;\n"
+    "    fastcgi_param CONTENT_TYPE $content_type;\n"
+    "    fastcgi_param CONTENT_LENGTH $content_length;\n"
+    "    fastcgi_param SERVER_PROTOCOL $server_protocol;\n"
+    "    fastcgi_param REMOTE_ADDR $remote_addr;\n"
+    "    fastcgi_param QX_CLIENT_IP $remote_addr;\n"
+    "    fastcgi_param QX_HTTPS $https;\n"
+    "    fastcgi_param QX_REQUEST_ID $request_id;\n";
+
+static const char limits[] =
+    "    underscores_in_headers off;\n"
+    "    merge_slashes off;\n"
+    "    server_tokens off;\n"
+    "    large_client_header_buffers 4 16k;\n"
+    "    client_header_timeout 15s;\n"
+    "    client_body_timeout 30s;\n"
+    "    send_timeout 30s;\n"
+    "    fastcgi_keep_conn on;\n"
+    "    fastcgi_connect_timeout 5s;\n"
+    "    fastcgi_read_timeout 65s;\n"
+    "    fastcgi_next_upstream off;\n";
+
+static const char errors[] =
+    "    error_page 413 @qx_too_large;\n"
+    "    error_page 502 504 =503 @qx_unavailable;\n"
+    "    location @qx_too_large {\n"
+    "        default_type application/json;\n"
+    "        return 413 '{\"detail\":\"Request body is too large\"}';\n"
+    "    }\n"
+    "    location @qx_unavailable {\n"
+    "        default_type application/json;\n"
+    "        add_header Retry-After 1 always;\n"
+    "        return 503 '{\"detail\":\"Service unavailable\"}';\n"
+    "    }\n";
+
+static void
+upstream(struct site *s, enum pool_kind k)
+{
+	const char *sock = s->sock[k];
+
+	str_addf(s->out, "upstream quincunx_%s {\n    server %s%s;\n",
+	    site_pool(k), *sock == '/' ? "unix:" : "", sock);
+	/* A kept connection would pin a child of the slow pool. */
+	if (k != POOL_SLOW)
+		str_add(s->out, "    keepalive 16;\n"
+		    "    keepalive_timeout 5s;\n    keepalive_time 30s;\n");
+	str_add(s->out, "}\n");
+}
+
+static void
+pass(struct site *s, const struct place *p)
+{
+	str_addf(s->out, "        fastcgi_pass quincunx_%s;\n",
+	    site_pool(p->pool));
+	if (p->pool == POOL_SLOW)
+		str_add(s->out, "        fastcgi_keep_conn off;\n"
+		    "        fastcgi_read_timeout 305s;\n");
+	if (p->max_body > s->max_body)
+		str_addf(s->out, "        client_max_body_size %zu;\n",
+		    site_body(s, p));
+	str_add(s->out, "    }\n");
+}
+
+static void
+location(struct site *s, const struct place *p)
+{
+	if (p->literal == NULL) {
+		str_addf(s->out, "    location ~ \"^%s/?$\" {\n", p->regex);
+		pass(s, p);
+		return;
+	}
+	if (*p->literal != '\0') {
+		str_addf(s->out, "    location = %s {\n", p->literal);
+		pass(s, p);
+	}
+	str_addf(s->out, "    location = %s/ {\n", p->literal);
+	pass(s, p);
+}
+
+static void
+server(struct site *s)
+{
+	bool tls = s->o->tls_cert != NULL;
+
+	str_add(s->out, "server {\n");
+	for (size_t i = 0; s->listens[i] != NULL; i++)
+		str_addf(s->out, "    listen %s%s;\n", s->listens[i],
+		    tls ? " ssl http2" : "");
+	str_addf(s->out, "    server_name %s;\n",
+	    s->o->server_name != NULL ? s->o->server_name : "_");
+	if (tls)
+		str_addf(s->out, "    ssl_certificate %s;\n"
+		    "    ssl_certificate_key %s;\n"
+		    "    ssl_protocols TLSv1.2 TLSv1.3;\n",
+		    s->o->tls_cert, s->o->tls_key);
+	str_add(s->out, limits);
+	str_addf(s->out, "    client_max_body_size %zu;\n",
+	    site_body(s, NULL));
+	str_add(s->out, params);
+	str_add(s->out, errors);
+	str_addf(s->out, "    location %s/ {\n"
+	    "        fastcgi_pass quincunx_api;\n    }\n",
+	    s->h->conf->prefix);
+	for (size_t i = 0; i < s->places.n; i++)
+		if (s->places.v[i]->special)
+			location(s, s->places.v[i]);
+	str_add(s->out, "}\n");
+}
+
+/* A whole configuration for an instance of one's own in the foreground. */
+static void
+standalone_head(struct site *s)
+{
+	const char *d = s->o->standalone;
+
+	str_addf(s->out, "daemon off;\nworker_processes 2;\n"
+	    "pid %s/nginx.pid;\nerror_log %s/nginx-error.log warn;\n"
+	    "events { worker_connections 1024; }\nhttp {\n"
+	    "access_log off;\nkeepalive_timeout 30s;\n", d, d);
+	str_addf(s->out, "client_body_temp_path %s/nginx-body;\n"
+	    "proxy_temp_path %s/nginx-proxy;\n"
+	    "fastcgi_temp_path %s/nginx-fastcgi;\n"
+	    "uwsgi_temp_path %s/nginx-uwsgi;\n"
+	    "scgi_temp_path %s/nginx-scgi;\n", d, d, d, d, d);
+}
+
+void
+site_nginx(struct site *s)
+{
+	str_add(s->out, "# nginx site of Quincunx, written by "
+	    "`quincunx site nginx`.\n");
+	if (s->o->standalone != NULL)
+		standalone_head(s);
+	upstream(s, POOL_API);
+	upstream(s, POOL_SLOW);
+	upstream(s, POOL_CONTROL);
+	server(s);
+	if (s->o->standalone != NULL)
+		str_add(s->out, "}\n");
+}

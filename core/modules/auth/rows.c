@@ -1,0 +1,55 @@
+/*
+ * Small things that several nouns need: counts, "not found", one-use tokens.
+ * Pure but for random bytes.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/codec.h"
+#include "base/random.h"
+#include "crypto/crypto.h"
+#include "modules/auth/rows.h"
+
+static const struct field count_fields[] = {
+	FIELD(struct auth_count, n, .doc = "Rows"), FIELD_END
+};
+const struct schema auth_count_schema = {
+	.name = "Count", .doc = "A number of rows",
+	.size = sizeof(struct auth_count), .fields = count_fields
+};
+
+static const struct field id_fields[] = {
+	FIELD(struct auth_id_in, id, .flags = FF_REQUIRED,
+	    .doc = "Identifier"), FIELD_END
+};
+const struct schema auth_id_in_schema = {
+	.name = "AuthId", .doc = "One row of a list",
+	.size = sizeof(struct auth_id_in), .fields = id_fields
+};
+
+int
+auth_found(int rc, const char *noun, struct err *e)
+{
+	if (rc != 1)
+		return rc;
+	return err_set(e, 404, "not_found", "%s not found", noun);
+}
+
+struct blob
+auth_token_hash(struct arena *a, const char *token)
+{
+	uint8_t *digest = arena_alloc(a, SHA256_LEN);
+
+	crypto_sha256(token, strlen(token), digest);
+	return (struct blob){ digest, SHA256_LEN };
+}
+
+const char *
+auth_token_make(struct arena *a, const char *prefix)
+{
+	uint8_t raw[32];
+
+	random_bytes(raw, sizeof(raw));
+	return arena_printf(a, "%s%s", prefix,
+	    base64_encode(a, raw, sizeof(raw), true));
+}

@@ -1,0 +1,27 @@
+/*
+ * What the model files of this module share.
+ */
+#ifndef AUTH_ROWS_H
+#define AUTH_ROWS_H
+
+#include "db/db.h"
+
+/* One number of a statement: "SELECT COUNT(*) AS n …". */
+struct auth_count {
+	int64_t n;
+};
+extern const struct schema auth_count_schema;
+
+/* Turns "no such row" (1) into 404 "<noun> not found"; passes 0 and -1. */
+int auth_found(int rc, const char *noun, struct err *);
+/* Digest under which one-use tokens are stored. */
+struct blob auth_token_hash(struct arena *, const char *token);
+/* Random token text with a prefix that says what it is for. */
+const char *auth_token_make(struct arena *, const char *prefix);
+/* A path with an identifier, and nothing else. */
+struct auth_id_in {
+	struct uuid id;
+};
+extern const struct schema auth_id_in_schema;
+
+#endif

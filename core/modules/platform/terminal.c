@@ -1,0 +1,70 @@
+/*
+ * Commands' manners. Prints what it is given; decides nothing.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "modules/platform/terminal.h"
+
+int
+terminal_error(const struct err *e)
+{
+	fprintf(stderr, "quincunx: %s%s%s\n",
+	    e->detail[0] != '\0' ? e->detail : "failed",
+	    e->cause[0] != '\0' ? ": " : "", e->cause);
+	return 1;
+}
+
+int
+terminal_usage(const char *text)
+{
+	fprintf(stderr, "usage: quincunx %s\n", text);
+	return 2;
+}
+
+int
+terminal_write(const struct str *s)
+{
+	if (fwrite(s->p, 1, s->len, stdout) != s->len || fflush(stdout) != 0) {
+		perror("quincunx: stdout");
+		return 1;
+	}
+	return 0;
+}
+
+bool
+terminal_option(struct option_walk *w, const char *name, const char **value)
+{
+	const char *arg = w->i < w->argc ? w->argv[w->i] : "";
+	size_t n = strlen(name);
+
+	if (strncmp(arg, name, n) != 0)
+		return false;
+	if (value == NULL) {
+		if (arg[n] != '\0')
+			return false;
+		w->i++;
+		return true;
+	}
+	if (arg[n] == '=') {
+		*value = arg + n + 1;
+		w->i++;
+		return true;
+	}
+	if (arg[n] != '\0' || w->i + 1 >= w->argc)
+		return false;
+	*value = w->argv[w->i + 1];
+	w->i += 2;
+	return true;
+}
+
+bool
+terminal_word(struct option_walk *w, const char **value)
+{
+	if (w->i >= w->argc || strncmp(w->argv[w->i], "--", 2) == 0)
+		return false;
+	*value = w->argv[w->i++];
+	return true;
+}

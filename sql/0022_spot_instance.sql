@@ -1,0 +1,35 @@
+-- What runs in the accounts. seen_generation is the scan that saw it last.
+-- step
+CREATE TABLE IF NOT EXISTS spot_instance (
+  id              BINARY(16)   NOT NULL PRIMARY KEY,
+  tenant_id       BINARY(16)   NOT NULL,
+  account_id      BINARY(16)   NOT NULL,
+  region          VARCHAR(32)  CHARACTER SET ascii NOT NULL,
+  az              VARCHAR(64)  CHARACTER SET ascii NOT NULL,
+  instance_id     VARCHAR(64)  CHARACTER SET ascii NOT NULL,
+  instance_type   VARCHAR(64)  CHARACTER SET ascii NOT NULL,
+  lifecycle       VARCHAR(32)  CHARACTER SET ascii NOT NULL,
+  state           VARCHAR(32)  CHARACTER SET ascii NOT NULL,
+  launched_at     DATETIME(6)  NULL,
+  asg             VARCHAR(255) NOT NULL DEFAULT '',
+  image_id        VARCHAR(64)  NOT NULL DEFAULT '',
+  arch            VARCHAR(32)  NOT NULL DEFAULT '',
+  product         VARCHAR(128) NOT NULL DEFAULT '',
+  subnet_id       VARCHAR(64)  NOT NULL DEFAULT '',
+  vpc_id          VARCHAR(64)  NOT NULL DEFAULT '',
+  private_ip      VARCHAR(64)  NOT NULL DEFAULT '',
+  name            VARCHAR(256) NOT NULL DEFAULT '',
+  tags            MEDIUMTEXT   NOT NULL,
+  auth_status     ENUM('AUTHORIZED', 'UNAUTHORIZED', 'FLAGGED') NOT NULL,
+  aws_signal      ENUM('NONE', 'REBALANCE', 'TERMINATION') NOT NULL DEFAULT 'NONE',
+  seen_generation BIGINT       NOT NULL,
+  first_seen      DATETIME(6)  NOT NULL,
+  last_seen       DATETIME(6)  NOT NULL,
+  stale           TINYINT(1)   NOT NULL DEFAULT 0,
+  gone_at         DATETIME(6)  NULL,
+  UNIQUE KEY account_instance (account_id, region, instance_id),
+  KEY tenant_id_id (tenant_id, id),
+  KEY tenant_instance (tenant_id, instance_id),
+  CONSTRAINT spot_instance_account FOREIGN KEY (account_id)
+    REFERENCES spot_account (id) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4

@@ -1,0 +1,32 @@
+#!/bin/bash
+# `make test`: lint, the plain build, every tier, and the tiers again under
+# AddressSanitizer and UndefinedBehaviorSanitizer. Goes on after a failure and
+# says at the end what failed.
+set -u
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+status=()
+step() {
+	local name=$1 start=$SECONDS
+	shift
+	echo "== $name"
+	if "$@"; then status+=("ok     $name ($((SECONDS - start)) s)")
+	else status+=("FAILED $name ($((SECONDS - start)) s)"); fi
+}
+SAN=address,undefined
+step "build (gcc, warnings are errors)" make -s -j"$jobs" WERROR=1 all
+step "lint" make -s lint
+step "fake EC2" make -s check-fake
+step "unit tests" make -s -j"$jobs" check
+step "database tests" make -s -j"$jobs" check-db
+step "end to end" make -s -j"$jobs" check-e2e
+step "fresh clone" tests/e2e/run.sh
+step "build with sanitizers" make -s -j"$jobs" SAN=$SAN WERROR=1 all
+step "unit tests with sanitizers" make -s -j"$jobs" SAN=$SAN check
+step "database tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-db
+step "end to end with sanitizers" make -s -j"$jobs" SAN=$SAN check-e2e
+echo
+printf '%s\n' "${status[@]}"
+failed=$(printf '%s\n' "${status[@]}" | grep -c '^FAILED')
+echo "$((${#status[@]} - failed)) passed, $failed failed"
+[ "$failed" = 0 ]
