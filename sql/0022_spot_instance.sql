@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS spot_instance (
   last_seen       DATETIME(6)  NOT NULL,
   stale           TINYINT(1)   NOT NULL DEFAULT 0,
   gone_at         DATETIME(6)  NULL,
+  changed_at      DATETIME(6)  NULL,
   UNIQUE KEY account_instance (account_id, region, instance_id),
   KEY tenant_id_id (tenant_id, id),
   KEY tenant_instance (tenant_id, instance_id),

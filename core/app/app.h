@@ -32,6 +32,8 @@ struct boot {
 	char **argv;
 	const char *file;	/* -c */
 	const char **overrides;	/* -o, NULL-terminated */
+	char *const *env;	/* as it was at start */
+	struct arena *a;	/* options and environment */
 };
 
 /* Hardens the process, reads options (-c FILE, -o KEY=VALUE, before the first
@@ -42,6 +44,8 @@ int app_boot(struct env **, struct boot *, struct err *);
 /* Loads the configuration again and builds a new env beside the old one (for
  * SIGHUP); the caller frees the old arena when its last user is gone. */
 int app_reload(struct env **, const struct boot *, struct err *);
+/* Gives everything back, in front of the process's end. NULL is allowed. */
+void app_end(struct env *, struct boot *);
 /* Modules of the list that modules.enabled names; -1 names what is missing. */
 int app_enable(struct arena *, const struct module *const *all,
     const char *const *names, const struct module *const **out, struct err *);

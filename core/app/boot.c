@@ -172,7 +172,8 @@ boot_load(struct env **out, const struct boot *b, struct err *e)
 	struct arena *a = arena_new(PROCESS_CAP);
 	struct env *env = arena_alloc(a, sizeof(*env));
 	struct conf_source src = { .file = b->file,
-	    .file_required = b->file != NULL, .overrides = b->overrides };
+	    .file_required = b->file != NULL, .env = b->env,
+	    .overrides = b->overrides };
 	struct conf *conf;
 	const struct base_conf *cf;
 
@@ -205,7 +206,7 @@ app_reload(struct env **out, const struct boot *b, struct err *e)
 int
 app_boot(struct env **out, struct boot *b, struct err *e)
 {
-	struct arena *a = arena_new(1 << 20);	/* options: process lifetime */
+	struct arena *a = b->a = arena_new(1 << 20);
 
 	proc_harden();
 	if (proc_is_web_user())
@@ -214,9 +215,23 @@ app_boot(struct env **out, struct boot *b, struct err *e)
 		    "beside us there could read our keys. Start %s as a user "
 		    "of its own (spawn-fcgi -u quincunx, suexec, or a systemd "
 		    "socket)", b->program);
+	arena_set_secret(a);
+	b->env = conf_env_copy(a);	/* for reloads: environ is wiped */
 	if (boot_options(b, a, e) == -1 || boot_load(out, b, e) == -1)
 		return -1;
+	conf_wipe_env((*out)->conf);
 	return 0;
+}
+
+void
+app_end(struct env *env, struct boot *b)
+{
+	if (env != NULL) {
+		shm_detach(env->shm);
+		arena_free(env->a);
+	}
+	arena_free(b->a);
+	b->a = NULL;
 }
 
 int

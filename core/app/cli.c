@@ -92,8 +92,8 @@ app_cli(const struct module *const *mods, int argc, char **argv)
 	const char *word = first_word(argc, argv);
 	const struct command *c;
 	struct err e = { 0 };
-	struct env *env;
-	int words, skip;
+	struct env *env = NULL;
+	int words, skip, rc;
 
 	if (word == NULL || strcmp(word, "help") == 0 ||
 	    strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
@@ -110,9 +110,11 @@ app_cli(const struct module *const *mods, int argc, char **argv)
 	}
 	if (!c->no_db)
 		b.flags &= ~(unsigned)BOOT_NO_KEYS;
-	if (app_boot(&env, &b, &e) == -1)
-		return app_die("quincunx", &e);
-	if (env->shm != NULL && shm_slot_take(env->shm, "cli", &e) == -1)
-		return app_die("quincunx", &e);
-	return c->run(env, b.argc - words, b.argv + words);
+	if (app_boot(&env, &b, &e) == -1 || (env->shm != NULL &&
+	    shm_slot_take(env->shm, "cli", &e) == -1))
+		rc = app_die("quincunx", &e);
+	else
+		rc = c->run(env, b.argc - words, b.argv + words);
+	app_end(env, &b);
+	return rc;
 }

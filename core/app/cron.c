@@ -15,34 +15,45 @@
 #include "proc/proc.h"
 #include "shm/shm.h"
 
+static int
+cron_run(struct env *env, struct boot *b, int (*work)(struct env *, int,
+    char **, struct err *), struct err *e)
+{
+	const struct base_conf *cf = conf_get(env->conf, &base_settings);
+	int64_t start = clock_boot_ns();
+	int lock, rc;
+
+	rc = proc_lock(arena_printf(env->a, "%s/%s.lock", cf->run_dir,
+	    b->program), &lock, e);
+	if (rc == 1)
+		return 0;
+	if (rc == -1 || shm_slot_take(env->shm, b->program, e) == -1)
+		return 1;
+	if (work(env, b->argc, b->argv, e) == -1) {
+		log_error("scheduler", "run failed", KV("program", b->program),
+		    KV("detail", (const char *)e->detail),
+		    KV("cause", (const char *)e->cause));
+		return 1;
+	}
+	log_debug("scheduler", "run ended", KV("program", b->program),
+	    KV("ms", (clock_boot_ns() - start) / 1000000));
+	return 0;
+}
+
 int
 app_cron(const struct module *const *mods, const char *name, int argc,
     char **argv, int (*work)(struct env *, int, char **, struct err *))
 {
 	struct boot b = { .program = name, .modules = mods, .argc = argc,
 	    .argv = argv };
-	const struct base_conf *cf;
 	struct err e = { 0 };
-	struct env *env;
-	int64_t start = clock_boot_ns();
-	int lock, rc;
+	struct env *env = NULL;
+	int rc = 1;
 
-	if (app_boot(&env, &b, &e) == -1)
-		return app_die(name, &e);
-	cf = conf_get(env->conf, &base_settings);
-	rc = proc_lock(arena_printf(env->a, "%s/%s.lock", cf->run_dir, name),
-	    &lock, &e);
-	if (rc == 1)
-		return 0;
-	if (rc == -1 || shm_slot_take(env->shm, name, &e) == -1)
-		return app_die(name, &e);
-	if (work(env, b.argc, b.argv, &e) == -1) {
-		log_error("scheduler", "run failed", KV("program", name),
-		    KV("detail", (const char *)e.detail),
-		    KV("cause", (const char *)e.cause));
-		return app_die(name, &e);
-	}
-	log_debug("scheduler", "run ended", KV("program", name),
-	    KV("ms", (clock_boot_ns() - start) / 1000000));
-	return 0;
+	if (app_boot(&env, &b, &e) == 0)
+		rc = cron_run(env, &b, work, &e);
+	if (e.status != 0)
+		rc = app_die(name, &e);
+	app_end(env, &b);
+	return rc;
 }

@@ -208,40 +208,62 @@ fd0_listens(void)
 	return getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on;
 }
 
-int
-app_responder(const struct module *const *mods, int argc, char **argv)
+static int
+run_cgi(struct manager *m, struct err *e)
 {
-	static struct manager m;
-	struct responder cgi = { .pool = POOL_API };
-	struct err e = { 0 };
-	bool is_cgi = getenv("GATEWAY_INTERFACE") != NULL &&
-	    getenv("REQUEST_METHOD") != NULL && !fd0_listens();
+	struct responder r = { .env = m->env, .http = m->http,
+	    .pool = POOL_API };
 
-	m.boot = (struct boot){ .program = "quincunx.fcgi",
-	    .modules = mods, .argc = is_cgi ? 1 : argc, .argv = argv };
-	if (app_boot(&m.env, &m.boot, &e) == -1 ||
-	    http_open(&m.http, m.env, &auth_http_hooks, &e) == -1) {
-		if (is_cgi)
-			printf("Status: 503 Service Unavailable\r\n"
-			    "Content-Type: application/json\r\n\r\n"
-			    "{\"detail\":\"Service unavailable\"}");
-		return app_die(m.boot.program, &e);
-	}
+	if (shm_slot_take(m->env->shm, "cgi", e) == -1)
+		return app_die(m->boot.program, e);
+	return responder_cgi(&r);
+}
+
+/* A CGI that cannot start still owes the web server an answer. */
+static int
+start_failed(const char *program, bool is_cgi, const struct err *e)
+{
 	if (is_cgi) {
-		cgi.env = m.env;
-		cgi.http = m.http;
-		if (shm_slot_take(m.env->shm, "cgi", &e) == -1)
-			return app_die(m.boot.program, &e);
-		return responder_cgi(&cgi);
+		printf("Status: 503 Service Unavailable\r\n"
+		    "Content-Type: application/json\r\n\r\n"
+		    "{\"detail\":\"Service unavailable\"}");
+		fflush(stdout);
 	}
-	if (m.boot.argc > 1 && strcmp(m.boot.argv[1], "--listen") == 0)
-		return run_manager(&m, &e);
-	if (getenv("LISTEN_FDS") != NULL)
-		return run_manager(&m, &e);
+	return app_die(program, e);
+}
+
+static int
+run_as_started(struct manager *m, bool is_cgi, struct err *e)
+{
+	if (is_cgi)
+		return run_cgi(m, e);
+	if ((m->boot.argc > 1 && strcmp(m->boot.argv[1], "--listen") == 0) ||
+	    getenv("LISTEN_FDS") != NULL)
+		return run_manager(m, e);
 	if (fd0_listens())
-		return run_child(&m, &e);
+		return run_child(m, e);
 	fprintf(stderr, "usage: quincunx.fcgi [-c FILE] [-o KEY=VALUE] "
 	    "--listen\n  without --listen it expects a FastCGI socket on "
 	    "fd 0, systemd sockets, or a CGI environment\n");
 	return 2;
+}
+
+int
+app_responder(const struct module *const *mods, int argc, char **argv)
+{
+	static struct manager m;
+	struct err e = { 0 };
+	bool is_cgi = getenv("GATEWAY_INTERFACE") != NULL &&
+	    getenv("REQUEST_METHOD") != NULL && !fd0_listens();
+	int rc;
+
+	m.boot = (struct boot){ .program = "quincunx.fcgi",
+	    .modules = mods, .argc = is_cgi ? 1 : argc, .argv = argv };
+	if (app_boot(&m.env, &m.boot, &e) == -1 ||
+	    http_open(&m.http, m.env, &auth_http_hooks, &e) == -1)
+		rc = start_failed(m.boot.program, is_cgi, &e);
+	else
+		rc = run_as_started(&m, is_cgi, &e);
+	app_end(m.env, &m.boot);
+	return rc;
 }

@@ -17,16 +17,22 @@
 #include "base/log.h"
 #include "conf/internal.h"
 
+enum { PLACE_MAX = 100 };
+
 int
 conf_fail(struct err *err, const char *origin, const char *fmt, ...)
 {
 	char msg[224];
+	size_t n = strlen(origin);
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	return err_set(err, 500, "config", "%s: %s", origin, msg);
+	/* a long path keeps its end, and the message its room */
+	return err_set(err, 500, "config", "%s%s: %s",
+	    n > PLACE_MAX ? "..." : "",
+	    n > PLACE_MAX ? origin + n - PLACE_MAX : origin, msg);
 }
 
 struct conf_entry *
@@ -193,7 +199,7 @@ entry_fill(struct conf *c, struct conf_entry *e, struct err *err)
 		    "or in the configuration file%s", s->path,
 		    s->env != NULL ? s->env : "", s->env != NULL ? ", " : "",
 		    e->var, s->flags & SET_SECRET ? ", or as a file" : "");
-	value_store(s, c->values[e->group], &v);
+	conf_value_store(s, c->values[e->group], &v);
 	c->hash = fnv1a(s->path, strlen(s->path) + 1, c->hash);
 	c->hash = fnv1a(e->value, strlen(e->value) + 1, c->hash);
 	return 0;

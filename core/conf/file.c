@@ -291,7 +291,7 @@ load_one(struct conf *c, const char *path, struct err *err)
 	if ((rc = file_text(c->a, path, CONF_FILE_MAX, &st, &raw, err)) != 0)
 		return rc;
 	str_init(&text, c->a);
-	if (scan_text(w.file, raw, &text, err) != 0)
+	if (conf_scan_text(w.file, raw, &text, err) != 0)
 		return -1;
 	c->layer++;
 	w.open_to_all = (st.st_mode & S_IROTH) != 0;

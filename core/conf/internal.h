@@ -69,7 +69,7 @@ const char *conf_nearest(const struct conf *, const char *word, bool var);
 int value_parse(struct arena *, const struct setting *, const char *text,
     const char *origin, union conf_value *out, const char **canon,
     struct err *);
-void value_store(const struct setting *, void *group,
+void conf_value_store(const struct setting *, void *group,
     const union conf_value *);
 /* A short printable rendering of foreign text for messages. */
 const char *value_quote(struct arena *, const char *);
@@ -86,7 +86,7 @@ int file_load(struct conf *, const struct conf_source *, struct err *);
 /* scan.c */
 /* Judges the number literals and the nesting of a libconfig text, which
  * libconfig 1.5 does not, and marks wide integers with the suffix it needs. */
-int scan_text(const char *file, const char *text, struct str *out,
+int conf_scan_text(const char *file, const char *text, struct str *out,
     struct err *);
 
 /* env.c */

@@ -169,7 +169,7 @@ scan_token(struct scan *s)
 }
 
 int
-scan_text(const char *file, const char *text, struct str *out,
+conf_scan_text(const char *file, const char *text, struct str *out,
     struct err *err)
 {
 	struct scan s = { file, text, out, err, 1, 0 };

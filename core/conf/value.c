@@ -264,7 +264,7 @@ value_parse(struct arena *a, const struct setting *s, const char *text,
 }
 
 void
-value_store(const struct setting *s, void *group, const union conf_value *v)
+conf_value_store(const struct setting *s, void *group, const union conf_value *v)
 {
 	char *at = (char *)group + s->off;
 

@@ -57,7 +57,10 @@ void net_allow(struct net *, const char *url);
 /* URL text check only: scheme, host present, no credentials, no unix tricks. */
 int net_url_check(const char *url, struct err *);
 /* 0: an HTTP answer came (any status). -1: err->status 502 "net_failed",
- * 504 "net_timeout", 503 "breaker_open", 502 "net_refused" (gate). */
+ * 504 "net_timeout", 503 "breaker_open", 502 "net_refused" (gate). The breaker
+ * counts no answer and 5xx but 503. A request whose kept connection dies
+ * before any byte of the answer is sent once more: calls that must not happen
+ * twice carry a key of their own. */
 int net_http(struct net *, struct arena *, const struct net_call *,
     struct net_reply *, struct err *);
 /* True if an address may be connected to without being listed. */

@@ -28,7 +28,8 @@ int  proc_drop(const char *user, bool allow_root, struct err *);
 bool proc_is_web_user(void);
 /* Readable/writable run directory 0750, created if absent. */
 int  proc_run_dir(const char *path, struct err *);
-/* Exclusive lock file held for the process's life; 1 = held elsewhere. */
+/* Exclusive lock file held for the process's life, and for that of children
+ * it forks without exec; 1 = held elsewhere. */
 int  proc_lock(const char *path, int *fd, struct err *);
 /* Listening sockets: "unix:/path" (mode 0660, stale one replaced), "/path"
  * or "127.0.0.1:port"; other TCP hosts are refused. */
@@ -55,8 +56,9 @@ struct pool {
 };
 
 struct manager_hooks {
-	/* SIGHUP: returns 0 and new pools' settings, or -1 to keep the running
-	 * configuration (logged). */
+	/* SIGHUP: returns 0 and new pools' settings in the conf members of
+	 * the array given to manager_run(), or -1 to keep the running
+	 * configuration (logged). Sockets stay as they are. */
 	int (*reload)(void *arg, struct err *);
 	/* After fork in the child, before run(). */
 	void (*child)(void *arg);

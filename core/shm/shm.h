@@ -26,8 +26,8 @@ struct str;
 /* ---- metrics ------------------------------------------------------------- */
 enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-/* A label and its possible values; values NULL: filled at start by name with
- * shm_label_values() (routes, queries, …). */
+/* A label and its possible values; values NULL: known only at start (routes,
+ * queries, …), given by shm_layout.dynamic. */
 struct metric_label {
 	const char *name;
 	const char *const *values;	/* NULL-terminated */
@@ -49,7 +49,8 @@ struct shm_layout {
 	size_t processes;		/* scoreboard slots; 0 = 256 */
 	size_t limit_slots;		/* rate-limit words, power of two;
 					 * 0 = 65536 */
-	/* Values of labels that are only known at start. */
+	/* Values of labels that are only known at start: both NULL-terminated,
+	 * the lists borrowed for the life of the segment. */
 	const struct metric_label *const *dynamic;
 	const char *const *const *dynamic_values;
 };
@@ -65,7 +66,10 @@ void shm_after_fork(struct shm *);
 struct shm *shm_current(void);
 
 /* Cell i,j of a metric's labels (0 where it has none). Without a segment the
- * calls do nothing. Relaxed adds in cache-line stripes: survive the process. */
+ * calls do nothing. Relaxed adds in cache-line stripes: survive the process.
+ * A gauge is a cell of this process (which takes a slot if it has none): the
+ * value of the host is the sum over live processes, so a number that only
+ * one of them knows must be set by one of them. */
 void metric_add(const struct metric *, size_t i, size_t j, uint64_t n);
 void metric_set(const struct metric *, size_t i, size_t j, int64_t v);
 /* Histogram in seconds: buckets 1-2.5-5 decades from 0.5 ms to 60 s. */
@@ -83,7 +87,8 @@ struct rate {
 };
 /* One 64-bit word per key (24-bit tag, 40-bit time), SipHash with a boot
  * secret. True = admitted; else *retry_ms until the next one would be.
- * remaining may be NULL. */
+ * remaining may be NULL. n or per_s 0 = no limit; per_s is capped at 3 days.
+ * Without a segment nothing is admitted. */
 bool rate_admit(struct shm *, const char *policy, const void *key, size_t n,
     struct rate, uint64_t now_ns, uint32_t *retry_ms, uint32_t *remaining);
 
@@ -109,8 +114,8 @@ struct bulkhead {
 	const char *name;	/* "password" */
 	uint32_t permits;	/* upper bound; the caller may pass less */
 };
-/* 0 taken (*permit identifies it), -1 full. Permits of dead processes are
- * reclaimed by whoever asks. */
+/* 0 taken (*permit identifies it), -1 full, or no segment. limit 0 = all
+ * permits. Permits of dead processes are reclaimed by whoever asks. */
 int  bulkhead_enter(struct shm *, const struct bulkhead *, uint32_t limit,
     int *permit);
 void bulkhead_leave(struct shm *, const struct bulkhead *, int permit);

@@ -348,7 +348,11 @@ mariadb_stop(void)
 void
 mariadb_freeze(void)
 {
+	int status;
+
 	kill(srv.pid, SIGSTOP);
+	/* Only then have all of its threads stopped. */
+	waitpid(srv.pid, &status, WUNTRACED);
 }
 
 void

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -24,6 +25,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "proc/proc.h"
 #include "shm/shm.h"
 #include "tests/harness/forked.h"
@@ -83,6 +85,14 @@ echo_run(struct pool *p, int listen_fd, void *arg)
 		left--;
 	}
 	return 0;
+}
+
+/* Takes its time to get ready: the old generation must bridge it. */
+static int
+slow_start_run(struct pool *p, int listen_fd, void *arg)
+{
+	nap_ms(700);
+	return echo_run(p, listen_fd, arg);
 }
 
 static int
@@ -467,6 +477,27 @@ reload_under_load(void **state)
 }
 
 static void
+old_serve_until_new_are_up(void **state)
+{
+	struct change c = { .want = 3 };
+	uint64_t t, worst = 0;
+
+	(void)state;
+	pool.run = slow_start_run;
+	start();
+	c.n = children(c.old);
+	kill(manager, SIGHUP);
+	while (!all_new(&c)) {
+		t = now_ms();
+		assert_true(ask('e'));
+		t = now_ms() - t;
+		worst = t > worst ? t : worst;
+	}
+	assert_in_range(worst, 0, 350);
+	stop();
+}
+
+static void
 reload_storm(void **state)
 {
 	struct change c = { .want = 3 };
@@ -647,6 +678,61 @@ logs_reopened(void **state)
 	assert_int_equal(logged("stopping", NULL, 0), 1);
 }
 
+static int
+bystander(void *unused)
+{
+	(void)unused;
+	pause();
+	return 0;
+}
+
+/* Random bytes all over the segment, and a stranger's pid in every word. */
+static void
+vandalise(pid_t stranger)
+{
+	uint64_t until = now_ms() + 1500, v;
+	size_t size, i;
+	char *base = NULL;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long lo, hi;
+	char line[512];
+
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (strstr(line, "/shm.") != NULL &&
+		    sscanf(line, "%lx-%lx", &lo, &hi) == 2)
+			base = (char *)lo + 4096;
+	}
+	fclose(maps);
+	assert_non_null(base);
+	size = (size_t)((char *)hi - base);
+	while (now_ms() < until) {
+		for (i = 0; i < 2000; i++) {
+			v = i % 8 == 0 ? (uint64_t)stranger : random_below(
+			    UINT64_MAX) >> random_below(64);
+			memcpy(base + random_below(size / 8) * 8, &v, 8);
+		}
+		close(ask_begin('e'));
+		nap_ms(1);
+	}
+}
+
+static void
+hostile_segment(void **state)
+{
+	pid_t stranger = forked(bystander, NULL);
+
+	(void)state;
+	pool.conf.slow_ms = 50;
+	pool.conf.kill_ms = 100;
+	start();
+	vandalise(stranger);
+	assert_int_equal(kill(stranger, 0), 0);
+	stop();
+	assert_int_equal(waitpid(stranger, NULL, WNOHANG), 0);
+	kill(stranger, SIGKILL);
+	forked_wait(stranger);
+}
+
 /* ---- systemd ------------------------------------------------------------- */
 
 static int
@@ -726,6 +812,7 @@ main(void)
 		CASE(stubborn_are_killed),
 		CASE(asked_twice_stops_at_once),
 		CASE(reload_under_load),
+		CASE(old_serve_until_new_are_up),
 		CASE(reload_storm),
 		CASE(reload_refused),
 		CASE(slow_logged_once),
@@ -735,6 +822,7 @@ main(void)
 		CASE(retired_children_replaced),
 		CASE(children_follow_manager),
 		CASE(logs_reopened),
+		CASE(hostile_segment),
 		CASE(systemd_protocol),
 		CASE(no_socket_no_start),
 	};

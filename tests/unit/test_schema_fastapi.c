@@ -22,8 +22,9 @@
 #include "base/str.h"
 #include "schema/schema.h"
 #include "tests/harness/data.h"
+#include "tests/harness/openapi.h"
 
-enum { MIN_ACCEPTED = 150, MIN_REFUSED = 66, SLOT = 32, MAX_REASONS = 32 };
+enum { MIN_ACCEPTED = 150, MIN_REFUSED = 66, MAX_REASONS = 32 };
 
 static struct arena *a;
 
@@ -43,296 +44,6 @@ skipped(const char *why, bool refused)
 	reasons[i].what = why;
 	reasons[i].n++;
 	reasons[i].refused += refused;
-}
-
-/* ---- OpenAPI to field tables ------------------------------------------- */
-
-static struct json_object *
-get(struct json_object *j, const char *key)
-{
-	struct json_object *v = NULL;
-
-	if (json_object_is_type(j, json_type_object))
-		json_object_object_get_ex(j, key, &v);
-	return v;
-}
-
-static const char *
-text(struct json_object *j, const char *key)
-{
-	struct json_object *v = get(j, key);
-
-	return v != NULL ? json_object_get_string(v) : "";
-}
-
-static struct json_object *
-resolve(struct json_object *doc, struct json_object *s)
-{
-	const char *ref = text(s, "$ref");
-
-	if (*ref == '\0')
-		return s;
-	return get(get(get(doc, "components"), "schemas"),
-	    strrchr(ref, '/') + 1);
-}
-
-/* The last bound that a table cannot hold because it is not whole; left
- * out, and a case whose answer depends on it is not compared. */
-static const char *fraction;
-
-static bool
-bound(struct json_object *s, const char *key, int64_t *out)
-{
-	struct json_object *v = get(s, key);
-
-	if (v == NULL)
-		return false;
-	if (json_object_get_double(v) != (double)json_object_get_int64(v)) {
-		fraction = json_object_get_string(v);
-		return false;
-	}
-	*out = json_object_get_int64(v);
-	return true;
-}
-
-static const char *
-number_field(struct json_object *s, struct field *f)
-{
-	bool lo = bound(s, "minimum", &f->min);
-	bool hi = bound(s, "maximum", &f->max);
-	bool xlo = bound(s, "exclusiveMinimum", &f->min);
-	bool xhi = bound(s, "exclusiveMaximum", &f->max);
-
-	if (lo + hi + xlo + xhi == 0)
-		return NULL;
-	f->flags |= (xlo ? FF_XMIN : 0) | (xhi ? FF_XMAX : 0);
-	if (!lo && !xlo)
-		f->min = INT64_MIN;
-	if (!hi && !xhi)
-		f->max = INT64_MAX;
-	return NULL;
-}
-
-static const char *
-string_field(struct json_object *s, struct field *f)
-{
-	const char *format = text(s, "format"), **oneof;
-	struct json_object *e;
-	size_t i, n;
-
-	f->type = FT_STR;
-	if (strcmp(format, "date-time") == 0)
-		f->type = FT_TIME;
-	else if (strcmp(format, "uri") == 0)
-		f->fmt = FMT_URL;
-	else if (strcmp(format, "email") == 0)
-		f->fmt = FMT_EMAIL;
-	else if (strcmp(format, "uuid") == 0)
-		f->type = FT_UUID;
-	else if (*format != '\0' && strcmp(format, "password") != 0)
-		return "file or unknown format";
-	if (get(s, "contentMediaType") != NULL)
-		return "file or unknown format";
-	if ((e = get(s, "minLength")) != NULL)
-		f->min = json_object_get_int64(e);
-	if ((e = get(s, "maxLength")) != NULL && f->fmt != FMT_URL)
-		f->max = json_object_get_int64(e);
-	if ((e = get(s, "pattern")) != NULL)
-		f->pattern = json_object_get_string(e);
-	if ((e = get(s, "enum")) != NULL) {
-		n = json_object_array_length(e);
-		oneof = arena_array(a, n + 1, sizeof(*oneof));
-		for (i = 0; i < n; i++)
-			oneof[i] = json_object_get_string(
-			    json_object_array_get_idx(e, i));
-		f->oneof = oneof;
-	}
-	return NULL;
-}
-
-static const char *scalar_field(struct json_object *, struct json_object *,
-    struct field *);
-
-struct todo {
-	struct json_object *j;
-	struct schema *s;
-};
-
-/* Structs still to be built: no recursion, documents may be cyclic. */
-static struct {
-	struct todo v[64];
-	size_t n, done;
-} todo;
-
-static const struct schema *
-later(struct json_object *s)
-{
-	size_t i;
-
-	for (i = 0; i < todo.n; i++)
-		if (todo.v[i].j == s)
-			return todo.v[i].s;
-	assert_true(todo.n < NITEMS(todo.v));
-	todo.v[todo.n].j = s;
-	todo.v[todo.n].s = arena_alloc(a, sizeof(struct schema));
-	return todo.v[todo.n++].s;
-}
-
-static const char *
-list_field(struct json_object *doc, struct json_object *s, struct field *f)
-{
-	struct json_object *items = resolve(doc, get(s, "items"));
-	struct field item = { 0 };
-	const char *why;
-
-	f->type = FT_LIST;
-	if (get(items, "properties") != NULL) {
-		f->sub = later(items);
-		return NULL;
-	}
-	if ((why = scalar_field(doc, items, &item)) != NULL)
-		return why;
-	if (item.type == FT_LIST)
-		return "list of lists";
-	f->elem = item.type;
-	return NULL;
-}
-
-static const char *
-scalar_field(struct json_object *doc, struct json_object *s, struct field *f)
-{
-	const char *type = text(s, "type");
-
-	if (get(s, "anyOf") != NULL || get(s, "oneOf") != NULL)
-		return "union";
-	if (strcmp(type, "string") == 0)
-		return string_field(s, f);
-	if (strcmp(type, "integer") == 0 || strcmp(type, "number") == 0) {
-		f->type = type[0] == 'i' ? FT_INT : FT_REAL;
-		return number_field(s, f);
-	}
-	if (strcmp(type, "boolean") == 0) {
-		f->type = FT_BOOL;
-		return NULL;
-	}
-	if (strcmp(type, "array") == 0)
-		return list_field(doc, s, f);
-	if (strcmp(type, "object") == 0) {
-		f->type = FT_SUB;
-		f->sub = later(s);
-		return get(s, "properties") == NULL ? "map" : NULL;
-	}
-	f->type = FT_JSON;
-	return NULL;
-}
-
-static const char *
-make_field(struct json_object *doc, const char *name, struct json_object *s,
-    bool required, struct field *f)
-{
-	struct json_object *any, *first, *second;
-
-	f->name = name;
-	f->flags = required ? FF_REQUIRED : 0;
-	if (get(s, "default") != NULL && !required)
-		f->def = json_object_to_json_string(get(s, "default"));
-	any = get(s, "anyOf");
-	if (any != NULL && json_object_array_length(any) == 2) {
-		first = json_object_array_get_idx(any, 0);
-		second = json_object_array_get_idx(any, 1);
-		if (strcmp(text(second, "type"), "null") == 0) {
-			f->flags |= FF_NULLABLE;
-			s = first;
-		}
-	}
-	return scalar_field(doc, resolve(doc, s), f);
-}
-
-static bool
-listed(struct json_object *names, const char *name)
-{
-	size_t i, n = names != NULL ? json_object_array_length(names) : 0;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(json_object_get_string(
-		    json_object_array_get_idx(names, i)), name) == 0)
-			return true;
-	return false;
-}
-
-/* Every member in a slot of its own: a layout no compiler chose. */
-static void
-lay_out(struct schema *s, const char *name, struct field *f, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		f[i].off = i * SLOT;
-		f[i].has = 1 + n * SLOT + i;
-	}
-	*s = (struct schema){ .name = name, .fields = f,
-	    .size = n * SLOT + n + 1 };
-}
-
-static const char *
-make_struct(struct json_object *doc, struct json_object *j, struct schema *s)
-{
-	struct json_object *props = get(j, "properties");
-	struct field *f;
-	const char *why;
-	size_t n = 0;
-
-	if (get(j, "additionalProperties") != NULL || props == NULL)
-		return "map";
-	f = arena_array(a, (size_t)json_object_object_length(props) + 1,
-	    sizeof(*f));
-	json_object_object_foreach(props, key, val)
-		if ((why = make_field(doc, key, val, listed(get(j,
-		    "required"), key), &f[n++])) != NULL)
-			return why;
-	lay_out(s, "Model", f, n);
-	return NULL;
-}
-
-static const char *
-make_body(struct json_object *doc, struct json_object *j, struct schema *s)
-{
-	const char *why;
-
-	todo.n = todo.done = 0;
-	if ((why = make_struct(doc, j, s)) != NULL)
-		return why;
-	for (; todo.done < todo.n; todo.done++)
-		if ((why = make_struct(doc, todo.v[todo.done].j,
-		    todo.v[todo.done].s)) != NULL)
-			return why;
-	return NULL;
-}
-
-static const char *
-make_params(struct json_object *doc, struct json_object *op, struct schema *s)
-{
-	struct json_object *params = get(op, "parameters"), *p, *req;
-	size_t i, n = params != NULL ? json_object_array_length(params) : 0;
-	size_t k = 0;
-	struct field *f = arena_array(a, n + 1, sizeof(*f));
-	const char *in, *why;
-
-	for (i = 0; i < n; i++) {
-		p = json_object_array_get_idx(params, i);
-		in = text(p, "in");
-		/* Headers are not part of a table; run_case() looks whether
-		 * the answer depends on them. */
-		if (strcmp(in, "path") != 0 && strcmp(in, "query") != 0)
-			continue;
-		req = get(p, "required");
-		if ((why = make_field(doc, text(p, "name"), get(p, "schema"),
-		    req != NULL && json_object_get_boolean(req), &f[k++])) !=
-		    NULL)
-			return why;
-	}
-	lay_out(s, "Params", f, k);
-	return NULL;
 }
 
 /* ---- requests ---------------------------------------------------------- */
@@ -390,8 +101,8 @@ add_query(struct call *c, const char *name, struct json_object *v)
 static const char *
 find_op(struct json_object *doc, struct json_object *test, struct call *c)
 {
-	const char *url = text(test, "url"), *path, *q, *method;
-	struct json_object *params = get(test, "params");
+	const char *url = openapi_text(test, "url"), *path, *q, *method;
+	struct json_object *params = openapi_get(test, "params");
 	struct pair *pairs;
 	size_t n, i;
 	char low[8];
@@ -405,14 +116,14 @@ find_op(struct json_object *doc, struct json_object *test, struct call *c)
 		json_object_object_foreach(params, name, value)
 			add_query(c, name, value);
 	}
-	method = text(test, "method");
+	method = openapi_text(test, "method");
 	for (i = 0; method[i] != '\0' && i < 7; i++)
 		low[i] = (char)(method[i] | 32);
 	low[i] = '\0';
-	json_object_object_foreach(get(doc, "paths"), key, item) {
-		if (!match_path(key, path, c) || get(item, low) == NULL)
+	json_object_object_foreach(openapi_get(doc, "paths"), key, item) {
+		if (!match_path(key, path, c) || openapi_get(item, low) == NULL)
 			continue;
-		c->op = get(item, low);
+		c->op = openapi_get(item, low);
 		return NULL;
 	}
 	return "path is not in the document";
@@ -443,15 +154,15 @@ same(struct json_object *want, const char *json)
 static bool
 same_entry(struct json_object *want, const struct err_field *e, bool embedded)
 {
-	struct json_object *loc = get(want, "loc");
+	struct json_object *loc = openapi_get(want, "loc");
 	bool blank = embedded && strcmp(e->type, "missing") == 0 &&
 	    json_object_array_length(loc) == 2;
 
-	return strcmp(text(want, "type"), e->type) == 0 &&
-	    strcmp(text(want, "msg"), e->msg) == 0 && same(loc, e->loc) &&
-	    same(get(want, "input"), blank ? "null" : e->input) &&
-	    (get(want, "ctx") == NULL) == (e->ctx == NULL) &&
-	    (e->ctx == NULL || same(get(want, "ctx"), e->ctx));
+	return strcmp(openapi_text(want, "type"), e->type) == 0 &&
+	    strcmp(openapi_text(want, "msg"), e->msg) == 0 && same(loc, e->loc) &&
+	    same(openapi_get(want, "input"), blank ? "null" : e->input) &&
+	    (openapi_get(want, "ctx") == NULL) == (e->ctx == NULL) &&
+	    (e->ctx == NULL || same(openapi_get(want, "ctx"), e->ctx));
 }
 
 static void
@@ -469,8 +180,8 @@ show(const struct err *e)
 static int
 compare(struct json_object *test, const struct err *e, bool embedded)
 {
-	struct json_object *want = get(get(test, "response"), "detail");
-	bool refused = json_object_get_int(get(test, "status")) == 422;
+	struct json_object *want = openapi_get(openapi_get(test, "response"), "detail");
+	bool refused = json_object_get_int(openapi_get(test, "status")) == 422;
 	size_t i, n = refused ? json_object_array_length(want) : 0;
 	bool ok = n == e->nfields;
 
@@ -479,8 +190,8 @@ compare(struct json_object *test, const struct err *e, bool embedded)
 		    &e->fields[i], embedded);
 	if (ok)
 		return 0;
-	fprintf(stderr, "%s %s: want %s\n", text(test, "method"),
-	    text(test, "url"), refused ? json_object_to_json_string(want) :
+	fprintf(stderr, "%s %s: want %s\n", openapi_text(test, "method"),
+	    openapi_text(test, "url"), refused ? json_object_to_json_string(want) :
 	    "success");
 	show(e);
 	return -1;
@@ -520,7 +231,7 @@ static const char *
 decode_body(struct json_object *doc, const struct call *c, struct err *e,
     bool *embedded)
 {
-	struct json_object *content = get(get(c->op, "requestBody"),
+	struct json_object *content = openapi_get(openapi_get(c->op, "requestBody"),
 	    "content"), *j, *ref;
 	struct schema_input in = { .kind = BODY_JSON,
 	    .body_absent = !c->has_json };
@@ -529,22 +240,22 @@ decode_body(struct json_object *doc, const struct call *c, struct err *e,
 
 	if (content == NULL)
 		return NULL;
-	if ((j = get(content, "application/x-www-form-urlencoded")) != NULL) {
+	if ((j = openapi_get(content, "application/x-www-form-urlencoded")) != NULL) {
 		in.kind = BODY_FORM;
 		in.body_absent = c->form == NULL;
 		in.body = c->form != NULL ? form_text(c->form) : "";
-	} else if ((j = get(content, "application/json")) != NULL)
+	} else if ((j = openapi_get(content, "application/json")) != NULL)
 		in.body = c->has_json ? json_object_to_json_string(c->sent) :
 		    "";
 	else
 		return "other content type";
 	in.body_len = strlen(in.body);
-	ref = get(j, "schema");
-	*embedded = strstr(text(ref, "$ref"), "/Body_") != NULL;
-	ref = resolve(doc, ref);
-	if (strcmp(text(ref, "type"), "array") == 0)
+	ref = openapi_get(j, "schema");
+	*embedded = strstr(openapi_text(ref, "$ref"), "/Body_") != NULL;
+	ref = openapi_resolve(doc, ref);
+	if (strcmp(openapi_text(ref, "type"), "array") == 0)
 		return "list as body";
-	if ((why = make_body(doc, ref, &s)) != NULL)
+	if ((why = openapi_body(doc, ref, &s)) != NULL)
 		return why;
 	if (*embedded && in.kind == BODY_JSON &&
 	    !json_object_is_type(c->sent, json_type_object))
@@ -557,23 +268,23 @@ decode_body(struct json_object *doc, const struct call *c, struct err *e,
 static const char *
 run_case(struct json_object *doc, struct json_object *test, int *bad)
 {
-	struct call c = { .sent = get(test, "json"),
-	    .form = get(test, "data"),
+	struct call c = { .sent = openapi_get(test, "json"),
+	    .form = openapi_get(test, "data"),
 	    .has_json = json_object_object_get_ex(test, "json", NULL) };
-	int status = json_object_get_int(get(test, "status"));
+	int status = json_object_get_int(openapi_get(test, "status"));
 	struct schema_input in = { .from_query = true };
 	struct err e = { 0 };
 	struct schema params;
 	bool embedded = false;
 	const char *why, *answer;
 
-	fraction = NULL;
+	openapi_fraction = NULL;
 	if (status != 200 && status != 422)
 		return "status decided by the handler";
-	if (get(test, "files") != NULL)
+	if (openapi_get(test, "files") != NULL)
 		return "file upload";
 	if ((why = find_op(doc, test, &c)) != NULL ||
-	    (why = make_params(doc, c.op, &params)) != NULL)
+	    (why = openapi_params(doc, c.op, &params)) != NULL)
 		return why;
 	in.path = c.path;
 	in.npath = c.npath;
@@ -582,14 +293,14 @@ run_case(struct json_object *doc, struct json_object *test, int *bad)
 	decode(&params, &in, &e);
 	if ((why = decode_body(doc, &c, &e, &embedded)) != NULL)
 		return why;
-	answer = json_object_to_json_string(get(test, "response"));
+	answer = json_object_to_json_string(openapi_get(test, "response"));
 	if (strstr(answer, "\"value_error\"") != NULL)
 		return "validator written in Python";
 	if (status == 422 && (strstr(answer, "\"header\"") != NULL ||
 	    strstr(answer, "\"cookie\"") != NULL))
 		return "header or cookie parameter";
-	if (status == 422 && fraction != NULL &&
-	    strstr(answer, fraction) != NULL)
+	if (status == 422 && openapi_fraction != NULL &&
+	    strstr(answer, openapi_fraction) != NULL)
 		return "bound that is not whole";
 	*bad += compare(test, &e, embedded) == -1;
 	return NULL;
@@ -667,14 +378,14 @@ static int accepted, refused;
 static void
 run_app(struct json_object *app, struct json_object *doc, int *bad)
 {
-	struct json_object *cases = get(app, "cases"), *test;
+	struct json_object *cases = openapi_get(app, "cases"), *test;
 	const char *why;
 	bool is422;
 	size_t i;
 
 	for (i = 0; i < json_object_array_length(cases); i++) {
 		test = json_object_array_get_idx(cases, i);
-		is422 = json_object_get_int(get(test, "status")) == 422;
+		is422 = json_object_get_int(openapi_get(test, "status")) == 422;
 		why = doc == NULL ? "no document" : run_case(doc, test, bad);
 		if (why != NULL)
 			skipped(why, is422);
@@ -701,8 +412,8 @@ test_fastapi(void **state)
 	own = plain_document();
 	for (i = 0; i < json_object_array_length(apps); i++) {
 		app = json_object_array_get_idx(apps, i);
-		doc = get(app, "openapi");
-		if (strcmp(text(app, "file"), "tests/test_path.py") == 0)
+		doc = openapi_get(app, "openapi");
+		if (strcmp(openapi_text(app, "file"), "tests/test_path.py") == 0)
 			doc = own;
 		run_app(app, doc, &bad);
 	}
@@ -727,6 +438,7 @@ main(void)
 	int rc;
 
 	a = arena_new(256 * 1024 * 1024);
+	openapi_arena(a);
 	rc = cmocka_run_group_tests_name("schema_fastapi", tests, NULL, NULL);
 	arena_free(a);
 	return rc;

@@ -133,7 +133,7 @@ own_slot(void **state)
 {
 	struct shm_slot out[4];
 	struct err e;
-	char name[8];
+	char name[16];
 	int i;
 
 	(void)state;

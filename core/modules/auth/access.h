@@ -47,6 +47,8 @@ void auth_access_open(struct env *);
 
 /* ---- tokens ----------------------------------------------------------------- */
 
+/* How long an access token lives. */
+int64_t auth_access_seconds(struct env *);
 /* Access token of a user in a session. */
 const char *auth_access_sign(struct env *, struct arena *,
     const struct auth_user *, struct uuid session, int64_t epoch,

@@ -347,7 +347,7 @@ own_roles(struct env *env, struct db *db, struct arena *a, struct uuid tenant,
 		return -1;
 	*out = map_new(m->cache);
 	for (size_t i = 0; i < rows.n; i++) {
-		const struct auth_role *r = ROW(rows, struct auth_role, i);
+		const struct auth_role *r = ROW(&rows, struct auth_role, i);
 
 		map_put(*out, arena_strdup(m->cache, r->name),
 		    arena_strdup(m->cache, r->permission_names));
@@ -417,11 +417,18 @@ auth_access_principal(struct env *env, struct db *db, struct arena *a,
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
+int64_t
+auth_access_seconds(struct env *env)
+{
+	const struct auth_conf *cf = conf_get(env->conf, &auth_settings);
+
+	return cf->access_minutes * 60;
+}
+
 const char *
 auth_access_sign(struct env *env, struct arena *a, const struct auth_user *u,
     struct uuid session, int64_t epoch, struct utc auth_time, struct utc now)
 {
-	const struct auth_conf *cf = conf_get(env->conf, &auth_settings);
 	char sub[UUID_TEXT], tenant[UUID_TEXT], sid[UUID_TEXT], rnd[13];
 	struct jwt_claims c = { .iss = "quincunx", .kind = "access",
 	    .sub = uuid_format(u->id, sub),
@@ -432,7 +439,7 @@ auth_access_sign(struct env *env, struct arena *a, const struct auth_user *u,
 
 	random_text(rnd, sizeof(rnd) - 1);
 	c.jti = arena_printf(a, "%lld.%s", (long long)epoch, rnd);
-	c.exp = c.iat + cf->access_minutes * 60;
+	c.exp = c.iat + auth_access_seconds(env);
 	return jwt_sign(env->jwt, a, &c);
 }
 

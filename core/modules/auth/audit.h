@@ -10,6 +10,7 @@
 
 #include "db/db.h"
 #include "db/env.h"
+#include "db/table.h"
 #include "http/route.h"
 
 struct auth_audit_row {
@@ -69,7 +70,8 @@ int auth_audit_unsealed(struct db *, struct arena *, struct rows *,
 /* Writes numbers and seals of at most AUTH_SEAL_BATCH rows; first number. */
 int auth_audit_mark(struct db *, const struct auth_audit_row *, size_t n,
     const uint8_t (*seals)[AUTH_SEAL_LEN], int64_t first, struct err *);
-int auth_audit_sealed(struct db *, struct arena *, int64_t upto,
+/* The whole chain in order, streamed. */
+int auth_audit_sealed(struct db *, struct arena *,
     int (*fn)(void *arg, const void *row, struct err *), void *arg,
     struct err *);
 

@@ -8,10 +8,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/codec.h"
-#include "base/log.h"
 #include "base/random.h"
-#include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "modules/auth/access.h"
 #include "modules/auth/audit.h"
@@ -49,7 +46,7 @@ seal_rows(struct env *env, struct arena *a, struct seal_state *s,
 
 	for (size_t i = 0; i < rows->n; i++) {
 		auth_audit_chain(a, s->key, prev,
-		    ROW(*rows, struct auth_audit_row, i), first + (int64_t)i,
+		    ROW(rows, struct auth_audit_row, i), first + (int64_t)i,
 		    seals[i]);
 		prev = seals[i];
 	}
@@ -123,7 +120,8 @@ auth_audit_seal(struct env *env, struct arena *a, size_t *sealed,
 /* ---- verifying ------------------------------------------------------------------- */
 
 struct walk {
-	struct arena *a;
+	struct arena *a;		/* keeps what the report says */
+	struct arena *row;		/* rewound after each row */
 	struct auth_audit_report *report;
 	const uint8_t *key;
 	uint8_t prev[AUTH_SEAL_LEN];
@@ -175,7 +173,7 @@ walk_row(void *arg, const void *row, struct err *e)
 		    "is missing");
 		return 0;
 	}
-	auth_audit_chain(w->a, w->key, w->prev, r, r->seal_seq, seal);
+	auth_audit_chain(w->row, w->key, w->prev, r, r->seal_seq, seal);
 	if (r->seal.n != AUTH_SEAL_LEN ||
 	    !crypto_equal(seal, r->seal.p, AUTH_SEAL_LEN)) {
 		found(w, r->seal_seq, r->id, "changed",
@@ -189,9 +187,11 @@ walk_row(void *arg, const void *row, struct err *e)
 	return 0;
 }
 
-/* What only the end of the walk shows: a tail that is not there any more. */
+/* What only the end of the walk shows: a tail that is not there any more. The
+ * head was read before and after, because others may seal meanwhile. */
 static void
-check_tail(struct walk *w, const struct auth_audit_head *head)
+check_tail(struct walk *w, const struct auth_audit_head *before,
+    const struct auth_audit_head *after)
 {
 	static const struct uuid none;
 	int64_t anchored = 0;
@@ -199,11 +199,12 @@ check_tail(struct walk *w, const struct auth_audit_head *head)
 	for (size_t i = 0; i < w->nanchors; i++)
 		if (w->anchor[i].seq > anchored)
 			anchored = w->anchor[i].seq;
-	if (head->seal_seq > w->seq || anchored > w->seq)
+	if (before->seal_seq > w->seq || anchored > w->seq)
 		found(w, w->seq + 1, none, "cut",
 		    "and what followed were cut off");
-	else if (w->seq > 0 && (head->seal_seq != w->seq ||
-	    memcmp(head->seal.p, w->prev, AUTH_SEAL_LEN) != 0))
+	else if (after->seal_seq < w->seq || (after->seal_seq == w->seq &&
+	    w->seq > 0 && (after->seal.n != AUTH_SEAL_LEN ||
+	    memcmp(after->seal.p, w->prev, AUTH_SEAL_LEN) != 0)))
 		found(w, w->seq, none, "head", "is not the head of the chain");
 }
 
@@ -219,26 +220,39 @@ seal_all(struct env *env, struct arena *a, struct err *e)
 	return 0;
 }
 
+static int
+walk_all(struct env *env, struct walk *w, struct err *e)
+{
+	struct auth_audit_head before = { 0 }, after = { 0 };
+
+	if (auth_secret(env, w->a, AUTH_SECRET_AUDIT, &w->key, e) == -1 ||
+	    auth_anchor_read(env, w->a, &w->anchor, &w->nanchors, e) == -1 ||
+	    auth_audit_head_read(env->db, w->a, &before, e) == -1 ||
+	    auth_audit_sealed(env->db, w->row, walk_row, w, e) == -1 ||
+	    auth_audit_head_read(env->db, w->a, &after, e) == -1)
+		return -1;
+	check_tail(w, &before, &after);
+	return 0;
+}
+
 int
 auth_audit_verify(struct env *env, struct arena *a,
     struct auth_audit_report *out, struct err *e)
 {
 	struct walk w = { .a = a, .report = out };
-	struct auth_audit_head head = { 0 };
+	struct auth_anchor last;
+	int rc;
 
 	*out = (struct auth_audit_report){ .message = "The chain is whole" };
-	if (seal_all(env, a, e) == -1 ||
-	    auth_secret(env, a, AUTH_SECRET_AUDIT, &w.key, e) == -1 ||
-	    auth_anchor_read(env, a, &w.anchor, &w.nanchors, e) == -1 ||
-	    auth_audit_head_read(env->db, a, &head, e) == -1 ||
-	    auth_audit_sealed(env->db, a, head.seal_seq > 0 ? INT64_MAX : 0,
-	    walk_row, &w, e) == -1)
+	if (seal_all(env, a, e) == -1)
 		return -1;
-	check_tail(&w, &head);
-	out->ok = out->problem == NULL;
+	w.row = arena_new(4 << 20);
+	rc = walk_all(env, &w, e);
+	arena_free(w.row);
+	out->ok = rc == 0 && out->problem == NULL;
 	if (!out->ok || w.seq == 0)
-		return 0;
-	memcpy(w.prev, head.seal.p, AUTH_SEAL_LEN);
-	return auth_anchor_write(env, a, (&(struct auth_anchor){ .seq = w.seq }),
-	    clock_now(), 0, e);
+		return rc;
+	last.seq = w.seq;
+	memcpy(last.seal, w.prev, AUTH_SEAL_LEN);
+	return auth_anchor_write(env, a, &last, clock_now(), 0, e);
 }

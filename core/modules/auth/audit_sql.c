@@ -94,8 +94,8 @@ static const struct query AUDIT_MARK = { "auth_audit.mark",
 	"seal = ELT(FIELD(id, " Q100 "), " Q100 ") "
 	"WHERE id IN (" Q100 ") AND seal_seq IS NULL", NULL };
 static const struct query AUDIT_SEALED = { "auth_audit.sealed",
-	"SELECT " AUDIT_COLUMNS " FROM auth_audit WHERE seal_seq <= ? "
-	"ORDER BY seal_seq", &auth_audit_schema };
+	"SELECT " AUDIT_COLUMNS " FROM auth_audit "
+	"WHERE seal_seq IS NOT NULL ORDER BY seal_seq", &auth_audit_schema };
 
 const struct query *const auth_audit_queries[] = {
 	&AUDIT_INSERT, &AUDIT_PAGE, &AUDIT_PAGE_ALL, &AUDIT_HEAD,
@@ -184,8 +184,8 @@ auth_audit_mark(struct db *db, const struct auth_audit_row *rows, size_t n,
 }
 
 int
-auth_audit_sealed(struct db *db, struct arena *a, int64_t upto,
+auth_audit_sealed(struct db *db, struct arena *a,
     int (*fn)(void *, const void *, struct err *), void *arg, struct err *e)
 {
-	return db_each(db, a, &AUDIT_SEALED, ARGS(V(upto)), fn, arg, e);
+	return db_each(db, a, &AUDIT_SEALED, NO_ARGS, fn, arg, e);
 }

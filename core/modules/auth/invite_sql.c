@@ -72,7 +72,7 @@ auth_invite_page(struct db *db, struct arena *a, struct uuid tenant,
 	    out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < out->n; i++) {
-		struct auth_invite *v = ROW(*out, struct auth_invite, i);
+		struct auth_invite *v = ROW(out, struct auth_invite, i);
 
 		v->roles = auth_names_split(a, v->role_names);
 	}

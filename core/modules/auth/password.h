@@ -12,6 +12,8 @@
  * of the body when the password is shorter than the setting wants. */
 int auth_password_hash(struct env *, struct arena *, const char *member,
     const char *password, const char **hash, struct err *);
+/* In place of a hash: the user has no password yet. */
+#define AUTH_NO_PASSWORD "!"
 /* 1 right, 0 wrong, -1 error. A NULL hash costs the same time and is wrong.
  * *upgraded gets a new hash when the stored one is weaker than the settings
  * want (NULL: not asked for). */

@@ -92,7 +92,7 @@ auth_password_check(struct env *env, struct arena *a, const char *hash,
 {
 	const struct auth_conf *cf = conf_get(env->conf, &auth_settings);
 	struct password_cost cost = cost_of(cf);
-	bool known = hash != NULL;
+	bool known = hash != NULL && strcmp(hash, AUTH_NO_PASSWORD) != 0;
 	int permit, rc;
 
 	if (upgraded != NULL)

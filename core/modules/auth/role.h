@@ -9,6 +9,8 @@
 
 #include "base/principal.h"
 #include "db/db.h"
+#include "db/env.h"
+#include "db/table.h"
 #include "http/route.h"
 #include "module.h"
 

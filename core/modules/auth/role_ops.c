@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/str.h"
 #include "base/vec.h"
 #include "modules/auth/access.h"
 #include "modules/auth/rows.h"
@@ -37,7 +38,7 @@ auth_role_list(struct env *env, struct arena *a, struct uuid tenant,
 	for (const struct auth_builtin *b = auth_builtins; b->name != NULL; b++)
 		*VEC_ADD(a, &all) = builtin_role(env, a, b);
 	for (size_t i = 0; i < own.n; i++)
-		*VEC_ADD(a, &all) = *ROW(own, struct auth_role, i);
+		*VEC_ADD(a, &all) = *ROW(&own, struct auth_role, i);
 	*out = (struct rows){ all.v, all.n, &auth_role_schema };
 	return 0;
 }

@@ -58,7 +58,7 @@ auth_role_all(struct db *db, struct arena *a, struct uuid tenant,
 	if (db_all(db, a, &ROLE_ALL, ARGS(V(tenant)), out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < out->n; i++) {
-		struct auth_role *r = ROW(*out, struct auth_role, i);
+		struct auth_role *r = ROW(out, struct auth_role, i);
 
 		r->permissions = auth_names_split(a, r->permission_names);
 	}

@@ -84,7 +84,7 @@ secrets_read(struct env *env, struct arena *a, unsigned *missing,
 	if (auth_secret_all(env->db, a, &rows, e) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
-		const struct auth_secret *s = ROW(rows, struct auth_secret, i);
+		const struct auth_secret *s = ROW(&rows, struct auth_secret, i);
 
 		for (unsigned use = 0; use < AUTH_SECRETS; use++) {
 			if (strcmp(s->name, names[use]) != 0)
@@ -169,7 +169,7 @@ column_check(struct env *env, struct arena *a, const char *table,
 	if (auth_sealed_ids(env, a, table, column, &rows, e) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
-		const char *id = ROW(rows, struct auth_sealed_id, i)->key_id;
+		const char *id = ROW(&rows, struct auth_sealed_id, i)->key_id;
 
 		if (!keyring_has(env->keys, id))
 			return err_set(e, 500, "key_missing",

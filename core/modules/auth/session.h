@@ -117,21 +117,37 @@ int auth_prove_user(struct env *, struct arena *, struct uuid user,
     const char *password, struct utc now, struct auth_proof *, struct err *);
 /* What a proved login leaves: cleared counter, upgraded hash. Inside a
  * transaction. */
-int auth_proved(struct db *, const struct auth_proof *, struct utc now,
-    struct err *);
+int auth_proved(struct db *, const struct auth_proof *, struct err *);
 
 /* Opens a session and issues its first tokens. Inside a transaction. */
 int auth_session_open(struct env *, struct arena *, const struct auth_user *,
     int64_t epoch, const struct auth_client *, struct utc now,
     struct auth_token *, struct err *);
+/* The session whose old token came back. */
+struct auth_reuse {
+	struct uuid session, tenant;	/* nil: none */
+};
 /* Rotates. Inside a transaction. 401, 503; *reused names the session that
- * must be ended although the answer is a refusal (nil: none). */
+ * must be ended although the answer is a refusal. */
 int auth_session_refresh(struct env *, struct arena *, const char *token,
     const struct auth_client *, struct utc now, struct auth_token *,
-    struct uuid *reused, struct err *);
+    struct auth_reuse *reused, struct err *);
+/* Ends it, in the transaction that survives the refusal. */
+int auth_session_reused(struct env *, struct arena *,
+    const struct auth_reuse *, struct utc now, struct err *);
 /* Ends a session and its tokens. Inside a transaction. */
 int auth_session_close(struct env *, struct arena *, struct uuid id,
     struct utc now, struct err *);
+
+/* ---- HTTP, for handlers that ask for a password ------------------------------------- */
+
+struct ctx;
+struct auth_client auth_client_of(struct ctx *);
+/* 403 unless a person with a session asks. */
+int auth_need_session(struct ctx *);
+/* Refuses after auth_prove(): a wrong password is counted, whatever else is
+ * rolled back. */
+int auth_not_proved(struct ctx *, const struct auth_proof *);
 
 extern const struct route auth_session_routes[];
 

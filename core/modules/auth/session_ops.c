@@ -125,12 +125,10 @@ auth_prove_user(struct env *env, struct arena *a, struct uuid user,
 }
 
 int
-auth_proved(struct db *db, const struct auth_proof *p, struct utc now,
-    struct err *e)
+auth_proved(struct db *db, const struct auth_proof *p, struct err *e)
 {
 	const struct auth_account *acc = &p->account;
 
-	(void)now;
 	if (p->failed_before &&
 	    auth_attempt_clear(db, p->counted, e) == -1)
 		return -1;
@@ -168,7 +166,6 @@ issue(struct env *env, struct arena *a, const struct auth_user *u,
     const struct auth_session *s, int64_t epoch, struct utc now,
     struct auth_token *out, struct err *e)
 {
-	const struct auth_conf *cf = conf_get(env->conf, &auth_settings);
 	const uint8_t *key;
 
 	if (auth_secret(env, a, AUTH_SECRET_REFRESH, &key, e) == -1)
@@ -177,7 +174,7 @@ issue(struct env *env, struct arena *a, const struct auth_user *u,
 		.access_token = auth_access_sign(env, a, u, s->id, epoch,
 		    s->auth_time, now),
 		.token_type = "bearer",
-		.expires_in = cf->access_minutes * 60,
+		.expires_in = auth_access_seconds(env),
 		.refresh_token = auth_refresh_format(a, key, s->id, s->n,
 		    s->nonce),
 		.user = u
@@ -246,7 +243,7 @@ refresh_rotate(struct env *env, struct auth_session *s, struct utc now,
 int
 auth_session_refresh(struct env *env, struct arena *a, const char *token,
     const struct auth_client *from, struct utc now, struct auth_token *out,
-    struct uuid *reused, struct err *e)
+    struct auth_reuse *reused, struct err *e)
 {
 	struct auth_account *acc = arena_alloc(a, sizeof(*acc));
 	struct auth_session s;
@@ -254,7 +251,7 @@ auth_session_refresh(struct env *env, struct arena *a, const char *token,
 	int64_t n;
 	int rc;
 
-	*reused = (struct uuid){ { 0 } };
+	*reused = (struct auth_reuse){ .session = { { 0 } } };
 	if (refresh_read(env, a, token, now, &s, &n, e) == -1)
 		return -1;
 	switch (auth_refresh_judge(n, s.n, s.used_at, now,
@@ -270,7 +267,7 @@ auth_session_refresh(struct env *env, struct arena *a, const char *token,
 		return err_set(e, 503, "behind",
 		    "This server has not seen the token yet, try again");
 	case REFRESH_REUSED:
-		*reused = s.id;
+		*reused = (struct auth_reuse){ s.id, s.tenant_id };
 		metric_add(&auth_refused_total, AUTH_REUSED, 0, 1);
 		return err_set(e, 401, "refresh_reused",
 		    "Refresh token was used before: the session is ended");
@@ -281,6 +278,19 @@ auth_session_refresh(struct env *env, struct arena *a, const char *token,
 	if (rc == 1 || !acc->user.active || !acc->tenant_active)
 		return bad_refresh(e);
 	return issue(env, a, &acc->user, &s, acc->epoch, now, out, e);
+}
+
+int
+auth_session_reused(struct env *env, struct arena *a,
+    const struct auth_reuse *r, struct utc now, struct err *e)
+{
+	char id[UUID_TEXT];
+
+	if (auth_session_close(env, a, r->session, now, e) == -1)
+		return -1;
+	return auth_audit_note(env->db, r->tenant, "refresh",
+	    "auth.session.reused", "session", uuid_format(r->session, id),
+	    NULL, e);
 }
 
 int

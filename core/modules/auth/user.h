@@ -44,6 +44,20 @@ extern const struct query *const auth_user_queries[];
 	FIELD_IN(T, at, updated_at, .flags = FF_READONLY, \
 	    .doc = "Last change")
 
+/* Members of inputs that name a person. */
+#define AUTH_EMAIL(T, m, fl) FIELD(T, m, .fmt = FMT_EMAIL, .max = 254, \
+	.flags = FF_LOWER | (fl), .example = "\"ann@example.org\"", \
+	.doc = "E-mail address, unique in the installation")
+#define AUTH_USERNAME(T, m, fl) FIELD(T, m, .min = 3, .max = 50, \
+	.pattern = "[A-Za-z0-9._-]+", .flags = (fl), .example = "\"ann\"", \
+	.doc = "Login name, unique in the installation")
+#define AUTH_FULL_NAME(T, m, fl) FIELD(T, m, .max = 200, .flags = (fl), \
+	.example = "\"Ann Example\"", .doc = "Name for people")
+#define AUTH_PASSWORD(T, m, fl) FIELD(T, m, .min = 8, .max = 1024, \
+	.flags = FF_SECRET | (fl), .doc = "At least 8 characters")
+#define AUTH_ROLE_LIST(T, m, fl) FIELD(T, m, .elem = FT_STR, .max = 20, \
+	.flags = (fl), .example = "[\"viewer\"]", .doc = "Role names")
+
 /* A user with what a login must know; internal. */
 struct auth_account {
 	struct auth_user user;

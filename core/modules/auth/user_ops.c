@@ -63,7 +63,7 @@ role_exists(const struct rows *own, const char *name)
 	if (auth_builtin_find(name) != NULL)
 		return true;
 	for (size_t i = 0; i < own->n; i++)
-		if (strcmp(ROW(*own, struct auth_role, i)->name, name) == 0)
+		if (strcmp(ROW(own, struct auth_role, i)->name, name) == 0)
 			return true;
 	return false;
 }

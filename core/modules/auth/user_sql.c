@@ -126,7 +126,7 @@ many_users(struct db *db, struct arena *a, const struct query *q,
 	if (db_all(db, a, q, v, n, out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < out->n; i++)
-		shape(a, ROW(*out, struct auth_user, i));
+		shape(a, ROW(out, struct auth_user, i));
 	return 0;
 }
 

@@ -1,0 +1,120 @@
+/*
+ * Changing one's password, and setting one with a reset link. The password is
+ * hashed before the transaction begins.
+ */
+#include "base/random.h"
+#include "modules/auth/password.h"
+#include "modules/auth/session.h"
+
+struct change_in {
+	const char *current_password, *new_password;
+};
+static const struct field change_fields[] = {
+	FIELD(struct change_in, current_password, .min = 1, .max = 1024,
+	    .flags = FF_REQUIRED | FF_SECRET, .doc = "The password of now"),
+	AUTH_PASSWORD(struct change_in, new_password, FF_REQUIRED),
+	FIELD_END
+};
+static const struct schema change_schema = {
+	.name = "PasswordChange", .doc = "Old and new password",
+	.size = sizeof(struct change_in), .fields = change_fields
+};
+
+struct reset_in {
+	const char *token, *new_password;
+};
+static const struct field reset_fields[] = {
+	FIELD(struct reset_in, token, .min = 1, .max = 200,
+	    .flags = FF_REQUIRED | FF_SECRET, .doc = "From the reset link"),
+	AUTH_PASSWORD(struct reset_in, new_password, FF_REQUIRED),
+	FIELD_END
+};
+static const struct schema reset_schema = {
+	.name = "PasswordResetUse", .doc = "A reset token and a password",
+	.size = sizeof(struct reset_in), .fields = reset_fields
+};
+
+struct work {
+	struct ctx *c;
+	const struct auth_proof *proof;
+	const char *token, *hash;
+	struct uuid user;
+};
+
+static int
+change(struct db *db, void *arg, struct err *e)
+{
+	const struct work *w = arg;
+	struct ctx *c = w->c;
+
+	if (auth_proved(db, &(struct auth_proof){ .account = w->proof->account,
+	    .counted = w->proof->counted,
+	    .failed_before = w->proof->failed_before }, e) == -1)
+		return -1;
+	return auth_password_change(c->env, c->a, c->who.user_id,
+	    c->who.session_id, w->proof->account.password_hash, w->hash,
+	    c->now, e);
+}
+
+static int
+password_change(struct ctx *c, const void *in)
+{
+	struct auth_proof *p = arena_alloc(c->a, sizeof(*p));
+	struct work w = { .c = c, .proof = p };
+	const struct change_in *i = in;
+
+	if (auth_need_session(c) == -1)
+		return fail_err(c);
+	if (auth_prove_user(c->env, c->a, c->who.user_id, i->current_password,
+	    c->now, p, &c->err) == -1)
+		return auth_not_proved(c, p);
+	if (auth_password_hash(c->env, c->a, "new_password", i->new_password,
+	    &w.hash, &c->err) == -1 ||
+	    db_txn(c->db, c->a, change, &w, &c->err) == -1)
+		return fail_err(c);
+	return reply_none(c);
+}
+
+static int
+use(struct db *db, void *arg, struct err *e)
+{
+	struct work *w = arg;
+
+	(void)db;
+	return auth_reset_use(w->c->env, w->c->a, w->token, w->hash, w->c->now,
+	    &w->user, e);
+}
+
+static int
+password_reset(struct ctx *c, const void *in)
+{
+	const struct reset_in *i = in;
+	struct work w = { .c = c, .token = i->token };
+	char id[UUID_TEXT];
+
+	if (auth_reset_check(c->env, c->a, i->token, c->now, &c->err) == -1 ||
+	    auth_password_hash(c->env, c->a, "new_password", i->new_password,
+	    &w.hash, &c->err) == -1 ||
+	    db_txn(c->db, c->a, use, &w, &c->err) == -1)
+		return fail_err(c);
+	ctx_target(c, "user", arena_strdup(c->a, uuid_format(w.user, id)),
+	    NULL);
+	return reply_none(c);
+}
+
+const struct route auth_password_routes[] = {
+	{ .id = "auth.password.change", .method = HTTP_POST,
+	    .path = "/api/auth/password", .summary = "Change one's password",
+	    .doc = "All other sessions end.", .auth = AUTH_USER,
+	    .permission = "auth:self", .in = &change_schema, .ok = 204,
+	    .errors = ERRORS(401, 403, 409), .flags = R_AUDIT,
+	    .pool = POOL_SLOW, .run = password_change },
+	{ .id = "auth.password.reset", .method = HTTP_POST,
+	    .path = "/api/auth/password/reset",
+	    .summary = "Set a password with a reset link",
+	    .doc = "The token works once. All sessions and API keys of the "
+	    "user end.", .auth = AUTH_NONE, .in = &reset_schema, .ok = 204,
+	    .errors = ERRORS(400), .flags = R_AUDIT, .pool = POOL_SLOW,
+	    .limit = { 60, 60 }, .limit_by_ip = true, .run = password_reset },
+	ROUTE_END
+};

@@ -1,0 +1,69 @@
+/*
+ * What the platform module consists of: tables only.
+ */
+#include "modules/platform/admin.h"
+#include "modules/platform/docs.h"
+#include "modules/platform/exchange.h"
+#include "modules/platform/health.h"
+#include "modules/platform/log.h"
+#include "modules/platform/metric.h"
+#include "modules/platform/migration.h"
+#include "modules/platform/platform.h"
+#include "modules/platform/route.h"
+#include "modules/platform/service.h"
+#include "modules/platform/setting.h"
+#include "modules/platform/site.h"
+#include "modules/platform/system.h"
+
+static const char *const needs[] = { "auth", NULL };
+
+/* What concerns the whole installation, and so every tenant, is for those who
+ * run it: no role but super_admin has it by itself. */
+const struct permission platform_permissions[] = {
+	{ "system:read", "See health details, status, components and routes",
+	  "admin operator auditor analyst trader viewer", false },
+	{ "system:metrics", "Read metrics when they are not public", "",
+	  false },
+	{ "system:config", "Read the effective configuration", "", false },
+	{ "system:logs", "Read the logs of all components", "", false },
+	{ "system:processes", "See what processes are doing", "", false },
+	{ "system:control", "Start and stop components", "", false },
+	{ .name = NULL }
+};
+
+static const struct table *const tables[] = {
+	platform_service_tables, platform_exchange_tables, NULL
+};
+static const struct query *const *const queries[] = {
+	platform_service_queries, platform_exchange_queries, NULL
+};
+static const struct route *const routes[] = {
+	platform_health_routes, platform_metric_routes,
+	platform_system_routes, platform_setting_routes,
+	platform_route_routes, platform_service_routes,
+	platform_log_routes, platform_docs_routes, NULL
+};
+static const struct settings *const settings[] = {
+	&platform_settings, NULL
+};
+static const struct command *const commands[] = {
+	platform_setting_commands, platform_migration_commands,
+	platform_admin_commands, platform_site_commands,
+	platform_route_commands, platform_system_commands,
+	platform_service_commands, platform_log_commands,
+	platform_exchange_commands, NULL
+};
+
+const struct module platform_module = {
+	.name = "platform",
+	.doc = "Health, metrics, configuration, components and documentation",
+	.needs = needs,
+	.tables = tables,
+	.queries = queries,
+	.routes = routes,
+	.settings = settings,
+	.permissions = platform_permissions,
+	.health = platform_health_checks,
+	.components = platform_service_components,
+	.commands = commands
+};

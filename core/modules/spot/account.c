@@ -1,0 +1,61 @@
+/*
+ * Names and policies around an account. Pure.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/codec.h"
+#include "base/str.h"
+#include "modules/spot/account.h"
+
+enum { ACCOUNT_DIGITS = 12 };
+
+const char *
+spot_arn_account(struct arena *a, const char *arn)
+{
+	const char *p = arn;
+
+	if (strncmp(p, "arn:aws", 7) != 0)
+		return NULL;
+	p += 7;
+	p += strcspn(p, ":");		/* aws, aws-cn, aws-us-gov */
+	if (strncmp(p, ":iam::", 6) != 0)
+		return NULL;
+	p += 6;
+	if (strspn(p, "0123456789") != ACCOUNT_DIGITS ||
+	    strncmp(p + ACCOUNT_DIGITS, ":role/", 6) != 0 ||
+	    p[ACCOUNT_DIGITS + 6] == '\0')
+		return NULL;
+	return arena_strndup(a, p, ACCOUNT_DIGITS);
+}
+
+const char *
+spot_simulated_account(struct arena *a, struct uuid id)
+{
+	uint64_t h = fnv1a(id.b, sizeof(id.b), 0) % UINT64_C(1000000000);
+
+	return arena_printf(a, "000%09llu", (unsigned long long)h);
+}
+
+const char *
+spot_role_template(struct arena *a, const char *our_account,
+    const char *external_id)
+{
+	struct str s;
+
+	str_init(&s, a);
+	str_add(&s, "{\"RoleName\":\"SpotOptimizerCrossAccountRole\","
+	    "\"AssumeRolePolicyDocument\":{\"Version\":\"2012-10-17\","
+	    "\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":");
+	str_json(&s, *our_account != '\0' ? arena_printf(a,
+	    "arn:aws:iam::%s:root", our_account) : "OUR_ACCOUNT_ID");
+	str_add(&s, "},\"Action\":\"sts:AssumeRole\",\"Condition\":"
+	    "{\"StringEquals\":{\"sts:ExternalId\":");
+	str_json(&s, external_id);
+	str_add(&s, "}}}]},\"PolicyDocument\":{\"Version\":\"2012-10-17\","
+	    "\"Statement\":[{\"Effect\":\"Allow\",\"Action\":["
+	    "\"ec2:DescribeRegions\",\"ec2:DescribeInstances\","
+	    "\"ec2:DescribeInstanceTypes\",\"ec2:DescribeSpotPriceHistory\"],"
+	    "\"Resource\":\"*\"}]}}");
+	return s.p;
+}

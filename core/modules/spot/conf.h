@@ -1,0 +1,19 @@
+/*
+ * Settings of the spot optimizer.
+ */
+#ifndef SPOT_CONF_H
+#define SPOT_CONF_H
+
+#include "conf/conf.h"
+
+struct spot_conf {
+	const char *aws_region;		/* AWS_REGION */
+	const char *endpoint, *sts_endpoint;	/* "" = AWS itself */
+	const char *access_key, *secret_key;	/* ours, to assume roles with */
+	const char *account_id;		/* ours, named in the role template */
+	int64_t scan_every_s, parallel, page_size, price_days;
+	bool demo_account;
+};
+extern const struct settings spot_settings;
+
+#endif

@@ -1,0 +1,371 @@
+/*
+ * AWS as a provider: signed calls, several regions at once, full-jitter
+ * waits, one correction of the clock, one renewal of an assumed role. Refuses
+ * to go on after the first answer that says the credentials are wrong: there
+ * is no retry storm. Invariant: each listing ends exactly once.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "modules/spot/conf.h"
+#include "modules/spot/provider.h"
+#include "modules/spot/sts_wire.h"
+#include "net/net.h"
+
+enum { TRIES = 8 };
+
+static bool
+is(const struct err *e, const char *code)
+{
+	return e->code != NULL && strcmp(e->code, code) == 0;
+}
+
+const char *
+spot_credential_verdict(const struct err *e)
+{
+	if (is(e, "aws_auth"))
+		return strstr(e->detail, "xpired") != NULL ? "expired" :
+		    "invalid";
+	return is(e, "aws_denied") ? "denied" : NULL;
+}
+
+int
+spot_access_open(struct spot_access *x, struct env *env, struct arena *a,
+    const struct spot_account *acc, const struct spot_credential *c,
+    struct err *e)
+{
+	struct blob secret = { "", 0 };
+
+	*x = (struct spot_access){ .env = env, .a = a, .region = acc->region,
+	    .account = acc->id, .access_key = c->access_key_id,
+	    .role_arn = c->role_arn, .external_id = c->external_id };
+	if (c->secret != NULL && keyring_open_value(env->keys, a, c->secret,
+	    keyring_aad(a, "spot_credential", "secret", acc->id), &secret,
+	    e) == -1)
+		return -1;
+	x->secret_key = arena_strndup(a, secret.p, secret.n);
+	return 0;
+}
+
+/* ---- one call at a time ----------------------------------------------------- */
+
+static void
+set_client(struct spot_access *x)
+{
+	const struct spot_conf *cf = conf_get(x->env->conf, &spot_settings);
+
+	memset(&x->client, 0, sizeof(x->client));
+	x->client.net = x->env->net;
+	x->client.ec2_endpoint = cf->endpoint;
+	x->client.sts_endpoint = cf->sts_endpoint;
+	if (*cf->endpoint != '\0')
+		net_allow(x->env->net, cf->endpoint);
+	if (*cf->sts_endpoint != '\0')
+		net_allow(x->env->net, cf->sts_endpoint);
+}
+
+static int
+assume(struct spot_access *x, struct err *e)
+{
+	const struct spot_conf *cf = conf_get(x->env->conf, &spot_settings);
+	struct sts_role role = { .arn = x->role_arn,
+	    .session_name = "quincunx", .external_id = x->external_id };
+	struct sts_session s;
+
+	if (*x->role_arn == '\0')
+		return err_set(e, 422, "no_role", "The account has no role "
+		    "yet: make it from the template and name its ARN");
+	if (*cf->access_key == '\0' || *cf->secret_key == '\0')
+		return err_set(e, 503, "no_own_keys", "Roles cannot be "
+		    "assumed: aws.access_key and aws.secret_key are not set");
+	x->client.key.access_key = cf->access_key;
+	x->client.key.secret_key = cf->secret_key;
+	x->client.key.session_token = NULL;
+	if (sts_assume_role(x->a, &x->client, x->region, &role, &s, e) == -1)
+		return -1;
+	x->client.key.access_key = s.access_key;
+	x->client.key.secret_key = s.secret_key;
+	x->client.key.session_token = s.session_token;
+	return 0;
+}
+
+static int
+aws_open(struct spot_access *x, struct err *e)
+{
+	set_client(x);
+	if (*x->access_key != '\0') {
+		x->client.key.access_key = x->access_key;
+		x->client.key.secret_key = x->secret_key;
+		return 0;
+	}
+	return assume(x, e);
+}
+
+static void
+wait_us(int64_t us)
+{
+	struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static uint64_t
+some_bits(void)
+{
+	uint64_t r;
+
+	random_bytes(&r, sizeof(r));
+	return r;
+}
+
+/* For calls that stand alone: patient, but not for ever. */
+static bool
+again(const struct err *e, unsigned *attempt)
+{
+	if (!aws_retryable(e) || *attempt >= 4)
+		return false;
+	wait_us(e->retry_after_s > 0 && e->retry_after_s <= 5 ?
+	    e->retry_after_s * US_PER_S :
+	    aws_backoff_us((*attempt)++, some_bits()));
+	if (e->retry_after_s > 0)
+		(*attempt)++;
+	return true;
+}
+
+static int
+aws_identity(struct spot_access *x, const char **account, struct err *e)
+{
+	struct sts_identity id;
+	unsigned attempt = 0;
+
+	while (sts_identity(x->a, &x->client, x->region, &id, e) == -1) {
+		if (!again(e, &attempt))
+			return -1;
+		err_clear(e);
+	}
+	*account = id.account;
+	return 0;
+}
+
+static int
+aws_regions(struct spot_access *x, struct ec2_page *out, struct err *e)
+{
+	struct ec2_query q = { .region = x->region, .all_regions = true };
+	unsigned attempt = 0;
+
+	while (ec2_fetch(x->a, &x->client, EC2_REGIONS, &q, out, e) == -1) {
+		if (!again(e, &attempt))
+			return -1;
+		err_clear(e);
+	}
+	return 0;
+}
+
+static const char *
+aws_signal(const struct spot_access *x, const struct ec2_instance *i,
+    struct utc now)
+{
+	(void)x, (void)i, (void)now;
+	return "NONE";		/* signals come from the event queue */
+}
+
+/* ---- many listings at once ---------------------------------------------------- */
+
+struct round {
+	struct spot_access *x;
+	struct spot_fetch *f;
+	size_t at;			/* round robin */
+	bool renew;			/* the role's session has ended */
+};
+
+static void
+end(struct round *r, struct spot_listing *l, const struct err *e)
+{
+	l->ended = true;
+	if (r->f->ended(r->f->arg, l, e) == -1 && !r->f->stop) {
+		r->f->stop = true;
+		err_set(&r->f->err, 500, "store", "Storing the end of a shard "
+		    "failed");
+	}
+}
+
+static void
+build(struct round *r, struct spot_listing *l, struct arena *a,
+    struct net_call *call, struct err *e)
+{
+	static const char *const states[] = { "pending", "running",
+	    "shutting-down", "stopping", "stopped", NULL };
+	static const char *const products[] = { "Linux/UNIX", "Windows",
+	    NULL };
+	const struct spot_conf *cf = conf_get(r->x->env->conf, &spot_settings);
+	struct ec2_query q = { .region = l->region, .next_token = l->token };
+
+	if (l->what == EC2_INSTANCES) {
+		q.states = states;
+		q.page_size = cf->page_size;
+	} else if (l->what == EC2_PRICES) {
+		q.products = products;
+		q.from = l->from;
+		q.to = l->to;
+	}
+	l->signed_at = clock_now();
+	(void)ec2_request(a, &r->x->client, l->what, &q, l->signed_at, call,
+	    e);
+}
+
+static bool
+next_call(void *arg, struct arena *a, struct net_call *call, void **tag)
+{
+	struct round *r = arg;
+	int64_t now = clock_boot_ns();
+
+	if (r->f->stop || r->renew)
+		return false;
+	for (size_t k = 0; k < r->f->n; k++) {
+		struct spot_listing *l = &r->f->v[(r->at + k) % r->f->n];
+		struct err e = { 0 };
+
+		if (l->ended || l->busy || l->ready_ns > now)
+			continue;
+		build(r, l, a, call, &e);
+		if (e.status != 0) {
+			end(r, l, &e);
+			continue;
+		}
+		r->at = (r->at + k + 1) % r->f->n;
+		l->busy = true;
+		*tag = l;
+		return true;
+	}
+	return false;
+}
+
+/* A listing has failed for now: again, from its start, or for good. */
+static void
+failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
+    const struct err *e)
+{
+	struct spot_access *x = r->x;
+	int64_t wait;
+
+	if (is(e, "aws_clock") && reply != NULL && l->attempts++ < 2) {
+		(void)aws_clock_correct(&x->client, reply, l->signed_at);
+		return;
+	}
+	if (is(e, "aws_token") && !l->restarted) {
+		l->restarted = true;
+		l->token = NULL;
+		return;
+	}
+	if (is(e, "aws_auth") && *x->role_arn != '\0' && !x->renewed) {
+		r->renew = true;
+		return;
+	}
+	if (is(e, "aws_auth")) {
+		r->f->stop = true;
+		r->f->err = *e;
+		return;
+	}
+	if (aws_retryable(e) && ++l->attempts < TRIES) {
+		wait = e->retry_after_s > 0 && e->retry_after_s <= 20 ?
+		    e->retry_after_s * US_PER_S :
+		    aws_backoff_us(l->attempts, some_bits());
+		l->ready_ns = clock_boot_ns() + wait * 1000;
+		return;
+	}
+	end(r, l, e);
+}
+
+static void
+done_call(void *arg, void *tag, struct arena *a,
+    const struct net_reply *reply, const struct err *net_err)
+{
+	struct round *r = arg;
+	struct spot_listing *l = tag;
+	struct ec2_page page;
+	struct err e = { 0 };
+
+	l->busy = false;
+	if (r->f->stop)
+		return;
+	if (reply == NULL) {
+		e = *net_err;
+		aws_net_failed(&e);
+		failed(r, l, NULL, &e);
+		return;
+	}
+	if (aws_check(a, &r->x->client, reply, l->signed_at, &e) == -1 ||
+	    ec2_parse(a, l->what, reply->body, reply->len, &page, &e) == -1) {
+		failed(r, l, reply, &e);
+		return;
+	}
+	l->attempts = 0;
+	if (r->f->page(r->f->arg, l, a, &page, &e) == -1) {
+		r->f->stop = true;
+		r->f->err = e;
+		return;
+	}
+	/* the token must outlive this call's arena */
+	l->token = *page.next_token == '\0' ? NULL :
+	    arena_strdup(r->x->a, page.next_token);
+	if (l->token == NULL)
+		end(r, l, NULL);
+}
+
+/* Nanoseconds until a listing may be called; 0 now, -1 all have ended. */
+static int64_t
+pause_ns(const struct spot_fetch *f)
+{
+	int64_t now = clock_boot_ns(), best = -1;
+
+	for (size_t i = 0; i < f->n; i++) {
+		int64_t d = f->v[i].ready_ns - now;
+
+		if (f->v[i].ended)
+			continue;
+		if (d < 0)
+			d = 0;
+		if (best == -1 || d < best)
+			best = d;
+	}
+	return best;
+}
+
+static int
+aws_fetch(struct spot_access *x, struct spot_fetch *f, struct err *e)
+{
+	const struct spot_conf *cf = conf_get(x->env->conf, &spot_settings);
+	struct round r = { .x = x, .f = f };
+	const struct net_batch batch = { .next = next_call, .done = done_call,
+	    .arg = &r, .max_parallel = (size_t)cf->parallel };
+	int64_t wait;
+
+	while (!f->stop && (wait = pause_ns(f)) != -1) {
+		if (wait > 0)
+			wait_us(wait / 1000 + 1000);
+		r.renew = false;
+		if (net_run(x->env->net, &batch, e) == -1)
+			return -1;
+		if (r.renew) {
+			x->renewed = true;
+			if (assume(x, e) == -1)
+				return -1;
+		}
+	}
+	if (!f->stop)
+		return 0;
+	*e = f->err;
+	return -1;
+}
+
+const struct spot_provider spot_provider_aws = {
+	"aws", aws_open, aws_identity, aws_regions, aws_fetch, aws_signal
+};
