@@ -198,8 +198,10 @@ str_html(struct str *s, const char *text)
 void
 str_csv(struct str *s, const char *text, bool number)
 {
-	bool risky = !number && text[0] != '\0' &&
-	    strchr("=+-@\t\r", text[0]) != NULL;
+	/* Behind apostrophes too, so that a reader can take one off. */
+	const char *first = text + strspn(text, "'");
+	bool risky = !number && *first != '\0' &&
+	    strchr("=+-@\t\r", *first) != NULL;
 	bool quoted = strpbrk(text, ",\"\r\n") != NULL;
 
 	if (quoted)

@@ -86,7 +86,7 @@ int db_each(struct db *, struct arena *, const struct query *,
     struct err *), void *arg, struct err *);
 /* Statement without rows; *affected (matched rows) may be NULL. A duplicate
  * key is status 409, code "duplicate", err->native 1062, the key's name in
- * cause. */
+ * cause. When the connection is lost after it was sent: "db_uncertain". */
 int db_exec(struct db *, const struct query *, const struct val *, size_t,
     uint64_t *affected, struct err *);
 /* AUTO_INCREMENT value of the last db_exec(). */

@@ -171,6 +171,9 @@ prepare(struct db *db, struct stmt *st, struct err *err)
 	rc = mysql_stmt_prepare(h, sql.p, sql.len);
 	arena_rewind(db->conn, m);
 	if (rc != 0) {
+		/* The server is full: give ours back, they come again. */
+		if (mysql_stmt_errno(h) == 1461 && db->reading == 0)
+			stmt_drop_all(db);
 		/* A lost connection takes st along, but not the handle. */
 		db_fail(db, st->q->name, mysql_stmt_errno(h),
 		    mysql_stmt_error(h), SENT_NOTHING, err);

@@ -183,7 +183,7 @@ body_required(const struct route *r, const char *path)
 }
 
 static void
-request_body(struct str *o, const struct route *r, const char *path)
+body_content(struct str *o, const struct route *r, const char *path)
 {
 	if (!openapi_has_body(r, path))
 		return;
@@ -352,7 +352,7 @@ operation(struct str *o, const struct route *r, const struct module *m,
 		str_json(o, openapi_path(o->a, r->path));
 	}
 	parameters(o, r, path);
-	request_body(o, r, path);
+	body_content(o, r, path);
 	responses(o, r, path);
 	str_addc(o, '}');
 }

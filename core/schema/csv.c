@@ -47,7 +47,9 @@ bad(const struct row *r, const char *what)
 static bool
 defused(const char *s)
 {
-	return s[0] == '\'' && s[1] != '\0' && strchr("=+-@\t\r", s[1]);
+	const char *first = s + strspn(s, "'");
+
+	return first > s && *first != '\0' && strchr("=+-@\t\r", *first);
 }
 
 static int

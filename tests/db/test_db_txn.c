@@ -69,7 +69,7 @@ open_short(struct arena *to)
 	struct db *d;
 
 	conf.lock_wait_s = 1;
-	conf.statement_timeout_ms = 2000;
+	conf.statement_timeout_ms = 1999;
 	err_clear(&err);
 	assert_int_equal(db_open(&d, to, &conf, &err), 0);
 	return d;

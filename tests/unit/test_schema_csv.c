@@ -84,6 +84,7 @@ test_rows(void **state)
 		{ "a,b\n,\n", "2:a=;b=;|" },
 		{ "a\n\n", "2:a=;|" }, { "a\n", "" }, { "a", "" },
 		{ "a\n'=1+1\n'it's\n", "2:a==1+1;|3:a='it's;|" },
+		{ "a\n''=1\n''x\n'\n", "2:a='=1;|3:a=''x;|4:a=';|" },
 		{ "", "line 1, column 1: the header line is missing" },
 		{ "#x", "line 2, column 1: the header line is missing" },
 		{ "a,a\n", "line 1, column 2: name \"a\" is used twice" },

@@ -2,8 +2,10 @@
  * Options of commands, taken out of argv so that what is left are the words.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "modules/auth/option.h"
 
 /* Closes the gap of n words at i. */
@@ -37,4 +39,12 @@ auth_flag(int *argc, char **argv, const char *name)
 			return true;
 		}
 	return false;
+}
+
+int
+auth_complain(const struct err *e)
+{
+	fprintf(stderr, "%s%s%s\n", e->detail, e->cause[0] != '\0' ? ": " : "",
+	    e->cause);
+	return 1;
 }

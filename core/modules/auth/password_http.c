@@ -3,6 +3,7 @@
  * hashed before the transaction begins.
  */
 #include "base/random.h"
+#include "http/http.h"
 #include "modules/auth/password.h"
 #include "modules/auth/session.h"
 

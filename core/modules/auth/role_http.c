@@ -135,7 +135,7 @@ roles_with(struct ctx *c, const struct rows *roles, const char *permission)
 	VEC(const char *) v = { 0 };
 
 	for (size_t i = 0; i < roles->n; i++) {
-		const struct auth_role *r = ROW(*roles, struct auth_role, i);
+		const struct auth_role *r = ROW(roles, struct auth_role, i);
 
 		if (auth_set_grants(auth_set_of(c->a, r->permissions),
 		    permission))

@@ -4,6 +4,8 @@
  * must be hashed, the row has no R_TXN and the handler opens the transaction
  * after hashing.
  */
+#include <string.h>
+
 #include "base/random.h"
 #include "modules/auth/access.h"
 #include "modules/auth/password.h"

@@ -7,6 +7,7 @@
 
 #include "db/db.h"
 #include "db/env.h"
+#include "db/table.h"
 #include "http/route.h"
 #include "modules/spot/rows.h"
 

@@ -265,7 +265,7 @@ spot_pool_page(struct db *db, struct arena *a, const char *market,
 	    V(after), V(limit)), out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < out->n; i++) {
-		struct spot_pool *p = ROW(*out, struct spot_pool, i);
+		struct spot_pool *p = ROW(out, struct spot_pool, i);
 
 		p->price_age_s = age(p->price_at, now);
 		p->on_demand_age_s = age(p->on_demand_at, now);
@@ -292,7 +292,7 @@ spot_pool_offers(struct db *db, struct arena *a, const char *market,
 	*n = r.n;
 	*out = arena_array(a, r.n, sizeof(**out));
 	for (size_t i = 0; i < r.n; i++) {
-		const struct spot_pool *p = ROW(r, struct spot_pool, i);
+		const struct spot_pool *p = ROW(&r, struct spot_pool, i);
 
 		(*out)[i] = (struct spot_offer){ .az = p->az,
 		    .instance_type = p->instance_type,

@@ -1,0 +1,681 @@
+/*
+ * quincunx-discover: takes queued scans, makes those that are due, runs their
+ * shards. A scan belongs to one process (holder, renewed with every page); a
+ * crashed one is taken over after ten minutes and goes on at the page tokens
+ * it had stored. Refuses to sweep what it did not see completely.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "conf/conf.h"
+#include "modules/auth/auth.h"
+#include "modules/platform/platform.h"
+#include "modules/spot/catalog.h"
+#include "modules/spot/cloud.h"
+#include "modules/spot/conf.h"
+#include "modules/spot/instance.h"
+#include "modules/spot/price.h"
+#include "modules/spot/provider.h"
+#include "modules/spot/scan.h"
+#include "modules/spot/spot.h"
+
+enum { RUN_CAP = 512 << 20, ERROR_MAX = 450, INSTANCES_A_ROW = 10000 };
+
+/* One scan while it runs. */
+struct scan_run {
+	struct env *env;
+	struct arena *a;
+	struct spot_scan *scan;
+	struct spot_account acc;
+	const struct spot_provider *p;
+	struct spot_access x;
+	struct spot_shard *shards;
+	size_t n;
+	bool prices;
+	struct err why;			/* credentials, or the regions */
+};
+
+/* One page, for its transaction. */
+struct page_store {
+	struct scan_run *run;
+	struct spot_shard *shard;
+	struct spot_shard next;
+	struct arena *a;
+	const struct ec2_page *page;
+	enum ec2_call what;
+};
+
+static struct spot_seen
+seen_of(const struct scan_run *run, const char *region)
+{
+	return (struct spot_seen){ .tenant = run->scan->tenant_id,
+	    .account = run->scan->account_id, .region = region,
+	    .generation = run->scan->generation,
+	    .at = run->scan->started_at };
+}
+
+static const char *
+keep_text(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strnlen(s, ERROR_MAX));
+}
+
+/* ---- storing a page --------------------------------------------------------------- */
+
+static int
+store_instances(struct page_store *s, struct db *db, struct err *e)
+{
+	struct scan_run *run = s->run;
+	struct spot_seen seen = seen_of(run, s->shard->region);
+	size_t n = s->page->rows.n;
+	struct spot_seen_row *rows = arena_array(s->a, n, sizeof(*rows));
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i].i = EC2_ROW(s->page, ec2_instance, i);
+		rows[i].signal = run->p->signal(&run->x, rows[i].i,
+		    run->scan->started_at);
+	}
+	return spot_instance_upsert(db, s->a, &seen, rows, n, e);
+}
+
+static int
+store_prices(struct page_store *s, struct db *db, struct err *e)
+{
+	size_t n = s->page->rows.n;
+	struct spot_price *rows = arena_array(s->a, n, sizeof(*rows));
+	uint64_t added;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ec2_price *p = EC2_ROW(s->page, ec2_price, i);
+
+		rows[i] = (struct spot_price){ .market = s->run->acc.provider,
+		    .region = s->shard->region, .availability_zone = p->az,
+		    .instance_type = p->instance_type, .product = p->product,
+		    .timestamp = p->at, .price = p->price,
+		    .src = s->run->acc.provider };
+	}
+	return spot_price_put_many(db, s->a, rows, n, &added, e);
+}
+
+/* Only the simulated cloud tells on-demand prices and classes itself. */
+static int
+store_simulated_facts(struct page_store *s, struct db *db, struct err *e)
+{
+	const struct cloud_region *regions;
+	size_t nr = cloud_regions(&regions), n = s->page->rows.n, k = 0;
+	struct spot_od_price *od = arena_array(s->a, nr * n, sizeof(*od));
+	struct spot_advisor *adv = arena_array(s->a, nr * n, sizeof(*adv));
+	struct utc at = s->run->scan->started_at;
+
+	for (size_t i = 0; i < nr; i++)
+		for (size_t j = 0; j < n; j++) {
+			const char *type = EC2_ROW(s->page, ec2_type, j)->type;
+			struct dec price = cloud_od_price(regions[i].name,
+			    type);
+
+			if (price.e8 == 0)
+				continue;
+			od[k] = (struct spot_od_price){ "simulated",
+			    regions[i].name, type, "Linux/UNIX", price, at,
+			    "simulated" };
+			adv[k++] = (struct spot_advisor){ "simulated",
+			    regions[i].name, type, "Linux",
+			    cloud_interruption(regions[i].name, type), 0, at };
+		}
+	if (spot_od_price_put(db, s->a, od, k, e) == -1)
+		return -1;
+	return spot_advisor_put(db, s->a, adv, k, e);
+}
+
+static int
+store_types(struct page_store *s, struct db *db, struct err *e)
+{
+	size_t n = s->page->rows.n;
+	struct spot_type *rows = arena_array(s->a, n, sizeof(*rows));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ec2_type *t = EC2_ROW(s->page, ec2_type, i);
+
+		rows[i] = (struct spot_type){ .instance_type = t->type,
+		    .arch = t->arch, .vcpu = t->vcpu, .mem_mib = t->mem_mib,
+		    .gpu = t->gpu, .gpu_name = t->gpu_name == NULL ? "" :
+		    arena_strndup(s->a, t->gpu_name, strnlen(t->gpu_name, 64)),
+		    .nvme_gb = t->nvme_gb, .ebs_mbps = t->ebs_mbps,
+		    .interfaces = t->interfaces, .network = t->network == NULL
+		    ? "" : t->network, .hypervisor = t->hypervisor == NULL ?
+		    "" : t->hypervisor, .burstable = t->burstable,
+		    .bare_metal = t->bare_metal,
+		    .current_generation = t->current, .spot = t->spot,
+		    .src = s->run->acc.provider,
+		    .asof = s->run->scan->started_at };
+	}
+	if (spot_type_put(db, s->a, rows, n, e) == -1)
+		return -1;
+	return s->run->p == &spot_provider_simulated ?
+	    store_simulated_facts(s, db, e) : 0;
+}
+
+static int
+store_page(struct db *db, void *arg, struct err *e)
+{
+	struct page_store *s = arg;
+	int rc = 0;
+
+	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
+	    clock_now(), e) == -1)
+		return -1;
+	switch (s->what) {
+	case EC2_INSTANCES: rc = store_instances(s, db, e); break;
+	case EC2_PRICES: rc = store_prices(s, db, e); break;
+	case EC2_TYPES: rc = store_types(s, db, e); break;
+	case EC2_REGIONS: break;
+	}
+	return rc == -1 ? -1 : spot_shard_update(db, &s->next, e);
+}
+
+static int
+on_page(void *arg, struct spot_listing *l, struct arena *a,
+    const struct ec2_page *page, struct err *e)
+{
+	struct scan_run *run = arg;
+	struct spot_shard *shard = l->tag;
+	struct page_store s = { .run = run, .shard = shard, .next = *shard,
+	    .a = a, .page = page, .what = l->what };
+
+	s.next.state = "running";
+	s.next.pages++;
+	s.next.items += (int64_t)page->rows.n;
+	s.next.page_token = *page->next_token == '\0' ? NULL :
+	    page->next_token;
+	s.next.updated_at = clock_now();
+	if (db_txn(run->env->db, a, store_page, &s, e) == -1)
+		return -1;
+	*shard = s.next;
+	shard->page_token = NULL;	/* its text goes with the page */
+	return 0;
+}
+
+/* ---- the end of a shard --------------------------------------------------------------- */
+
+static const char *
+shard_state(const struct spot_shard *s, const struct err *why)
+{
+	if (why == NULL)
+		return "complete";
+	if (why->code != NULL && (strcmp(why->code, "aws_auth") == 0 ||
+	    strcmp(why->code, "aws_denied") == 0 ||
+	    strcmp(why->code, "aws_optin") == 0))
+		return "denied";
+	return s->pages > 0 ? "partial" : "unreachable";
+}
+
+struct end_store {
+	struct scan_run *run;
+	struct spot_shard *shard;
+	uint64_t gone;
+};
+
+static int
+store_end(struct db *db, void *arg, struct err *e)
+{
+	struct end_store *s = arg;
+	struct spot_seen seen = seen_of(s->run, s->shard->region);
+
+	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
+	    clock_now(), e) == -1 ||
+	    spot_shard_update(db, s->shard, e) == -1)
+		return -1;
+	if (s->run->prices)
+		return 0;
+	if (strcmp(s->shard->state, "complete") == 0)
+		return spot_instance_sweep(db, &seen, &s->gone, e);
+	return spot_instance_stale(db, &seen, e);
+}
+
+static int
+end_shard(struct scan_run *run, struct spot_shard *shard,
+    const struct err *why, struct err *e)
+{
+	struct end_store s = { .run = run, .shard = shard };
+	struct arena *a = arena_new((size_t)1 << 20);
+	int rc;
+
+	shard->state = shard_state(shard, why);
+	shard->page_token = NULL;
+	shard->updated_at = clock_now();
+	if (why != NULL) {
+		shard->error_code = why->code != NULL ? why->code : "";
+		shard->error = keep_text(run->a, why->detail);
+	}
+	rc = db_txn(run->env->db, a, store_end, &s, e);
+	arena_free(a);
+	run->scan->gone += (int64_t)s.gone;
+	return rc;
+}
+
+static int
+on_ended(void *arg, struct spot_listing *l, const struct err *why)
+{
+	struct err e = { 0 };
+	struct spot_shard *shard = l->tag;
+
+	shard->attempts = l->attempts;
+	return end_shard(arg, shard, why, &e);
+}
+
+/* ---- shards of a scan -------------------------------------------------------------------- */
+
+static bool
+enabled(const struct ec2_region *r)
+{
+	return strcmp(r->opt_in, "not-opted-in") != 0;
+}
+
+static const struct ec2_region *
+find_region(const struct ec2_page *p, const char *name)
+{
+	for (size_t i = 0; i < p->rows.n; i++)
+		if (strcmp(EC2_ROW(p, ec2_region, i)->name, name) == 0)
+			return EC2_ROW(p, ec2_region, i);
+	return NULL;
+}
+
+struct shard_list {
+	VEC(struct spot_shard) v;
+};
+
+static void
+add_shard(struct scan_run *run, struct shard_list *l, const char *region,
+    const char *service, const char *skipped)
+{
+	*VEC_ADD(run->a, &l->v) = (struct spot_shard){
+	    .scan_id = run->scan->id, .region = region, .service = service,
+	    .state = skipped != NULL ? "skipped" : "queued",
+	    .error_code = "", .error = skipped != NULL ? skipped : "",
+	    .updated_at = clock_now() };
+}
+
+/* The account's own list, or every region that is enabled. */
+static void
+plan_regions(struct scan_run *run, const struct ec2_page *known,
+    struct shard_list *l)
+{
+	const char *service = run->prices ? "spot-prices" : "ec2";
+	const char *const *own = run->acc.regions.items;
+
+	for (size_t i = 0; i < run->acc.regions.n; i++) {
+		const struct ec2_region *r = known == NULL ? NULL :
+		    find_region(known, own[i]);
+		const char *why = known != NULL && r == NULL ?
+		    "there is no such region" : r != NULL && !enabled(r) ?
+		    "the region is not enabled for the account" : NULL;
+
+		add_shard(run, l, own[i], service, why);
+	}
+	if (run->acc.regions.n > 0)
+		return;
+	for (size_t i = 0; known != NULL && i < known->rows.n; i++)
+		if (enabled(EC2_ROW(known, ec2_region, i)))
+			add_shard(run, l, EC2_ROW(known, ec2_region, i)->name,
+			    service, NULL);
+	if (known == NULL)
+		add_shard(run, l, run->acc.region, service, NULL);
+}
+
+/* -1: the scan cannot go on; run->why says it. A refusal to list regions
+ * leaves the account's own list, or its home region. */
+static int
+make_shards(struct scan_run *run, struct err *e)
+{
+	struct ec2_page known;
+	struct shard_list l = { .v = { 0 } };
+	bool listed = run->p->regions(&run->x, &known, &run->why) == 0;
+
+	if (!listed && (run->why.code == NULL ||
+	    strcmp(run->why.code, "aws_denied") != 0))
+		return -1;
+	plan_regions(run, listed ? &known : NULL, &l);
+	if (run->prices)
+		add_shard(run, &l, run->acc.region, "instance-types", NULL);
+	err_clear(&run->why);
+	return spot_shard_insert(run->env->db, l.v.v, l.v.n, run->a, e);
+}
+
+static int
+load_shards(struct scan_run *run, struct err *e)
+{
+	struct rows rows;
+
+	for (int i = 0; i < 2; i++) {
+		if (spot_shard_all(run->env->db, run->a, run->scan->id, &rows,
+		    e) == -1)
+			return -1;
+		if (rows.n > 0 || i > 0)
+			break;
+		if (make_shards(run, e) == -1)
+			return -1;
+	}
+	run->shards = rows.v;
+	run->n = rows.n;
+	return 0;
+}
+
+/* ---- running the shards --------------------------------------------------------------------- */
+
+static int
+price_window(struct scan_run *run, struct utc *from, struct err *e)
+{
+	const struct spot_conf *cf = conf_get(run->env->conf, &spot_settings);
+	struct utc last;
+
+	if (spot_scan_complete_at(run->env->db, run->a, run->scan->account_id,
+	    "prices", &last, e) == -1)
+		return -1;
+	from->us = run->scan->started_at.us - cf->price_days * 86400 *
+	    US_PER_S;
+	if (last.us > from->us)
+		*from = last;
+	return 0;
+}
+
+static enum ec2_call
+call_of(const struct spot_shard *s)
+{
+	if (strcmp(s->service, "ec2") == 0)
+		return EC2_INSTANCES;
+	return strcmp(s->service, "spot-prices") == 0 ? EC2_PRICES :
+	    EC2_TYPES;
+}
+
+static bool
+open_shard(const struct spot_shard *s)
+{
+	return strcmp(s->state, "queued") == 0 ||
+	    strcmp(s->state, "running") == 0;
+}
+
+static int
+fetch_shards(struct scan_run *run, struct err *e)
+{
+	struct spot_fetch f = { .now = run->scan->started_at, .page = on_page,
+	    .ended = on_ended, .arg = run };
+	struct utc from = { 0 };
+
+	if (run->prices && price_window(run, &from, e) == -1)
+		return -1;
+	f.v = arena_array(run->a, run->n, sizeof(*f.v));
+	for (size_t i = 0; i < run->n; i++) {
+		struct spot_shard *s = &run->shards[i];
+
+		if (!open_shard(s))
+			continue;
+		f.v[f.n++] = (struct spot_listing){ .region = s->region,
+		    .what = call_of(s), .token = s->page_token, .from = from,
+		    .to = run->scan->started_at, .tag = s };
+	}
+	return run->p->fetch(&run->x, &f, e);
+}
+
+/* Credentials failed in the middle: what is open ends with that. */
+static int
+end_rest(struct scan_run *run, struct err *e)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (open_shard(&run->shards[i]) &&
+		    end_shard(run, &run->shards[i], &run->why, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* ---- the end of a scan -------------------------------------------------------------------------- */
+
+static void
+sum_up(struct scan_run *run)
+{
+	struct spot_scan *s = run->scan;
+	struct str why;
+
+	str_init(&why, run->a);
+	s->wanted = s->done = 0;
+	for (size_t i = 0; i < run->n; i++) {
+		const struct spot_shard *x = &run->shards[i];
+
+		if (strcmp(x->state, "skipped") == 0)
+			continue;
+		s->wanted++;
+		if (strcmp(x->state, "complete") == 0)
+			s->done++;
+		else
+			str_addf(&why, "%s%s %s: %s", why.len > 0 ? "; " : "",
+			    x->region, x->state, x->error);
+		if (run->prices)
+			s->instances += x->items;
+	}
+	if (why.len == 0 && run->why.status != 0)
+		str_add(&why, run->why.detail);
+	s->error = keep_text(run->a, why.p);
+	s->coverage = s->wanted > 0 ? (double)s->done / (double)s->wanted : 0;
+	s->state = s->wanted > 0 && s->done == s->wanted ? "complete" :
+	    s->done > 0 ? "partial" : "failed";
+	s->finished_at = clock_now();
+}
+
+static int
+settle_account(struct scan_run *run, struct db *db, struct err *e)
+{
+	const char *verdict = run->why.status == 0 ? NULL :
+	    spot_credential_verdict(&run->why);
+	bool good = strcmp(run->scan->state, "complete") == 0;
+	struct utc now = run->scan->finished_at;
+
+	if (verdict != NULL && spot_credential_state(db,
+	    run->scan->account_id, verdict, run->scan->error, now, e) == -1)
+		return -1;
+	if (run->prices && verdict == NULL)
+		return 0;
+	return spot_account_scanned(db, run->scan->account_id,
+	    good ? "active" : "degraded", run->scan->error, now,
+	    (struct utc){ now.us + run->acc.scan_every_s * US_PER_S }, e);
+}
+
+static int
+store_scan(struct db *db, void *arg, struct err *e)
+{
+	struct scan_run *run = arg;
+	struct spot_seen seen = seen_of(run, "");
+	struct spot_tally t;
+
+	if (!run->prices) {
+		if (spot_instance_tally(db, run->a, &seen, &t, e) == -1)
+			return -1;
+		run->scan->instances = t.instances;
+		run->scan->added = t.added;
+		run->scan->changed = t.changed;
+	}
+	if (spot_scan_finish(db, run->scan, run->env->process, e) == -1)
+		return -1;
+	return settle_account(run, db, e);
+}
+
+static void
+report(const struct scan_run *run)
+{
+	static const char *const states[] = { "complete", "partial",
+	    "failed" };
+
+	for (size_t i = 0; i < NITEMS(states); i++)
+		if (strcmp(run->scan->state, states[i]) == 0)
+			metric_add(&spot_scans_total, i, 0, 1);
+	log_info("scheduler", "scan ended", KV("account", run->acc.name),
+	    KV("kind", run->scan->kind), KV("state", run->scan->state),
+	    KV("rows", run->scan->instances),
+	    KV("coverage", run->scan->coverage), KV("ms",
+	    (run->scan->finished_at.us - run->scan->started_at.us) / 1000));
+}
+
+/* ---- one scan -------------------------------------------------------------------------------------- */
+
+static bool
+lost(const struct err *e)
+{
+	return e->code != NULL && strcmp(e->code, "scan_lost") == 0;
+}
+
+/* True for errors that say something about the cloud, not about us. */
+static bool
+foreign(const struct err *e)
+{
+	return e->code != NULL && (strncmp(e->code, "aws_", 4) == 0 ||
+	    strncmp(e->code, "net_", 4) == 0 ||
+	    strcmp(e->code, "no_role") == 0 ||
+	    strcmp(e->code, "no_own_keys") == 0);
+}
+
+static int
+load_account(struct scan_run *run, struct err *e)
+{
+	struct spot_credential c;
+	struct env *env = run->env;
+	struct spot_scan *s = run->scan;
+
+	if (spot_found(spot_account_by_id(env->db, run->a, s->tenant_id,
+	    s->account_id, &run->acc, e), "Account", e) == -1 ||
+	    spot_found(spot_credential_get(env->db, run->a, s->tenant_id,
+	    s->account_id, &c, e), "Credential", e) == -1)
+		return -1;
+	run->p = spot_provider_of(run->acc.provider);
+	if (spot_access_open(&run->x, env, run->a, &run->acc, &c, e) == -1)
+		return -1;
+	return run->p->open(&run->x, e);
+}
+
+static int
+run_shards(struct scan_run *run, struct err *e)
+{
+	int rc = load_account(run, e);
+
+	if (rc == 0)
+		rc = load_shards(run, e);
+	if (rc == 0)
+		rc = fetch_shards(run, e);
+	if (rc == 0)
+		return 0;
+	if (run->why.status == 0)
+		run->why = *e;
+	if (!foreign(&run->why))
+		return -1;
+	err_clear(e);
+	return end_rest(run, e);
+}
+
+static int
+run_scan(struct env *env, struct spot_scan *scan, struct err *e)
+{
+	struct arena *a = arena_new(RUN_CAP);
+	struct scan_run run = { .env = env, .a = a, .scan = scan,
+	    .prices = strcmp(scan->kind, "prices") == 0 };
+	struct utc now = clock_now();
+	int rc;
+
+	arena_set_secret(a);
+	rc = spot_scan_take(env->db, scan->id, env->process, now, e);
+	if (rc == 0) {
+		if (scan->started_at.us == 0)
+			scan->started_at = now;
+		rc = run_shards(&run, e);
+	} else {
+		arena_free(a);
+		return rc == 1 ? 0 : -1;
+	}
+	if (rc == 0) {
+		sum_up(&run);
+		rc = db_txn(env->db, a, store_scan, &run, e);
+	}
+	if (rc == 0)
+		report(&run);
+	else if (lost(e)) {
+		log_warn("scheduler", "scan taken over by another process",
+		    KV("account", run.acc.name));
+		err_clear(e);
+		rc = 0;
+	}
+	arena_free(a);
+	return rc;
+}
+
+/* ---- one pass ----------------------------------------------------------------------------------------- */
+
+static int
+queue_due(struct env *env, struct arena *a, struct err *e)
+{
+	struct utc now = clock_now();
+	struct spot_scan scan;
+	struct rows due;
+
+	if (spot_account_due(env->db, a, now, &due, e) == -1)
+		return -1;
+	for (size_t i = 0; i < due.n; i++) {
+		const struct spot_account *x = ROW(&due, struct spot_account,
+		    i);
+		struct utc next = { now.us + x->scan_every_s * US_PER_S };
+
+		if (spot_scan_queue(env->db, a, x->tenant_id, x->id,
+		    "inventory", "schedule", now, &scan, e) == -1 ||
+		    spot_scan_queue(env->db, a, x->tenant_id, x->id,
+		    "prices", "schedule", now, &scan, e) == -1 ||
+		    spot_account_next(env->db, x->id, next, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+run_waiting(struct env *env, struct arena *a, struct err *e)
+{
+	struct rows waiting;
+	struct err one = { 0 };
+	int rc = 0;
+
+	if (spot_scan_waiting(env->db, a, clock_now(), &waiting, e) == -1)
+		return -1;
+	for (size_t i = 0; i < waiting.n; i++) {
+		struct spot_scan *s = ROW(&waiting, struct spot_scan, i);
+
+		if (run_scan(env, s, &one) == 0)
+			continue;
+		log_error("scheduler", "scan stopped",
+		    KV("detail", (const char *)one.detail),
+		    KV("cause", (const char *)one.cause));
+		*e = one;
+		err_clear(&one);
+		rc = -1;
+	}
+	return rc;
+}
+
+int
+spot_discover(struct env *env, int argc, char **argv, struct err *e)
+{
+	struct arena *a;
+	int64_t n;
+	int rc;
+
+	(void)argc, (void)argv;
+	rc = platform_component_active(env->db, "spot.discover", e);
+	if (rc != 1)
+		return rc;
+	a = arena_new((size_t)64 << 20);
+	rc = queue_due(env, a, e);
+	if (rc == 0)
+		rc = run_waiting(env, a, e);
+	if (rc == 0 && spot_instance_total(env->db, a, &n, e) == 0)
+		metric_set(&spot_instances, 0, 0, n);
+	arena_free(a);
+	return rc;
+}
