@@ -140,7 +140,7 @@ ORDER=()
 launch() { # name command...: in a session of its own, so that Ctrl-C is ours
 	local name=$1
 	shift
-	setsid "$@" >>"$LOG/$name.out" 2>&1 </dev/null &
+	setsid "$@" >>"$LOG/$name.out" 2>&1 </dev/null 9>&- &
 	PID[$name]=$!
 	echo $! >"$RUN/$name.pid"
 	ORDER+=("$name")

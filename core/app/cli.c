@@ -114,7 +114,8 @@ app_cli(const struct module *const *mods, int argc, char **argv)
 	    shm_slot_take(env->shm, "cli", &e) == -1))
 		rc = app_die("quincunx", &e);
 	else
-		rc = c->run(env, b.argc - words, b.argv + words);
+		rc = c->run(env, b.argc - 1 - words,
+		    b.argv + 1 + words);
 	app_end(env, &b);
 	return rc;
 }

@@ -144,32 +144,31 @@ manager_reload(void *arg, struct err *e)
 }
 
 /* Before anything listens: the server's faults, and sealed values whose key
- * is not in the ring. A database that is away does not stop the start. */
+ * is not in the ring. A database that is away does not stop the start. Over a
+ * connection of its own: children must not inherit one. */
 static int
 boot_check(struct env *env, struct err *e)
 {
 	struct arena *a = arena_new(1 << 20);
+	struct env probe = *env;
 	const char *warnings = NULL;
-	int rc = db_check_server(env->db, a, &warnings, e);
+	int rc = db_open(&probe.db, a, conf_get(env->conf, &db_settings), e);
 
-	if (rc == -1 && (e->code == NULL || strcmp(e->code, "db_down") != 0)) {
-		arena_free(a);
-		return -1;
-	}
-	if (rc == -1) {
+	if (rc == 0)
+		rc = db_check_server(probe.db, a, &warnings, e);
+	if (rc == 0 && warnings != NULL && *warnings != '\0')
+		log_warn("server", "unsafe database settings",
+		    KV("settings", warnings));
+	if (rc == 0)
+		rc = auth_keys_check(&probe, e);
+	if (rc == -1 && e->code != NULL && strcmp(e->code, "db_down") == 0) {
 		log_warn("server", "starting without a database",
 		    KV("cause", (const char *)e->cause));
 		err_clear(e);
-	} else if (warnings != NULL && *warnings != '\0')
-		log_warn("server", "unsafe database settings",
-		    KV("settings", warnings));
-	if (rc == 0 && auth_keys_check(env, e) == -1) {
-		arena_free(a);
-		return -1;
+		rc = 0;
 	}
-	db_close(env->db);	/* children connect for themselves */
-	arena_free(a);
-	return 0;
+	arena_free(a);		/* closes the connection */
+	return rc;
 }
 
 static int

@@ -97,7 +97,8 @@ stage_authenticate(struct ctx *c)
 	if (rt->auth == AUTH_NONE)
 		return 0;
 	if (c->http->hooks->authenticate(c) == -1) {
-		if (rt->auth == AUTH_OPTIONAL && c->err.status == 401) {
+		if (rt->auth == AUTH_OPTIONAL && (c->err.status == 401 ||
+		    (rt->flags & R_NO_DB))) {
 			err_clear(&c->err);
 			c->who = (struct principal){ 0 };
 			return 0;
@@ -315,7 +316,9 @@ stage_run(struct ctx *c, const void *in)
 	if (!(c->route->flags & R_TXN)) {
 		int status = call_handler(c, in);
 
-		ASSERT(status < 400 || c->err.status == status);
+		/* an error, or an object of its own that says so */
+		ASSERT(status < 400 || c->err.status == status ||
+		    c->resp->status == status);
 		if (c->db != NULL && db_in_txn(c->db))
 			db_rollback(c->db);
 		if (status < 400 && (c->route->flags & R_AUDIT)) {
@@ -482,7 +485,7 @@ account(struct ctx *c, int64_t start_ns)
 
 	metric_add(&http_requests_total, i, status_index(status), 1);
 	metric_observe_ns(&http_request_seconds, i, 0, ns);
-	if (status >= 500)
+	if (status >= 500 && c->err.status != 0)
 		log_error("server", "request failed",
 		    KV("route", c->route ? c->route->id : ""),
 		    KV("code", status), KV("error", c->err.code),

@@ -50,20 +50,30 @@ fail(struct err *e, const char *what, const char *path)
 
 /* ---- truncation ---------------------------------------------------------- */
 
+static struct shm *
+segment_at(const uint8_t *at)
+{
+	struct shm *s;
+
+	for (s = current; s != NULL; s = s->prev) {
+		if (s->base != NULL && at >= s->base &&
+		    at < s->base + s->map.size)
+			return s;
+	}
+	return NULL;
+}
+
 /* A page of the file is gone. Zero pages take the place of the whole segment,
  * so that this process lives on alone until seg_mend(). mmap is a plain system
  * call on Linux and safe here. */
 static void
 on_sigbus(int sig, siginfo_t *si, void *uc)
 {
-	struct shm *s = current;
-	uint8_t *at = si->si_addr;
+	struct shm *s = segment_at(si->si_addr);
 	int saved = errno;
 
-	if (s != NULL && s->base != NULL && at >= s->base &&
-	    at < s->base + s->map.size && mmap(s->base, s->map.size,
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	    -1, 0) != MAP_FAILED) {
+	if (s != NULL && mmap(s->base, s->map.size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
 		s->lost = 1;
 		errno = saved;
 		return;
@@ -441,15 +451,15 @@ new_identity(struct shm *s)
 	memset(s->steps, 0, sizeof(s->steps));
 }
 
-int
-shm_attach(struct shm **out, struct arena *a, const char *run_dir,
-    const struct shm_layout *layout, struct err *e)
+/* Everything about the segment but the file. */
+static struct shm *
+plan_new(const char *run_dir, const struct shm_layout *layout)
 {
+	struct arena *a = arena_new(64 << 20);
 	struct shm *s = arena_alloc(a, sizeof(*s));
-	int fd;
 
-	*out = NULL;
 	s->arena = a;
+	s->refs = 1;
 	s->layout = *layout;
 	s->fd = -1;
 	s->dir = arena_strdup(a, run_dir);
@@ -457,13 +467,60 @@ shm_attach(struct shm **out, struct arena *a, const char *run_dir,
 	s->hash = layout_hash(s);
 	s->name = arena_printf(a, "shm.%016llx", (unsigned long long)s->hash);
 	new_identity(s);
-	if ((fd = file_open(s)) == -1)
-		return fail(e, "creating the shared segment in", run_dir);
+	return s;
+}
+
+static bool
+same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return a != -1 && fstat(a, &x) == 0 && fstat(b, &y) == 0 &&
+	    x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+/* A reload attaches again: it gets the mapping, slot and locks it has. */
+static struct shm *
+attached(const struct shm *like, int fd)
+{
+	struct shm *s;
+
+	for (s = current; s != NULL; s = s->prev) {
+		if (s->hash == like->hash && s->pid == getpid() && !s->lost &&
+		    same_file(s->fd, fd))
+			return s;
+	}
+	return NULL;
+}
+
+int
+shm_attach(struct shm **out, struct arena *a, const char *run_dir,
+    const struct shm_layout *layout, struct err *e)
+{
+	struct shm *s = plan_new(run_dir, layout), *known;
+	int fd;
+
+	(void)a;	/* the segment may outlive it */
+	*out = NULL;
+	if ((fd = file_open(s)) == -1) {
+		fail(e, "creating the shared segment in", run_dir);
+		arena_free(s->arena);
+		return -1;
+	}
+	if ((known = attached(s, fd)) != NULL) {
+		close(fd);
+		arena_free(s->arena);
+		known->refs++;
+		*out = known;
+		return 0;
+	}
 	if (map_file(s, fd) == -1) {
 		fail(e, "mapping the shared segment in", run_dir);
 		close(fd);
+		arena_free(s->arena);
 		return -1;
 	}
+	s->prev = current;
 	current = s;
 	install_sigbus();
 	*out = s;
@@ -473,16 +530,19 @@ shm_attach(struct shm **out, struct arena *a, const char *run_dir,
 void
 shm_detach(struct shm *s)
 {
-	if (s == NULL || s->base == NULL)
+	struct shm **at = &current;
+
+	if (s == NULL || --s->refs > 0)
 		return;
 	seg_slot_drop(s);
-	if (current == s)
-		current = NULL;
+	while (*at != NULL && *at != s)
+		at = &(*at)->prev;
+	if (*at == s)
+		*at = s->prev;
 	munmap(s->base, s->map.size);
-	s->base = NULL;
 	if (s->fd != -1)
 		close(s->fd);
-	s->fd = -1;
+	arena_free(s->arena);
 }
 
 /* The same file through an open file description of our own; by /proc first,
@@ -490,7 +550,6 @@ shm_detach(struct shm *s)
 static int
 reopen(struct shm *s, int old)
 {
-	struct stat a, b;
 	char path[64];
 	int fd, dirfd;
 
@@ -502,26 +561,36 @@ reopen(struct shm *s, int old)
 		return -1;
 	fd = openat(dirfd, s->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	close(dirfd);
-	if (fd != -1 && (fstat(fd, &a) == -1 || fstat(old, &b) == -1 ||
-	    a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
+	if (fd != -1 && !same_file(old, fd)) {
 		close(fd);
 		fd = -1;
 	}
 	return fd;
 }
 
-void
-shm_after_fork(struct shm *s)
+static void
+renew(struct shm *s)
 {
-	int old;
+	int old = s->fd;
 
-	if (s == NULL || s->pid == getpid())
+	if (s->pid == getpid())
 		return;
-	old = s->fd;
 	new_identity(s);
 	s->fd = old == -1 ? -1 : reopen(s, old);
 	if (old != -1)
 		close(old);
+}
+
+/* All of them: the parent may have attached another layout since. */
+void
+shm_after_fork(struct shm *s)
+{
+	struct shm *p;
+
+	if (s == NULL)
+		return;
+	for (p = current; p != NULL; p = p->prev)
+		renew(p);
 }
 
 void

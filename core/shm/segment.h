@@ -82,7 +82,9 @@ struct seg_bulkhead {
 };
 
 struct shm {
-	struct arena *arena;
+	struct arena *arena;	/* our own: outlives the caller's */
+	struct shm *prev;	/* attached before; the newest is current */
+	unsigned refs;
 	struct shm_layout layout;
 	struct seg_map map;
 	struct seg_metric *metrics;

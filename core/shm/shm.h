@@ -55,7 +55,11 @@ struct shm_layout {
 	const char *const *const *dynamic_values;
 };
 
-/* Maps (creating if needed) <run_dir>/shm.<layout hash>. */
+/* Maps (creating if needed) <run_dir>/shm.<layout hash> and makes it current.
+ * Attaching the same file again (a reload) gives the same segment, to be
+ * detached as often; its memory is its own, only names and values of the
+ * layout are borrowed. Detaching the current one makes the one attached
+ * before it current again. */
 int  shm_attach(struct shm **, struct arena *, const char *run_dir,
     const struct shm_layout *, struct err *);
 void shm_detach(struct shm *);

@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -52,6 +54,7 @@ forked(int (*fn)(void *), void *arg)
 	fflush(NULL);
 	if ((pid = fork()) != 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	rc = fn(arg);
 	fflush(NULL);
 	if (__gcov_dump)

@@ -15,7 +15,7 @@ enum { SCRATCH_PATH = 64 };
 const char *scratch_dir(char buf[SCRATCH_PATH]);
 /* Removes it with the files in it. */
 void scratch_remove(const char *dir);
-/* Runs fn(arg) in a child, which ends with its result. */
+/* Runs fn(arg) in a child, which ends with its result, or with the test. */
 pid_t forked(int (*fn)(void *), void *arg);
 /* Waits; exit status, or 1000 + signal. */
 int  forked_wait(pid_t);

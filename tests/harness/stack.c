@@ -481,7 +481,7 @@ make_conf(struct stack *s, const struct stack_options *o)
 	static const char *const defaults[] = { "http.rate_requests=0",
 		"http.ip_rate_requests=0", "http.trusted_proxies=unix:",
 		"log.level=info", "environment=test", "fcgi.drain=5",
-		"auth.argon2_memory=1024", "auth.argon2_passes=1",
+		"auth.argon2_memory_kib=1024", "auth.argon2_passes=1",
 		"auth.argon2_lanes=1", NULL };
 	const char *d = s->dir;
 	char cwd[512];

@@ -216,6 +216,7 @@ parent_of_sleeper(void *fd)
 	pid = fork();
 	if (pid == 0) {
 		shm_after_fork(s);
+		alarm(5);
 		pause();
 	}
 	nap_ms(100);

@@ -131,6 +131,7 @@ platform_source_open(struct source **out, struct arena *a, const char *path,
 	if (s->f == NULL)
 		return fail_errno(e, "read", path);
 	arena_defer(a, file_close, s->f);
+	*out = s;
 	if (s->format == EXCHANGE_CSV)
 		return csv_open(&s->csv, s->f, a, e);
 	s->line = arena_alloc(a, IMPORT_LINE_MAX + 2);

@@ -31,7 +31,7 @@
 #include "shm/shm.h"
 
 enum { PROBE_CAP = 16 << 20, PROBE_LIMIT_S = 1, GAP_MS = 1200,
-	FIRST_WAIT_MS = 40 };
+	FIRST_WAIT_MS = 30 };
 
 static const char cache_name[] = "health";
 
@@ -219,7 +219,8 @@ static void
 found(struct probe *p, enum probe_state state, const char *detail)
 {
 	p->state = state;
-	snprintf(p->detail, sizeof(p->detail), "%s", detail);
+	snprintf(p->detail, sizeof(p->detail), "%.*s",
+	    (int)sizeof(p->detail) - 1, detail);
 }
 
 static void
