@@ -250,7 +250,7 @@ wait_gone() {
 # A part that ends by itself is started again, at most once in two seconds.
 watch_parts() {
 	while :; do
-		sleep 1 &
+		sleep 1 9>&- &
 		wait $!
 		running responder || { say "responder ended, starting it again"; revive responder "$BIN/quincunx.fcgi" -c "$ETC/quincunx.conf" --listen; }
 		running nginx || { say "nginx ended, starting it again"; revive nginx nginx -e "$LOG/nginx.error.log" -p "$RUN/nginx" -c "$ETC/nginx.conf"; }

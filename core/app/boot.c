@@ -193,6 +193,7 @@ boot_load(struct env **out, const struct boot *b, struct err *e)
 	*out = env;
 	return 0;
 fail:
+	shm_detach(env->shm);
 	arena_free(a);
 	return -1;
 }

@@ -156,6 +156,8 @@ loop_run(struct loop_state *s)
 	while (s->listening || s->open > 0) {
 		int n = epoll_wait(s->ep, got, EVENTS, IDLE_MS);
 
+		if (n == 0)
+			log_flush();
 		if (proc_reopen_asked())
 			log_reopen();
 		if (proc_draining() || s->served >= s->retire)
@@ -197,7 +199,9 @@ responder_fcgi(struct responder *r, int listen_fd)
 	if (s.ep == -1 ||
 	    epoll_ctl(s.ep, EPOLL_CTL_ADD, listen_fd, &ev) == -1)
 		return 1;
+	log_hold(true);
 	rc = loop_run(&s);
+	log_hold(false);
 	close(s.ep);
 	arena_free(s.a);
 	return rc;

@@ -134,6 +134,7 @@ manager_reload(void *arg, struct err *e)
 	if (app_reload(&env, &m->boot, e) == -1)
 		return -1;
 	if (http_open(&http, env, &auth_http_hooks, e) == -1) {
+		shm_detach(env->shm);
 		arena_free(env->a);
 		return -1;
 	}

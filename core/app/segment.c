@@ -94,10 +94,11 @@ all_metrics(struct env *env)
 int
 app_segment(struct env *env, const char *run_dir, struct err *e)
 {
+	static const char *const pools[] = { "api", "slow", "control", NULL };
 	const struct metric_label *labels[] = { &http_route_label,
-	    &db_query_label, NULL };
+	    &db_query_label, &proc_pool_label, NULL };
 	const char *const *values[] = { route_values(env), query_values(env),
-	    NULL };
+	    pools, NULL };
 	struct shm_layout layout = {
 		.metrics = all_metrics(env),
 		.breakers = breaker_names(env),

@@ -51,6 +51,12 @@ struct slot {
 	char component[32], msg[96];
 };
 
+struct line {
+	char p[LINE_SIZE];
+	size_t n;
+	bool cut;
+};
+
 static struct {
 	char dir[4000];
 	bool json, also_stderr;
@@ -61,15 +67,13 @@ static struct {
 	struct slot slots[SLOTS];
 	int64_t swept;			/* second of the last sweep */
 	bool pending;			/* some slot has suppressed lines */
+	bool hold;			/* gather the access log */
+	struct line held;		/* several whole lines */
+	int held_fd;
+	int64_t held_second;
 } lg;
 
 static enum log_level threshold = LOG_INFO;
-
-struct line {
-	char p[LINE_SIZE];
-	size_t n;
-	bool cut;
-};
 
 const char *const *
 log_components(void)
@@ -95,6 +99,7 @@ close_files(void)
 {
 	size_t i;
 
+	log_flush();
 	for (i = 0; i < NITEMS(lg.fd); i++) {
 		if (lg.opened && lg.fd[i] >= 0)
 			close(lg.fd[i]);
@@ -358,6 +363,37 @@ write_line(int fd, const struct line *l)
 		write_line(STDERR_FILENO, l);
 }
 
+void
+log_hold(bool on)
+{
+	log_flush();
+	lg.hold = on;
+}
+
+void
+log_flush(void)
+{
+	if (lg.held.n > 0)
+		write_line(lg.held_fd, &lg.held);
+	lg.held.n = 0;
+}
+
+/* Gathers a line of the access log; a second's worth or a buffer full at the
+ * most. */
+static void
+hold_line(int fd, const struct line *l)
+{
+	int64_t second = clock_boot_ns() / INT64_C(1000000000);
+
+	if (lg.held.n + l->n > sizeof(lg.held.p) || fd != lg.held_fd ||
+	    second != lg.held_second)
+		log_flush();
+	memcpy(lg.held.p + lg.held.n, l->p, l->n);
+	lg.held.n += l->n;
+	lg.held_fd = fd;
+	lg.held_second = second;
+}
+
 /* "spot.policy" belongs to "spot"; strangers go to the server's file. */
 static size_t
 component_index(const char *comp)
@@ -417,7 +453,10 @@ emit(enum log_level level, const char *comp, const char *msg,
 	    !l.cut ? "" : lg.json ? ",\"truncated\":true" : " truncated",
 	    lg.json ? "}" : "");
 	fd = component_fd(component_index(comp));
-	write_line(fd, &l);
+	if (lg.hold && fd != STDERR_FILENO && strcmp(comp, "router") == 0)
+		hold_line(fd, &l);
+	else
+		write_line(fd, &l);
 	if (lg.also_stderr && fd != STDERR_FILENO)
 		write_line(STDERR_FILENO, &l);
 }

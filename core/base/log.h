@@ -41,6 +41,11 @@ const char *log_request_id(void);
 /* A value that must never appear in a line (a secret just loaded); the logger
  * replaces it. Short values (< 6 bytes) are ignored. */
 void log_redact(const char *secret);
+/* Access-log lines (component "router") gather in memory and are written
+ * together: at the latest with the first line of another second, when 4 KiB
+ * are full, or by log_flush(), which a loop calls when it is idle. */
+void log_hold(bool on);
+void log_flush(void);
 bool log_enabled(enum log_level);
 void log_event(enum log_level, const char *component, const char *msg,
     const struct kv *, size_t n);

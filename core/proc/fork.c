@@ -48,7 +48,7 @@ static int
 child_run(struct manager *m, size_t pool, int ready_fd)
 {
 	struct mpool *mp = &m->pools[pool];
-	struct shm *shm = m->hooks->shm;
+	struct shm *shm = segment(m);
 	struct err e;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);

@@ -106,8 +106,8 @@ setup(struct manager *m, struct pool *pools, sigset_t *old, struct err *e)
 		pool_conf_take(&m->pools[i]);
 	}
 	notify_forget();
-	if (m->hooks->shm != NULL &&
-	    shm_slot_take(m->hooks->shm, "manager", e) == -1)
+	if (segment(m) != NULL &&
+	    shm_slot_take(segment(m), "manager", e) == -1)
 		return -1;
 	return 0;
 }

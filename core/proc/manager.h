@@ -73,6 +73,13 @@ ms(uint64_t n)
 	return n * UINT64_C(1000000);
 }
 
+/* The segment: a reload with another layout attaches a new one. */
+static inline struct shm *
+segment(const struct manager *m)
+{
+	return m->hooks->shm != NULL ? shm_current() : NULL;
+}
+
 /* notify.c */
 void notify_systemd(const char *state);
 /* Sockets of socket activation still to be given out; -1 = none. */

@@ -90,7 +90,7 @@ watch_scoreboard(struct manager *m, uint64_t now)
 	struct child *c;
 	size_t i, n;
 
-	n = shm_slots(m->hooks->shm, m->slots, MGR_SLOTS);
+	n = shm_slots(segment(m), m->slots, MGR_SLOTS);
 	for (i = 0; i < n; i++) {
 		c = child_of(m, &m->slots[i]);
 		if (c != NULL)

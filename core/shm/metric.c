@@ -105,7 +105,8 @@ plan_one(struct shm *s, const struct metric *m)
 		q->n[k] = 1;
 		if (m->labels[k] == NULL)
 			continue;
-		q->values[k] = label_values(s, m->labels[k]);
+		q->values[k] = seg_copy_texts(s, label_values(s,
+		    m->labels[k]));
 		for (i = 0; q->values[k] != NULL && q->values[k][i] != NULL;)
 			i++;
 		if (i > 0)
@@ -119,6 +120,22 @@ plan_one(struct shm *s, const struct metric *m)
 	for (i = index_start(s, m); s->index[i] != 0;)
 		i = (i + 1) & s->index_mask;
 	s->index[i] = (uint32_t)s->nmetrics;
+}
+
+const char *const *
+seg_copy_texts(struct shm *s, const char *const *from)
+{
+	const char **to;
+	size_t i, n = 0;
+
+	if (from == NULL)
+		return NULL;
+	while (from[n] != NULL)
+		n++;
+	to = arena_array(s->arena, n + 1, sizeof(*to));
+	for (i = 0; i < n; i++)
+		to[i] = arena_strdup(s->arena, from[i]);
+	return to;
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef SHM_SEGMENT_H
 #define SHM_SEGMENT_H
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/types.h>
 
@@ -133,11 +134,18 @@ seg_cas(uint64_t *p, uint64_t old, uint64_t v)
 /* metric.c: positions, layout hash, lookup. */
 void seg_metrics_plan(struct shm *);
 uint64_t seg_metrics_hash(const struct shm *, uint64_t seed);
+/* Own copy of a NULL-terminated list. */
+const char *const *seg_copy_texts(struct shm *, const char *const *);
 uint64_t seg_hash_text(uint64_t seed, const char *);
 /* Our own row of gauges, and zeroing it when a slot changes hands. */
 void seg_gauges_clear(struct shm *, size_t slot);
 
+/* file.c: the good file, opened or made; one process of the host at a time. */
+int  seg_file_open(struct shm *);
+
 /* segment.c */
+int  seg_byte_lock(struct shm *, int cmd, short type, off_t at, off_t len,
+    struct flock *out);
 /* If the file was truncated under us: maps a good one, takes a slot again. */
 void seg_mend(struct shm *);
 /* Non-blocking write lock of one byte: 0 taken, -1 held elsewhere. */

@@ -49,16 +49,16 @@ struct shm_layout {
 	size_t processes;		/* scoreboard slots; 0 = 256 */
 	size_t limit_slots;		/* rate-limit words, power of two;
 					 * 0 = 65536 */
-	/* Values of labels that are only known at start: both NULL-terminated,
-	 * the lists borrowed for the life of the segment. */
+	/* Values of labels that are only known at start: as many lists as
+	 * labels, all NULL-terminated. */
 	const struct metric_label *const *dynamic;
 	const char *const *const *dynamic_values;
 };
 
 /* Maps (creating if needed) <run_dir>/shm.<layout hash> and makes it current.
  * Attaching the same file again (a reload) gives the same segment, to be
- * detached as often; its memory is its own, only names and values of the
- * layout are borrowed. Detaching the current one makes the one attached
+ * detached as often; its memory is its own, of the layout only the static
+ * metrics and bulkheads are kept. Detaching the current one makes the one attached
  * before it current again. */
 int  shm_attach(struct shm **, struct arena *, const char *run_dir,
     const struct shm_layout *, struct err *);

@@ -312,6 +312,18 @@ end(pid_t *pid, int sig)
 	kill(-group, SIGKILL);
 }
 
+pid_t
+stack_launch(struct stack *s, const char *name, const char *const *argv)
+{
+	return launch(s, name, argv);
+}
+
+void
+stack_end(pid_t *pid, int sig)
+{
+	end(pid, sig);
+}
+
 int
 stack_cli(struct stack *s, const char **out, const char *const *args)
 {

@@ -99,4 +99,9 @@ void stack_logs(const struct stack *);
 /* True if the web server is installed; else says "not run" or fails in CI. */
 bool stack_web_there(const char *web);
 
+/* A child in a group of its own, with its output in log/NAME.out; argv ends
+ * with NULL. stack_end() waits for it, and sets it to 0. */
+pid_t stack_launch(struct stack *, const char *name, const char *const *argv);
+void stack_end(pid_t *, int sig);
+
 #endif

@@ -134,6 +134,28 @@ attached_again(void **state)
 	shm_detach(s);
 }
 
+static void
+reload_gets_the_same(void **state)
+{
+	struct shm *s = attach(&layout), *again, *new;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(shm_slot_take(s, "web", &e), 0);
+	again = attach(&layout);
+	assert_ptr_equal(again, s);
+	shm_detach(again);
+	assert_ptr_equal(shm_current(), s);
+	new = attach(&other);
+	assert_ptr_equal(shm_current(), new);
+	metric_add(&hits, 0, 0, 7);
+	shm_detach(new);
+	assert_ptr_equal(shm_current(), s);
+	assert_int_equal(metric_read(&hits, 0, 0), 0);
+	assert_true(s->slot >= 0);
+	shm_detach(s);
+}
+
 /* Writes a header that is valid but says another boot. */
 static void
 another_boot(const char *path)
@@ -418,6 +440,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(created_whole),
 		CASE(attached_again),
+		CASE(reload_gets_the_same),
 		CASE(bad_files_replaced),
 		CASE(old_user_goes_on),
 		CASE(old_layout_goes_when_unused),

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "http/http.h"
 #include "modules/spot/account.h"
+#include "modules/spot/aws_wire.h"
 #include "modules/spot/conf.h"
 
 #define N struct spot_connect

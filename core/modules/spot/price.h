@@ -40,9 +40,9 @@ extern const struct query *const spot_price_export;
 
 /* One price, one autocommitted statement when its pool is known. */
 int spot_price_put(struct db *, const struct spot_price *, struct err *);
-/* Many: pools are made as needed. *added counts pairs that were new. */
+/* Many: pools are made as needed. */
 int spot_price_put_many(struct db *, struct arena *,
-    const struct spot_price *, size_t n, uint64_t *added, struct err *);
+    const struct spot_price *, size_t n, struct err *);
 struct spot_price_filter {
 	const char *market, *region, *az, *type, *product;	/* NULL = all */
 	struct utc from, to;		/* 0 = open */
@@ -70,7 +70,7 @@ int spot_price_import(struct db *, struct arena *, struct uuid tenant,
 /* What a file was and what came of it; reply of the import route. */
 struct spot_price_report {
 	const char *format;		/* "aws-json", "csv", "ndjson" */
-	int64_t rows, added, bytes;
+	int64_t rows, bytes;
 };
 extern const struct schema spot_price_report_schema;
 

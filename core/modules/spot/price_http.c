@@ -172,7 +172,6 @@ struct batch {
 	struct arena *a;
 	const struct spot_price *v;
 	size_t n;
-	uint64_t added;
 };
 
 static int
@@ -180,7 +179,7 @@ store_batch(struct db *db, void *arg, struct err *e)
 {
 	struct batch *b = arg;
 
-	return spot_price_put_many(db, b->a, b->v, b->n, &b->added, e);
+	return spot_price_put_many(db, b->a, b->v, b->n, e);
 }
 
 static int

@@ -215,14 +215,12 @@ memo_id(struct db *db, struct arena *a, struct pool_memo *m,
 
 int
 spot_price_put_many(struct db *db, struct arena *a,
-    const struct spot_price *p, size_t n, uint64_t *added, struct err *e)
+    const struct spot_price *p, size_t n, struct err *e)
 {
 	struct pool_memo memo = { .id = { 0 } };
 	struct val *v;
-	uint64_t hit = 0;
 	int64_t id;
 
-	*added = 0;
 	if (n == 0)
 		return 0;
 	v = arena_array(a, n * 4, sizeof(*v));
@@ -234,10 +232,7 @@ spot_price_put_many(struct db *db, struct arena *a,
 		v[i * 4 + 2] = V(p[i].price.e8);
 		v[i * 4 + 3] = V(p[i].src);
 	}
-	if (db_exec_many(db, &PRICE_PUT_ROW, v, 4, n, &hit, e) == -1)
-		return -1;
-	*added = hit;
-	return 0;
+	return db_exec_many(db, &PRICE_PUT_ROW, v, 4, n, NULL, e);
 }
 
 int

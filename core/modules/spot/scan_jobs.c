@@ -89,7 +89,6 @@ store_prices(struct page_store *s, struct db *db, struct err *e)
 {
 	size_t n = s->page->rows.n;
 	struct spot_price *rows = arena_array(s->a, n, sizeof(*rows));
-	uint64_t added;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct ec2_price *p = EC2_ROW(s->page, ec2_price, i);
@@ -100,7 +99,7 @@ store_prices(struct page_store *s, struct db *db, struct err *e)
 		    .timestamp = p->at, .price = p->price,
 		    .src = s->run->acc.provider };
 	}
-	return spot_price_put_many(db, s->a, rows, n, &added, e);
+	return spot_price_put_many(db, s->a, rows, n, e);
 }
 
 /* Only the simulated cloud tells on-demand prices and classes itself. */
