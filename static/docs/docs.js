@@ -110,6 +110,19 @@ function example(schema, depth = 0) {
 	return scalar(s);
 }
 
+/* What a caller must send, and what has an example; all if nothing must. */
+function requestExample(schema) {
+	const s = nonNull(schema), must = new Set(s.required || []);
+	const all = example(schema);
+
+	if (!must.size || !s.properties)
+		return all;
+	for (const [name, p] of Object.entries(s.properties))
+		if (!must.has(name) && !follow(p).examples)
+			delete all[name];
+	return all;
+}
+
 function scalar(s) {
 	switch (s.type) {
 	case 'integer':
@@ -275,7 +288,7 @@ function samples(op) {
 	const body = bodyOf(op)[0], ok = okOf(op);
 
 	return [body && [el('h4', null, 'Request'),
-	    code(example(body[1].schema))], ok.schema &&
+	    code(requestExample(body[1].schema))], ok.schema &&
 	    ok.media === 'application/json' && [el('h4', null, 'Answer'),
 	    code(example(ok.schema))]];
 }
@@ -401,7 +414,7 @@ function tryForm(e) {
 
 	if (body)
 		body.value = /json|form/.test(media[0][0]) ?
-		    JSON.stringify(example(media[0][1].schema), null, 2) : '';
+		    JSON.stringify(requestExample(media[0][1].schema), null, 2) : '';
 	const guarded = work => async event => {
 		event.preventDefault();
 		try {

@@ -1,9 +1,8 @@
 /*
  * The same program behind every web server, on the sites of etc/: what works
- * behind one works behind all, and what a client makes up (addresses, hosts,
- * schemes, odd paths, doubled headers) has the same result behind all.
- * Rows that a server refuses by itself count as equal when the class is 4xx
- * for all; the table says which.
+ * behind one works behind all. Also TLS, a public URL with a prefix, trusted
+ * proxies, the rule about the web server's user, and that the samples in etc/
+ * are what the programs print today.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 
 #include <setjmp.h>
 #include <cmocka.h>
-#include <json.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -22,132 +20,77 @@
 #include "tests/harness/stack.h"
 #include "tests/harness/web.h"
 
-enum { BIG = 3 << 20, LOG_MS = 3000 };
+enum { BIG = 3 << 20, BELOW = 900000 };
 
 static struct stack st;
 static struct web web;		/* the one that runs */
 static bool running;
-static char token[1200];
+static const char *admin;	/* header line */
 
-/* ---- small things -------------------------------------------------------------- */
-
-#define CLOSE "Connection: close\r\n"
-#define HOST "Host: localhost\r\n"
-
-static const char *
-text_of(const struct raw_reply *r, const char *name, char *buf, size_t cap)
-{
-	struct json_object *j = json_tokener_parse(r->body), *v = NULL;
-
-	buf[0] = '\0';
-	if (j != NULL && json_object_object_get_ex(j, name, &v) && v != NULL)
-		snprintf(buf, cap, "%s", json_object_get_string(v));
-	json_object_put(j);
-	return buf;
-}
-
-static void
-expect_at(const struct raw_reply *r, int status, int line)
-{
-	if (r->status == status)
-		return;
-	web_logs(&web);
-	fprintf(stderr, "%s: line %d: status %d, not %d\n%s\n%.800s\n",
-	    web.name, line, r->status, status, r->head, r->body);
-	fail();
-}
-#define EXPECT(r, status) expect_at(&(r), (status), __LINE__)
-
-static struct raw_reply
-get(const char *path, const char *headers)
-{
-	return raw_request(st.a, &web.to, "GET %s HTTP/1.1\r\n" HOST CLOSE
-	    "%s\r\n", path, headers);
-}
-
-static struct raw_reply
-post(const char *path, const char *headers, const char *body)
-{
-	return raw_request(st.a, &web.to, "POST %s HTTP/1.1\r\n" HOST CLOSE
-	    "Content-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n"
-	    "%s", path, strlen(body), headers, body);
-}
-
-static const char *
-bearer(void)
-{
-	return arena_printf(st.a, "Authorization: Bearer %s\r\n", token);
-}
-
-static const char *
-login_body(void)
-{
-	return arena_printf(st.a, "{\"email\":\"%s\",\"password\":\"%s\"}",
-	    st.email, st.password);
-}
-
-/* ---- what works behind one works behind all ----------------------------------------- */
+/* ---- what works behind one works behind all ----------------------------------- */
 
 static void
 check_health(void)
 {
-	struct raw_reply r = get("/health", "");
-	char buf[64];
+	struct raw_reply r = web_call(&web, "GET", "/health", NULL, NULL);
 
-	EXPECT(r, 200);
-	assert_string_equal(text_of(&r, "status", buf, sizeof(buf)),
-	    "healthy");
-	r = get("/health/", "");	/* both slash forms */
-	EXPECT(r, 200);
-	r = raw_request(st.a, &web.to, "HEAD /health HTTP/1.1\r\n" HOST CLOSE
-	    "\r\n");
-	EXPECT(r, 200);
-	r = get("/nothing/here", "");
-	EXPECT(r, 404);
-	assert_string_equal(text_of(&r, "detail", buf, sizeof(buf)),
-	    "Not Found");
+	web_expect(&web, r, 200);
+	assert_string_equal(web_member(&web, &r, "status"), "healthy");
+	r = web_call(&web, "GET", "/health/", NULL, NULL);
+	web_expect(&web, r, 200);	/* both slash forms */
+	r = web_call(&web, "HEAD", "/health", NULL, NULL);
+	web_expect(&web, r, 200);
+	r = web_call(&web, "GET", "/nothing/here", NULL, NULL);
+	web_expect(&web, r, 404);
+	assert_string_equal(web_member(&web, &r, "detail"), "Not Found");
 }
 
 static void
 check_login(void)
 {
-	struct raw_reply r = post("/api/auth/login", "", login_body());
+	struct raw_reply r;
 
-	EXPECT(r, 200);
-	text_of(&r, "access_token", token, sizeof(token));
-	assert_true(strlen(token) > 40);
-	r = get("/api/auth/profile", "");
-	EXPECT(r, 401);
+	admin = web_login(&web);
+	r = web_call(&web, "GET", "/api/auth/profile", NULL, NULL);
+	web_expect(&web, r, 401);
 	assert_string_equal(raw_header(st.a, &r, "WWW-Authenticate"),
 	    "Bearer");
-	r = get("/api/auth/profile", bearer());
-	EXPECT(r, 200);
-	r = raw_request(st.a, &web.to, "POST /api/auth/login HTTP/1.1\r\n"
-	    HOST CLOSE "Content-Type: application/json\r\n"
-	    "Content-Length: 2\r\n\r\n{}");
-	EXPECT(r, 422);
+	r = web_call(&web, "GET", "/api/auth/profile", admin, NULL);
+	web_expect(&web, r, 200);
+	r = web_call(&web, "POST", "/api/auth/login", NULL, "{}");
+	web_expect(&web, r, 422);
 }
 
-/* A write, with its length and chunked. */
+static const char *
+new_key(void)
+{
+	static unsigned n;
+
+	return arena_printf(st.a, "{\"name\":\"front-%u\","
+	    "\"scopes\":[\"auth:self\"]}", ++n);
+}
+
+static struct raw_reply
+chunked(const char *body)
+{
+	return raw_request(st.a, &web.to, "POST %s/api/auth/keys HTTP/1.1\r\n"
+	    "Host: localhost\r\nConnection: close\r\n%s"
+	    "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+	    "\r\n5\r\n%.5s\r\n%zx\r\n%s\r\n0\r\n\r\n", web.prefix, admin,
+	    body, strlen(body + 5), body + 5);
+}
+
 static void
 check_write(void)
 {
-	static unsigned n;
-	const char *body;
-	struct raw_reply r;
+	struct raw_reply r = web_call(&web, "POST", "/api/auth/keys", admin,
+	    new_key());
 
-	body = arena_printf(st.a, "{\"name\":\"front-%u\"}", ++n);
-	r = post("/api/auth/keys", bearer(), body);
-	EXPECT(r, 201);
-	body = arena_printf(st.a, "{\"name\":\"front-%u\"}", ++n);
-	r = raw_request(st.a, &web.to, "POST /api/auth/keys HTTP/1.1\r\n"
-	    HOST CLOSE "%sContent-Type: application/json\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n5\r\n%.5s\r\n%zx\r\n%s\r\n"
-	    "0\r\n\r\n", bearer(), body, strlen(body + 5), body + 5);
-	EXPECT(r, 201);
-	r = raw_request(st.a, &web.to, "DELETE /api/auth/keys HTTP/1.1\r\n"
-	    HOST CLOSE "%s\r\n", bearer());
-	EXPECT(r, 405);
+	web_expect(&web, r, 201);
+	r = chunked(new_key());
+	web_expect(&web, r, 201);
+	r = web_call(&web, "DELETE", "/api/auth/keys", admin, NULL);
+	web_expect(&web, r, 405);
 	assert_non_null(raw_header(st.a, &r, "Allow"));
 }
 
@@ -159,34 +102,45 @@ check_large(void)
 	struct raw_reply r;
 
 	memset(big, 'x', BIG);
+	big[BELOW] = '\0';
+	r = web_call(&web, "POST", "/api/auth/keys", admin, arena_printf(
+	    st.a, "{\"name\":\"%s\"}", big));
+	web_expect(&web, r, 422);
+	big[BELOW] = 'x';
 	big[BIG] = '\0';
-	big[900000] = '\0';
-	r = post("/api/auth/keys", bearer(), arena_printf(st.a,
-	    "{\"name\":\"%s\"}", big));
-	EXPECT(r, 422);
-	big[900000] = 'x';
-	r = post("/api/auth/keys", bearer(), big);
-	EXPECT(r, 413);
-	assert_non_null(strstr(r.body, "\"detail\""));
-	r = raw_request(st.a, &web.to, "POST /api/auth/keys HTTP/1.1\r\n"
-	    HOST CLOSE "%sContent-Type: application/json\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
-	    bearer(), BIG, big);
-	EXPECT(r, 413);
-	r = get("/health/live", "");	/* and it goes on */
-	EXPECT(r, 200);
+	r = web_call(&web, "POST", "/api/auth/keys", admin, big);
+	web_expect(&web, r, 413);
+	if (strstr(web.name, "lighttpd") == NULL)	/* its own, in HTML */
+		assert_non_null(strstr(r.body, "\"detail\""));
+	r = chunked(big);
+	web_expect(&web, r, 413);
+	r = web_call(&web, "GET", "/health/live", NULL, NULL);
+	web_expect(&web, r, 200);	/* and it goes on */
 }
 
 static void
 check_percent(void)
 {
-	struct raw_reply r = get("/api/auth/%70rofile", bearer());
+	struct raw_reply r = web_call(&web, "GET", "/api/auth/%70rofile",
+	    admin, NULL);
 
-	EXPECT(r, 200);
-	r = get("/he%61lth/live?x=%2F%00%20", "");
-	EXPECT(r, 200);
-	r = get("/api/auth/keys/%C3%A9", bearer());
-	EXPECT(r, 422);
+	web_expect(&web, r, 200);
+	r = web_call(&web, "GET", "/he%61lth/live?x=%2Fa%20b", NULL, NULL);
+	web_expect(&web, r, 200);
+	r = web_call(&web, "GET", "/nothing/%C3%A9", admin, NULL);
+	web_expect(&web, r, 404);
+}
+
+/* The control pool answers behind every one, metrics included. */
+static void
+check_status(void)
+{
+	struct raw_reply r = web_call(&web, "GET", "/metrics", NULL, NULL);
+
+	web_expect(&web, r, 200);
+	assert_non_null(strstr(r.body, "quincunx_http_requests_total"));
+	r = web_call(&web, "GET", "/api/system/status", admin, NULL);
+	web_expect(&web, r, 200);
 }
 
 static void
@@ -197,16 +151,16 @@ basics(void)
 	check_write();
 	check_large();
 	check_percent();
+	check_status();
 }
 
-#include "tests/e2e/front_spoof.inc"
-
-/* ---- one test per shape ------------------------------------------------------------------ */
+/* ---- one test per shape --------------------------------------------------------- */
 
 static bool
-begin(enum web_shape shape, bool tls)
+begin(enum web_shape shape, bool tls, const char *prefix)
 {
-	struct web_options o = { .shape = shape, .tls = tls };
+	struct web_options o = { .shape = shape, .tls = tls,
+	    .prefix = prefix };
 
 	if (shape == WEB_SYSTEMD)
 		stack_responder_stop(&st, SIGTERM);
@@ -230,8 +184,156 @@ test_shape(void **state)
 {
 	enum web_shape shape = *(enum web_shape *)*state;
 
-	if (!begin(shape, false))
+	if (begin(shape, false, NULL))
+		basics();
+}
+
+static void
+test_tls(void **state)
+{
+	enum web_shape shape = *(enum web_shape *)*state;
+
+	if (begin(shape, true, NULL))
+		basics();
+}
+
+/* ---- settings ----------------------------------------------------------------------- */
+
+/* Sites are printed with the prefix, and all works below it. */
+static void
+test_prefix(void **state)
+{
+	enum web_shape shape = *(enum web_shape *)*state;
+	struct raw_reply r;
+
+	stack_setting(&st, "http.public_url",
+	    "https://example.test/quincunx");
+	assert_true(stack_reload(&st));
+	if (!begin(shape, false, "/quincunx"))
 		return;
 	basics();
-	spoof_collect(shape);
+	web.prefix = "/quincunxx";
+	r = web_call(&web, "GET", "/health", NULL, NULL);
+	web_expect(&web, r, 404);
+}
+
+static int
+end_prefix(void **state)
+{
+	end_shape(state);
+	stack_setting(&st, "http.public_url", NULL);
+	return stack_reload(&st) ? 0 : -1;
+}
+
+/* ---- who runs it ------------------------------------------------------------------------ */
+
+static int
+output_of(const char *const *argv, char *out, size_t cap)
+{
+	int p[2], status;
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	assert_int_equal(pipe(p), 0);
+	if ((pid = fork()) == 0) {
+		dup2(p[1], 1);
+		dup2(p[1], 2);
+		close(p[0]);
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	close(p[1]);
+	while (n < cap - 1 && (got = read(p[0], out + n, cap - 1 - n)) > 0)
+		n += (size_t)got;
+	out[n] = '\0';
+	close(p[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000;
+}
+
+/* As root by its uid, else inside a user namespace that calls us so. */
+static void
+test_web_user(void **state)
+{
+	const char *prog = arena_printf(st.a, "%s/quincunx.fcgi",
+	    stack_bin());
+	char out[4096];
+	int rc;
+
+	(void)state;
+	if (geteuid() == 0)
+		rc = output_of((const char *[]){ "setpriv", "--reuid=33",
+		    "--regid=33", "--clear-groups", prog, "--listen", NULL },
+		    out, sizeof(out));
+	else
+		rc = output_of((const char *[]){ "unshare", "--user",
+		    "--map-user=33", prog, "--listen", NULL }, out,
+		    sizeof(out));
+	if (rc == 1 && strstr(out, "unshare:") != NULL) {
+		assert_null(getenv("CI"));
+		printf("not run: no user namespaces here\n");
+		return;
+	}
+	assert_int_equal(rc, 1);
+	if (strstr(out, "refusing to run as") == NULL ||
+	    strstr(out, "spawn-fcgi -u") == NULL)
+		fail_msg("no way out in: %s", out);
+}
+
+static void
+test_samples(void **state)
+{
+	char out[8192];
+
+	(void)state;
+	if (output_of((const char *[]){ "etc/generate.sh", "--check", NULL },
+	    out, sizeof(out)) != 0)
+		fail_msg("%s", out);
+}
+
+/* ---- main ---------------------------------------------------------------------------------- */
+
+static int
+open_all(void **state)
+{
+	(void)state;
+	stack_start(&st, &(struct stack_options){ .no_web = true });
+	return 0;
+}
+
+static int
+close_all(void **state)
+{
+	(void)state;
+	stack_stop(&st);
+	return 0;
+}
+
+static enum web_shape all[WEB_SHAPES] = { WEB_NGINX, WEB_LIGHTTPD,
+	WEB_APACHE, WEB_SPAWN, WEB_BINPATH, WEB_FCGID, WEB_LIGHTTPD_CGI,
+	WEB_APACHE_CGI, WEB_SYSTEMD };
+
+#define SHAPE(i, name) { "test_" name, test_shape, NULL, end_shape, &all[i] }
+#define TLS(i, name) { "test_tls_" name, test_tls, NULL, end_shape, &all[i] }
+#define PREFIX(i, name) { "test_prefix_" name, test_prefix, NULL, \
+	end_prefix, &all[i] }
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SHAPE(0, "nginx"), SHAPE(1, "lighttpd"),
+		SHAPE(2, "apache_proxy"), SHAPE(3, "spawn_fcgi"),
+		SHAPE(4, "lighttpd_binpath"), SHAPE(5, "apache_fcgid"),
+		SHAPE(6, "lighttpd_cgi"), SHAPE(7, "apache_cgi"),
+		SHAPE(8, "systemd_socket"),
+		TLS(0, "nginx"), TLS(1, "lighttpd"), TLS(2, "apache"),
+		PREFIX(0, "nginx"), PREFIX(1, "lighttpd"),
+		PREFIX(2, "apache"),
+		cmocka_unit_test(test_web_user),
+		cmocka_unit_test(test_samples)
+	};
+
+	return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -13,10 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <json.h>
+
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 #include "proc/proc.h"
-#include "base/err.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/stack.h"
 #include "tests/harness/web.h"
@@ -348,8 +353,9 @@ answers(void *arg)
 {
 	struct web *w = arg;
 	struct arena *a = arena_new(4 << 20);
-	struct raw_reply r = raw_request(a, &w->to, "GET /health/live HTTP/1.1"
-	    "\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	struct raw_reply r = raw_request(a, &w->to, "GET %s/health/live "
+	    "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+	    w->prefix);
 	bool ok = r.status == 200;
 
 	arena_free(a);
@@ -385,6 +391,7 @@ web_start(struct web *w, struct stack *s, const struct web_options *o)
 		return false;
 	w->shape = o->shape;
 	w->name = shapes[o->shape].name;
+	w->prefix = o->prefix != NULL ? o->prefix : "";
 	w->stack = s;
 	w->to = (struct raw_target){ .port = raw_free_port(), .tls = o->tls };
 	snprintf(w->dir, sizeof(w->dir), "%.64s/web%u", s->dir, ++count);
@@ -494,4 +501,59 @@ web_processes(const struct web *w, pid_t *out, size_t max)
 			out[n++] = w->children[i];
 	return n > 0 || w->shape == WEB_SPAWN ? n :
 	    descend(w->server, out, max, 3);
+}
+
+/* ---- asking it ----------------------------------------------------------------------- */
+
+struct raw_reply
+web_call(struct web *w, const char *method, const char *path,
+    const char *headers, const char *body)
+{
+	struct arena *a = w->stack->a;
+	const char *entity = body == NULL ? "" : arena_printf(a,
+	    "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+	    strlen(body));
+
+	return raw_request(a, &w->to, "%s %s%s HTTP/1.1\r\n"
+	    "Host: localhost\r\nConnection: close\r\n%s%s\r\n%s", method,
+	    w->prefix, path, entity, headers == NULL ? "" : headers,
+	    body == NULL ? "" : body);
+}
+
+const char *
+web_member(struct web *w, const struct raw_reply *r, const char *name)
+{
+	struct json_object *j = json_tokener_parse(r->body), *v = NULL;
+	const char *text = "";
+
+	if (json_object_is_type(j, json_type_object) &&
+	    json_object_object_get_ex(j, name, &v) && v != NULL)
+		text = arena_strdup(w->stack->a, json_object_get_string(v));
+	json_object_put(j);
+	return text;
+}
+
+const char *
+web_login(struct web *w)
+{
+	struct stack *s = w->stack;
+	struct raw_reply r = web_call(w, "POST", "/api/auth/login", NULL,
+	    arena_printf(s->a, "{\"email\":\"%s\",\"password\":\"%s\"}",
+	    s->email, s->password));
+
+	web_expect(w, r, 200);
+	return arena_printf(s->a, "Authorization: Bearer %s\r\n",
+	    web_member(w, &r, "access_token"));
+}
+
+void
+web_expect_at(struct web *w, const struct raw_reply *r, int status,
+    const char *file, int line)
+{
+	if (r->status == status)
+		return;
+	web_logs(w);
+	fprintf(stderr, "%s: status %d, not %d\n%s\n%.800s\n", w->name,
+	    r->status, status, r->head, r->body);
+	_fail(file, line);
 }

@@ -16,7 +16,7 @@
 #include "modules/auth/secret.h"
 #include "modules/auth/user.h"
 
-/* ---- memory of the process ------------------------------------------------- */
+/* ---- memory of the process ---------------------------------------------- */
 
 struct auth_revoked {
 	char kind;			/* 's', 'u' or 't' */
@@ -45,7 +45,7 @@ struct auth {
 /* Makes env->auth. */
 void auth_access_open(struct env *);
 
-/* ---- tokens ----------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------- */
 
 /* How long an access token lives. */
 int64_t auth_access_seconds(struct env *);
@@ -66,22 +66,22 @@ int auth_access_permissions(struct env *, struct db *, struct arena *,
 int auth_access_principal(struct env *, struct db *, struct arena *,
     const struct auth_user *, struct principal *, struct err *);
 
-/* ---- revocation: call inside the transaction of the change -------------------- */
+/* ---- revocation: call inside the transaction of the change -------------- */
 
-/* One subject. until: when its last token has expired by itself. */
-int auth_revoke_session(struct env *, struct arena *, struct uuid session, struct utc now,
-    struct err *);
-int auth_revoke_user(struct env *, struct arena *, struct uuid user, struct utc now,
-    struct err *);
-int auth_revoke_tenant(struct env *, struct arena *, struct uuid tenant, struct utc now,
-    struct err *);
-/* All sessions of a user but one (nil: all), refresh chains included. */
-int auth_revoke_sessions(struct env *, struct arena *, struct uuid user, struct uuid keep,
+/* All tokens of one subject that were issued up to now. */
+int auth_revoke_session(struct env *, struct arena *, struct uuid session,
     struct utc now, struct err *);
+int auth_revoke_user(struct env *, struct arena *, struct uuid user,
+    struct utc now, struct err *);
+int auth_revoke_tenant(struct env *, struct arena *, struct uuid tenant,
+    struct utc now, struct err *);
+/* All sessions of a user but one (nil: all), refresh chains included. */
+int auth_revoke_sessions(struct env *, struct arena *, struct uuid user,
+    struct uuid keep, struct utc now, struct err *);
 /* Nobody is revoked, but what processes remember is stale (roles). */
 int auth_epoch_step(struct env *, struct arena *, struct err *);
 
-/* ---- rows ----------------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
 
 struct auth_revocation {
 	const char *kind;		/* "session", "user", "tenant" */
@@ -103,7 +103,7 @@ int auth_revocation_since(struct db *, struct arena *, int64_t epoch,
     struct utc now, int (*fn)(void *arg, const void *row, struct err *),
     void *arg, struct err *);
 
-/* ---- HTTP ------------------------------------------------------------------------- */
+/* ---- HTTP --------------------------------------------------------------- */
 
 extern const struct route auth_access_routes[];
 extern const struct metric auth_refused_total;

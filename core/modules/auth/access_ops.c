@@ -20,7 +20,7 @@ static const char word[] = "auth.epoch";
 enum { FRESH_S = 1, PATIENCE_S = 3, STALE_S = 5, SETS_MAX = 256,
 	LEGACY_MAX = 256, LEGACY_S = 60, LEEWAY_S = 120, PRUNE_S = 60 };
 
-/* ---- memory -------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------- */
 
 static void
 drop_arena(void *a)
@@ -60,7 +60,7 @@ revocations_clear(struct auth *m)
 	m->loaded = false;
 }
 
-/* ---- the list of revocations ------------------------------------------------------ */
+/* ---- the list of revocations -------------------------------------------- */
 
 static int
 revoked_compare(char kind, struct uuid subject, const struct auth_revoked *r)
@@ -136,7 +136,7 @@ prune(struct auth *m, struct utc now)
 	m->pruned_us = now.us;
 }
 
-/* ---- the epoch ----------------------------------------------------------------------- */
+/* ---- the epoch ---------------------------------------------------------- */
 
 /* The epoch as this host knows it, and when it was read. */
 static uint64_t
@@ -247,7 +247,7 @@ next_epoch(struct env *env, struct arena *a, int64_t *epoch, struct err *e)
 	return 0;
 }
 
-/* ---- revoking --------------------------------------------------------------------------- */
+/* ---- revoking ----------------------------------------------------------- */
 
 /* When every token issued up to now has expired by itself. */
 static struct utc
@@ -317,7 +317,7 @@ auth_epoch_step(struct env *env, struct arena *a, struct err *e)
 	return next_epoch(env, a, &epoch, e);
 }
 
-/* ---- rights ------------------------------------------------------------------------------ */
+/* ---- rights ------------------------------------------------------------- */
 
 static bool
 all_builtin(struct arena *a, const char *role_names)
@@ -415,7 +415,7 @@ auth_access_principal(struct env *env, struct db *db, struct arena *a,
 	    u->role_names, &out->permissions, e);
 }
 
-/* ---- tokens --------------------------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------- */
 
 int64_t
 auth_access_seconds(struct env *env)

@@ -53,7 +53,7 @@ auth_key_parse(const char *text, char *id)
 	return true;
 }
 
-/* ---- networks ---------------------------------------------------------------- */
+/* ---- networks ----------------------------------------------------------- */
 
 /* Sixteen bytes for every address: IPv4 is mapped into IPv6, so that
  * "::ffff:10.0.0.1" and "10.0.0.1" are the same client. */

@@ -32,7 +32,7 @@ struct auth_apikey_owner {
 	bool tenant_active;
 };
 
-/* ---- pure ---------------------------------------------------------------------- */
+/* ---- pure --------------------------------------------------------------- */
 
 /* Text of a key from its parts. */
 const char *auth_key_format(struct arena *, const char id[AUTH_KEY_PREFIX],
@@ -45,7 +45,7 @@ bool auth_cidr_match(const char *cidr, const char *ip);
 /* True if the list is empty or one of it matches. */
 bool auth_cidr_any(const char *names, const char *ip);
 
-/* ---- rows ------------------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
 
 int auth_apikey_insert(struct db *, const struct auth_apikey *, struct err *);
 int auth_apikey_by_prefix(struct db *, struct arena *, const char *prefix,
@@ -63,7 +63,7 @@ int auth_apikey_delete_all(struct db *, struct uuid user, struct err *);
 int auth_apikey_used(struct db *, struct uuid id, struct utc now,
     struct err *);
 
-/* ---- use-cases ----------------------------------------------------------------------- */
+/* ---- use-cases ---------------------------------------------------------- */
 
 struct auth_apikey_new {
 	const char *name;

@@ -3,11 +3,8 @@
  * makes another.
  */
 #include "base/clock.h"
-#include "base/random.h"
-#include "http/http.h"
 #include "modules/auth/apikey.h"
-#include "modules/auth/rows.h"
-#include "modules/auth/session.h"
+#include "modules/auth/common.h"
 
 struct key_in {
 	const char *name;
@@ -33,30 +30,10 @@ static const struct schema key_in_schema = {
 	.size = sizeof(struct key_in), .fields = key_in_fields
 };
 
-struct key_page {
-	struct page_in page;
-};
-static const struct field page_fields[] = {
-	PAGE_LIMIT(struct key_page), PAGE_CURSOR(struct key_page), FIELD_END
-};
-static const struct schema page_schema = {
-	.name = "ApiKeyPage", .doc = "Page of one's keys",
-	.size = sizeof(struct key_page), .fields = page_fields
-};
-
-static void
-target_key(struct ctx *c, struct uuid key)
-{
-	char id[UUID_TEXT];
-
-	ctx_target(c, "apikey", arena_strdup(c->a, uuid_format(key, id)),
-	    NULL);
-}
-
 static int
 apikey_list(struct ctx *c, const void *in)
 {
-	const struct key_page *p = in;
+	const struct auth_page_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -91,7 +68,7 @@ apikey_create(struct ctx *c, const void *in)
 	if (auth_need_session(c) == -1 || auth_apikey_make(c->env, c->a,
 	    &c->who, &want, c->now, &made, &c->err) == -1)
 		return fail_err(c);
-	target_key(c, made.id);
+	auth_target(c, "apikey", made.id);
 	return reply(c, &made);
 }
 
@@ -100,7 +77,7 @@ apikey_delete(struct ctx *c, const void *in)
 {
 	const struct auth_id_in *w = in;
 
-	target_key(c, w->id);
+	auth_target(c, "apikey", w->id);
 	if (auth_found(auth_apikey_delete(c->db, c->who.user_id, w->id,
 	    &c->err), "API key", &c->err) == -1)
 		return fail_err(c);
@@ -111,7 +88,7 @@ const struct route auth_apikey_routes[] = {
 	{ .id = "auth.apikey.list", .method = HTTP_GET,
 	    .path = "/api/auth/keys", .summary = "One's API keys",
 	    .auth = AUTH_USER, .permission = "auth:keys",
-	    .in = &page_schema, .out = &auth_apikey_schema, .ok = 200,
+	    .in = &auth_page_in_schema, .out = &auth_apikey_schema, .ok = 200,
 	    .flags = R_LIST, .run = apikey_list },
 	{ .id = "auth.apikey.create", .method = HTTP_POST,
 	    .path = "/api/auth/keys", .summary = "Make an API key",

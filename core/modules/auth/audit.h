@@ -31,7 +31,7 @@ struct auth_audit_row {
 extern const struct schema auth_audit_schema;
 extern const struct query *const auth_audit_queries[];
 
-/* ---- pure ------------------------------------------------------------------ */
+/* ---- pure --------------------------------------------------------------- */
 
 enum { AUTH_SEAL_LEN = 32 };
 /* seal = HMAC(key, prev | canonical form of the row with this number). */
@@ -39,7 +39,7 @@ void auth_audit_chain(struct arena *, const uint8_t key[32],
     const uint8_t prev[AUTH_SEAL_LEN], const struct auth_audit_row *,
     int64_t seq, uint8_t out[AUTH_SEAL_LEN]);
 
-/* ---- rows ------------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
 
 struct auth_audit_head {
 	int64_t seal_seq;
@@ -75,7 +75,7 @@ int auth_audit_sealed(struct db *, struct arena *,
     int (*fn)(void *arg, const void *row, struct err *), void *arg,
     struct err *);
 
-/* ---- files --------------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 
 struct auth_anchor {
 	int64_t seq;
@@ -89,7 +89,7 @@ int auth_anchor_write(struct env *, struct arena *,
 int auth_anchor_read(struct env *, struct arena *,
     const struct auth_anchor **, size_t *n, struct err *);
 
-/* ---- use-cases ---------------------------------------------------------------------- */
+/* ---- use-cases ---------------------------------------------------------- */
 
 /* Seals what is committed, in transactions of its own; *sealed rows. A lock
  * held elsewhere is no error. Not inside a transaction. */

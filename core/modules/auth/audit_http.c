@@ -9,7 +9,7 @@
 #include "modules/auth/access.h"
 #include "modules/auth/audit.h"
 
-/* ---- hooks --------------------------------------------------------------------- */
+/* ---- hooks -------------------------------------------------------------- */
 
 int
 auth_audit(struct ctx *c, int status, struct err *e)
@@ -56,7 +56,7 @@ auth_committed(struct ctx *c)
 		shm_step_end(c->env->shm, step);
 }
 
-/* ---- reading ----------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 struct audit_page {
 	struct page_in page;

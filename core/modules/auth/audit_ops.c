@@ -28,7 +28,7 @@ auth_audit_note(struct db *db, struct uuid tenant, const char *actor,
 	return auth_audit_insert(db, &r, e);
 }
 
-/* ---- sealing ------------------------------------------------------------------- */
+/* ---- sealing ------------------------------------------------------------ */
 
 struct seal_state {
 	const uint8_t *key;
@@ -117,7 +117,7 @@ auth_audit_seal(struct env *env, struct arena *a, size_t *sealed,
 	    auth_anchor_write(env, a, &s.head, clock_now(), ANCHOR_S, e);
 }
 
-/* ---- verifying ------------------------------------------------------------------- */
+/* ---- verifying ---------------------------------------------------------- */
 
 struct walk {
 	struct arena *a;		/* keeps what the report says */

@@ -1,10 +1,8 @@
 /*
  * Invitations of a tenant.
  */
-#include "base/random.h"
-#include "http/http.h"
+#include "modules/auth/common.h"
 #include "modules/auth/invite.h"
-#include "modules/auth/rows.h"
 
 struct invite_in {
 	const char *email;
@@ -23,31 +21,10 @@ static const struct schema invite_in_schema = {
 	.size = sizeof(struct invite_in), .fields = invite_in_fields
 };
 
-struct invite_page {
-	struct page_in page;
-};
-static const struct field page_fields[] = {
-	PAGE_LIMIT(struct invite_page), PAGE_CURSOR(struct invite_page),
-	FIELD_END
-};
-static const struct schema page_schema = {
-	.name = "InvitePage", .doc = "Page of invitations",
-	.size = sizeof(struct invite_page), .fields = page_fields
-};
-
-static void
-target_invite(struct ctx *c, struct uuid invite)
-{
-	char id[UUID_TEXT];
-
-	ctx_target(c, "invite", arena_strdup(c->a, uuid_format(invite, id)),
-	    NULL);
-}
-
 static int
 invite_list(struct ctx *c, const void *in)
 {
-	const struct invite_page *p = in;
+	const struct auth_page_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -68,7 +45,7 @@ invite_create(struct ctx *c, const void *in)
 	if (auth_invite_make(c->env, c->a, &c->who, i->email, i->roles,
 	    i->days, c->now, &made, &c->err) == -1)
 		return fail_err(c);
-	target_invite(c, made.id);
+	auth_target(c, "invite", made.id);
 	return reply(c, &made);
 }
 
@@ -77,7 +54,7 @@ invite_delete(struct ctx *c, const void *in)
 {
 	const struct auth_id_in *w = in;
 
-	target_invite(c, w->id);
+	auth_target(c, "invite", w->id);
 	if (auth_found(auth_invite_delete(c->db, c->who.tenant_id, w->id,
 	    &c->err), "Invitation", &c->err) == -1)
 		return fail_err(c);
@@ -88,7 +65,7 @@ const struct route auth_invite_routes[] = {
 	{ .id = "auth.invite.list", .method = HTTP_GET,
 	    .path = "/api/auth/invites", .summary = "Invitations",
 	    .auth = AUTH_USER, .permission = "auth:users",
-	    .in = &page_schema, .out = &auth_invite_schema, .ok = 200,
+	    .in = &auth_page_in_schema, .out = &auth_invite_schema, .ok = 200,
 	    .flags = R_LIST, .run = invite_list },
 	{ .id = "auth.invite.create", .method = HTTP_POST,
 	    .path = "/api/auth/invites", .summary = "Invite somebody",

@@ -20,7 +20,7 @@ int auth_password_hash(struct env *, struct arena *, const char *member,
 int auth_password_check(struct env *, struct arena *, const char *hash,
     const char *password, const char **upgraded, struct err *);
 
-/* ---- reset ------------------------------------------------------------------ */
+/* ---- reset -------------------------------------------------------------- */
 
 struct auth_reset {
 	struct blob token_hash;

@@ -2,10 +2,8 @@
  * Changing one's password, and setting one with a reset link. The password is
  * hashed before the transaction begins.
  */
-#include "base/random.h"
-#include "http/http.h"
+#include "modules/auth/common.h"
 #include "modules/auth/password.h"
-#include "modules/auth/session.h"
 
 struct change_in {
 	const char *current_password, *new_password;
@@ -91,15 +89,13 @@ password_reset(struct ctx *c, const void *in)
 {
 	const struct reset_in *i = in;
 	struct work w = { .c = c, .token = i->token };
-	char id[UUID_TEXT];
 
 	if (auth_reset_check(c->env, c->a, i->token, c->now, &c->err) == -1 ||
 	    auth_password_hash(c->env, c->a, "new_password", i->new_password,
 	    &w.hash, &c->err) == -1 ||
 	    db_txn(c->db, c->a, use, &w, &c->err) == -1)
 		return fail_err(c);
-	ctx_target(c, "user", arena_strdup(c->a, uuid_format(w.user, id)),
-	    NULL);
+	auth_target(c, "user", w.user);
 	return reply_none(c);
 }
 

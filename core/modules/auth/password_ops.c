@@ -19,7 +19,7 @@
 
 const struct bulkhead auth_password_bulkhead = { "password", 64 };
 
-/* ---- hashing ------------------------------------------------------------------ */
+/* ---- hashing ------------------------------------------------------------ */
 
 static struct password_cost
 cost_of(const struct auth_conf *cf)
@@ -109,7 +109,7 @@ auth_password_check(struct env *env, struct arena *a, const char *hash,
 	return rc;
 }
 
-/* ---- reset ---------------------------------------------------------------------- */
+/* ---- reset -------------------------------------------------------------- */
 
 int
 auth_reset_make(struct env *env, struct arena *a, struct uuid user,

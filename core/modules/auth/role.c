@@ -27,7 +27,7 @@ const struct auth_builtin auth_builtins[] = {
 	{ NULL, NULL }
 };
 
-/* ---- names ---------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------- */
 
 struct list
 auth_names_split(struct arena *a, const char *text)
@@ -78,7 +78,7 @@ auth_names_has(const char *text, const char *name)
 	return false;
 }
 
-/* ---- sets ------------------------------------------------------------------ */
+/* ---- sets --------------------------------------------------------------- */
 
 struct set {
 	const char **v;
@@ -138,7 +138,8 @@ auth_set_covers(const char *const *set, const char *const *want)
 
 /* Adds the members of `from` that `limit` grants; a NULL limit grants all. */
 static void
-set_take(struct arena *a, struct set *s, const char *const *from, const char *const *limit)
+set_take(struct arena *a, struct set *s, const char *const *from,
+    const char *const *limit)
 {
 	for (; from != NULL && *from != NULL; from++)
 		if (limit == NULL || auth_set_grants(limit, *from))
@@ -166,7 +167,7 @@ auth_set_meet(struct arena *a, const char *const *x, const char *const *y)
 	return set_end(a, &s);
 }
 
-/* ---- builtin roles ----------------------------------------------------------- */
+/* ---- builtin roles ------------------------------------------------------ */
 
 const struct auth_builtin *
 auth_builtin_find(const char *name)

@@ -28,11 +28,13 @@ const char *const *auth_set_of(struct arena *, struct list);
 bool auth_set_grants(const char *const *, const char *permission);
 /* True if every permission of the second set is granted by the first. */
 bool auth_set_covers(const char *const *, const char *const *);
-const char *const *auth_set_join(struct arena *, const char *const *, const char *const *);
+const char *const *auth_set_join(struct arena *, const char *const *,
+    const char *const *);
 /* What both grant: "spot:*" against "spot:read" leaves "spot:read". */
-const char *const *auth_set_meet(struct arena *, const char *const *, const char *const *);
+const char *const *auth_set_meet(struct arena *, const char *const *,
+    const char *const *);
 
-/* ---- builtin roles (pure) ------------------------------------------------ */
+/* ---- builtin roles (pure) ----------------------------------------------- */
 
 struct auth_builtin {
 	const char *name, *doc;
@@ -43,12 +45,12 @@ const struct auth_builtin *auth_builtin_find(const char *name);
 /* The same on every installation, so that a builtin role has an id too. */
 struct uuid auth_builtin_id(const char *name);
 /* All permissions whose row names the role; super_admin has "*". */
-const char *const *auth_builtin_set(struct arena *, const struct module *const *,
-    const char *name);
+const char *const *auth_builtin_set(struct arena *,
+    const struct module *const *, const char *name);
 /* A declared permission, "module:*" or "*". */
 bool auth_permission_known(const struct module *const *, const char *name);
 
-/* ---- rows ---------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------- */
 
 struct auth_role {
 	struct uuid id, tenant_id;
@@ -72,7 +74,7 @@ int auth_role_update(struct db *, const struct auth_role *, struct err *);
 int auth_role_delete(struct db *, struct uuid tenant, struct uuid id,
     struct err *);
 
-/* ---- use-cases: call inside a transaction ---------------------------------- */
+/* ---- use-cases: call inside a transaction ------------------------------- */
 
 /* Builtin roles first, then the tenant's own. */
 int auth_role_list(struct env *, struct arena *, struct uuid tenant,

@@ -1,12 +1,10 @@
 /*
  * Roles of a tenant, builtin ones included, and the matrix of permissions.
  */
-#include "base/random.h"
 #include "base/vec.h"
 #include "db/table.h"
-#include "http/http.h"
+#include "modules/auth/common.h"
 #include "modules/auth/role.h"
-#include "modules/auth/rows.h"
 
 struct role_in {
 	struct uuid id;
@@ -58,14 +56,6 @@ static const struct schema permission_schema = {
 	.size = sizeof(struct permission_row), .fields = permission_fields
 };
 
-static void
-target_role(struct ctx *c, struct uuid role)
-{
-	char id[UUID_TEXT];
-
-	ctx_target(c, "role", arena_strdup(c->a, uuid_format(role, id)), NULL);
-}
-
 static int
 role_list(struct ctx *c, const void *in)
 {
@@ -99,7 +89,7 @@ role_create(struct ctx *c, const void *in)
 
 	if (auth_role_make(c->env, c->a, &c->who, &r, &c->err) == -1)
 		return fail_err(c);
-	target_role(c, r.id);
+	auth_target(c, "role", r.id);
 	return reply(c, &r);
 }
 
@@ -110,7 +100,7 @@ role_update(struct ctx *c, const void *in)
 	struct auth_role r = { .id = i->id, .doc = i->doc,
 	    .permissions = i->permissions };
 
-	target_role(c, r.id);
+	auth_target(c, "role", r.id);
 	if (auth_role_change(c->env, c->a, &c->who, &r, &c->err) == -1)
 		return fail_err(c);
 	return reply(c, &r);
@@ -121,13 +111,13 @@ role_delete(struct ctx *c, const void *in)
 {
 	const struct auth_id_in *w = in;
 
-	target_role(c, w->id);
+	auth_target(c, "role", w->id);
 	if (auth_role_remove(c->env, c->a, &c->who, w->id, &c->err) == -1)
 		return fail_err(c);
 	return reply_none(c);
 }
 
-/* ---- the matrix ------------------------------------------------------------- */
+/* ---- the matrix --------------------------------------------------------- */
 
 static struct list
 roles_with(struct ctx *c, const struct rows *roles, const char *permission)

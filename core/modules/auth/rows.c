@@ -18,15 +18,6 @@ const struct schema auth_count_schema = {
 	.size = sizeof(struct auth_count), .fields = count_fields
 };
 
-static const struct field id_fields[] = {
-	FIELD(struct auth_id_in, id, .flags = FF_REQUIRED,
-	    .doc = "Identifier"), FIELD_END
-};
-const struct schema auth_id_in_schema = {
-	.name = "AuthId", .doc = "One row of a list",
-	.size = sizeof(struct auth_id_in), .fields = id_fields
-};
-
 int
 auth_found(int rc, const char *noun, struct err *e)
 {

@@ -18,10 +18,5 @@ int auth_found(int rc, const char *noun, struct err *);
 struct blob auth_token_hash(struct arena *, const char *token);
 /* Random token text with a prefix that says what it is for. */
 const char *auth_token_make(struct arena *, const char *prefix);
-/* A path with an identifier, and nothing else. */
-struct auth_id_in {
-	struct uuid id;
-};
-extern const struct schema auth_id_in_schema;
 
 #endif

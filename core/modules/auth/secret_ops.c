@@ -17,7 +17,7 @@
 
 static const char *const names[AUTH_SECRETS] = { "refresh", "apikey", "audit" };
 
-/* ---- from the settings ------------------------------------------------------- */
+/* ---- from the settings -------------------------------------------------- */
 
 static int
 legacy_open(struct jwt_keys *keys, const struct auth_conf *cf, struct err *e)
@@ -55,7 +55,7 @@ auth_keys_open(struct env *env, struct err *e)
 	return 0;
 }
 
-/* ---- from the database ---------------------------------------------------------- */
+/* ---- from the database -------------------------------------------------- */
 
 static int
 secret_unseal(struct env *env, struct arena *a, const struct auth_secret *s,
@@ -158,7 +158,7 @@ auth_secret(struct env *env, struct arena *a, enum auth_secret_use use,
 	return 0;
 }
 
-/* ---- does the ring open what is stored? --------------------------------------------- */
+/* ---- does the ring open what is stored? --------------------------------- */
 
 static int
 column_check(struct env *env, struct arena *a, const char *table,

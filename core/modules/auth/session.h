@@ -36,7 +36,7 @@ struct auth_token {
 	const void *user;		/* struct auth_user */
 };
 
-/* ---- refresh tokens and back-off (pure) -------------------------------------- */
+/* ---- refresh tokens and back-off (pure) --------------------------------- */
 
 enum { AUTH_REFRESH_GRACE_S = 30, AUTH_BACKOFF_MAX_S = 900 };
 
@@ -60,7 +60,7 @@ enum auth_verdict auth_refresh_judge(int64_t presented, int64_t current,
 /* Seconds without login after so many failures in a row. */
 int64_t auth_backoff_s(int64_t failures, int64_t lock_after);
 
-/* ---- rows ------------------------------------------------------------------------ */
+/* ---- rows --------------------------------------------------------------- */
 
 int auth_session_insert(struct db *, const struct auth_session *,
     struct err *);
@@ -97,7 +97,7 @@ int auth_attempt_add(struct db *, struct uuid account, struct utc now,
     struct err *);
 int auth_attempt_clear(struct db *, struct uuid account, struct err *);
 
-/* ---- use-cases --------------------------------------------------------------------- */
+/* ---- use-cases ---------------------------------------------------------- */
 
 /* A name and a password against an account. Not inside a transaction: it
  * hashes. *who holds the account id also when refused, so that the caller can
@@ -138,16 +138,6 @@ int auth_session_reused(struct env *, struct arena *,
 /* Ends a session and its tokens. Inside a transaction. */
 int auth_session_close(struct env *, struct arena *, struct uuid id,
     struct utc now, struct err *);
-
-/* ---- HTTP, for handlers that ask for a password ------------------------------------- */
-
-struct ctx;
-struct auth_client auth_client_of(struct ctx *);
-/* 403 unless a person with a session asks. */
-int auth_need_session(struct ctx *);
-/* Refuses after auth_prove(): a wrong password is counted, whatever else is
- * rolled back. */
-int auth_not_proved(struct ctx *, const struct auth_proof *);
 
 extern const struct route auth_session_routes[];
 

@@ -4,10 +4,9 @@
  */
 #include "base/random.h"
 #include "modules/auth/access.h"
-#include "modules/auth/rows.h"
-#include "modules/auth/session.h"
+#include "modules/auth/common.h"
 
-/* ---- shapes ----------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 static const struct field token_fields[] = {
 	FIELD(struct auth_token, access_token,
@@ -97,28 +96,7 @@ static const struct schema step_up_schema = {
 	.size = sizeof(struct step_up_in), .fields = step_up_fields
 };
 
-struct session_page {
-	struct page_in page;
-};
-static const struct field page_fields[] = {
-	PAGE_LIMIT(struct session_page), PAGE_CURSOR(struct session_page),
-	FIELD_END
-};
-static const struct schema page_schema = {
-	.name = "SessionPage", .doc = "Page of one's sessions",
-	.size = sizeof(struct session_page), .fields = page_fields
-};
-
-/* ---- login -------------------------------------------------------------------- */
-
-struct auth_client
-auth_client_of(struct ctx *c)
-{
-	const char *agent = ctx_header(c, "User-Agent");
-
-	return (struct auth_client){ c->client_ip,
-	    agent != NULL ? agent : "" };
-}
+/* ---- login -------------------------------------------------------------- */
 
 /* What a login in its transaction needs. */
 struct entry {
@@ -140,37 +118,12 @@ enter(struct db *db, void *arg, struct err *e)
 	    &from, n->c->now, &n->token, e);
 }
 
-struct failure {
-	struct uuid account;
-	struct utc now;
-};
-
-static int
-count_failure(struct db *db, void *arg, struct err *e)
-{
-	const struct failure *f = arg;
-
-	return auth_attempt_add(db, f->account, f->now, e);
-}
-
-int
-auth_not_proved(struct ctx *c, const struct auth_proof *p)
-{
-	struct failure *f = arena_alloc(c->a, sizeof(*f));
-
-	*f = (struct failure){ p->counted, c->now };
-	if (p->counts)
-		ctx_keep(c, count_failure, f);
-	return fail_err(c);
-}
-
 static int
 session_login(struct ctx *c, const void *in)
 {
 	struct auth_proof *p = arena_alloc(c->a, sizeof(*p));
 	struct entry n = { .c = c, .proof = p };
 	const struct login_in *l = in;
-	char id[UUID_TEXT];
 
 	ctx_target(c, "login", login_name(l), NULL);
 	if (auth_prove(c->env, c->a, login_name(l), l->password, c->now, p,
@@ -180,12 +133,11 @@ session_login(struct ctx *c, const void *in)
 	    auth_access_principal(c->env, c->db, c->a, &p->account.user,
 	    &c->who, &c->err) == -1)
 		return fail_err(c);
-	ctx_target(c, "user", arena_strdup(c->a,
-	    uuid_format(p->account.user.id, id)), NULL);
+	auth_target(c, "user", p->account.user.id);
 	return reply(c, &n.token);
 }
 
-/* ---- refresh ------------------------------------------------------------------- */
+/* ---- refresh ------------------------------------------------------------ */
 
 struct ending {
 	struct ctx *c;
@@ -219,16 +171,7 @@ session_refresh(struct ctx *c, const void *in)
 	return fail_err(c);
 }
 
-/* ---- step-up --------------------------------------------------------------------- */
-
-int
-auth_need_session(struct ctx *c)
-{
-	if (c->who.kind == PRINCIPAL_USER && !uuid_is_nil(c->who.session_id))
-		return 0;
-	return err_set(&c->err, 403, "session_required",
-	    "This needs a login, not an API key or an old token");
-}
+/* ---- step-up ------------------------------------------------------------ */
 
 static int
 proved_again(struct db *db, void *arg, struct err *e)
@@ -263,7 +206,7 @@ session_step_up(struct ctx *c, const void *in)
 	return reply(c, &n.token);
 }
 
-/* ---- sessions --------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 static int
 session_logout(struct ctx *c, const void *in)
@@ -283,7 +226,7 @@ session_logout(struct ctx *c, const void *in)
 static int
 session_list(struct ctx *c, const void *in)
 {
-	const struct session_page *p = in;
+	const struct auth_page_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -305,10 +248,8 @@ session_delete(struct ctx *c, const void *in)
 {
 	const struct auth_id_in *w = in;
 	struct auth_session s;
-	char id[UUID_TEXT];
 
-	ctx_target(c, "session", arena_strdup(c->a, uuid_format(w->id, id)),
-	    NULL);
+	auth_target(c, "session", w->id);
 	if (auth_found(auth_session_one(c->db, c->a, c->who.user_id, w->id, &s,
 	    &c->err), "Session", &c->err) == -1 || auth_session_close(c->env,
 	    c->a, w->id, c->now, &c->err) == -1)
@@ -351,7 +292,7 @@ const struct route auth_session_routes[] = {
 	    .run = session_step_up },
 	{ .id = "auth.session.list", .method = HTTP_GET,
 	    .path = "/api/auth/sessions", .summary = "One's own sessions",
-	    .auth = AUTH_USER, .permission = "auth:self", .in = &page_schema,
+	    .auth = AUTH_USER, .permission = "auth:self", .in = &auth_page_in_schema,
 	    .out = &auth_session_schema, .ok = 200, .flags = R_LIST,
 	    .run = session_list },
 	{ .id = "auth.session.delete", .method = HTTP_DELETE,

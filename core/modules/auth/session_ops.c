@@ -18,7 +18,7 @@
 
 enum { FORGET_S = 86400, NONCE_LEN = 16, AGENT_MAX = 200 };
 
-/* ---- proving a password ---------------------------------------------------- */
+/* ---- proving a password ------------------------------------------------- */
 
 /* One spelling per account: no white space around it, lower case. */
 static char *
@@ -138,7 +138,7 @@ auth_proved(struct db *db, const struct auth_proof *p, struct err *e)
 	return 0;
 }
 
-/* ---- sessions ---------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 static struct blob
 device_of(struct arena *a, const struct auth_client *from)

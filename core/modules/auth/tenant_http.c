@@ -2,10 +2,8 @@
  * Tenants of the installation, for those who run it. A new tenant may come
  * with its first admin, whose password is hashed before the transaction.
  */
-#include "base/random.h"
-#include "http/http.h"
+#include "modules/auth/common.h"
 #include "modules/auth/password.h"
-#include "modules/auth/rows.h"
 #include "modules/auth/tenant.h"
 
 struct admin_in {
@@ -79,31 +77,10 @@ static const struct schema tenant_patch_schema = {
 	.size = sizeof(struct tenant_patch), .fields = tenant_patch_fields
 };
 
-struct tenant_page {
-	struct page_in page;
-};
-static const struct field page_fields[] = {
-	PAGE_LIMIT(struct tenant_page), PAGE_CURSOR(struct tenant_page),
-	FIELD_END
-};
-static const struct schema page_schema = {
-	.name = "TenantPage", .doc = "Page of tenants",
-	.size = sizeof(struct tenant_page), .fields = page_fields
-};
-
-static void
-target_tenant(struct ctx *c, struct uuid tenant)
-{
-	char id[UUID_TEXT];
-
-	ctx_target(c, "tenant", arena_strdup(c->a, uuid_format(tenant, id)),
-	    NULL);
-}
-
 static int
 tenant_list(struct ctx *c, const void *in)
 {
-	const struct tenant_page *p = in;
+	const struct auth_page_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -167,7 +144,7 @@ tenant_create(struct ctx *c, const void *in)
 	}
 	if (db_txn(c->db, c->a, create, &n, &c->err) == -1)
 		return fail_err(c);
-	target_tenant(c, n.out.tenant.id);
+	auth_target(c, "tenant", n.out.tenant.id);
 	return reply(c, &n.out);
 }
 
@@ -178,7 +155,7 @@ tenant_update(struct ctx *c, const void *in)
 	const struct tenant_patch *p = in;
 	struct auth_tenant was, to;
 
-	target_tenant(c, p->id);
+	auth_target(c, "tenant", p->id);
 	if (auth_found(auth_tenant_by_id(c->db, c->a, p->id, &was, &c->err),
 	    "Tenant", &c->err) == -1)
 		return fail_err(c);
@@ -198,7 +175,7 @@ const struct route auth_tenant_routes[] = {
 	{ .id = "auth.tenant.list", .method = HTTP_GET,
 	    .path = "/api/auth/tenants", .summary = "Tenants",
 	    .auth = AUTH_USER, .permission = "auth:tenants",
-	    .in = &page_schema, .out = &auth_tenant_schema, .ok = 200,
+	    .in = &auth_page_in_schema, .out = &auth_tenant_schema, .ok = 200,
 	    .flags = R_LIST, .run = tenant_list },
 	{ .id = "auth.tenant.create", .method = HTTP_POST,
 	    .path = "/api/auth/tenants", .summary = "Make a tenant",

@@ -75,7 +75,7 @@ struct auth_user_new {
 	const char *password_hash;
 };
 
-/* ---- rows: 0 found, 1 none, -1 error ------------------------------------- */
+/* ---- rows: 0 found, 1 none, -1 error ------------------------------------ */
 
 int auth_user_by_id(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct auth_user *, struct err *);
@@ -106,7 +106,7 @@ int auth_user_count_role(struct db *, struct arena *, struct uuid tenant,
 /* Is there an active super_admin at all? */
 int auth_admin_exists(struct db *, struct arena *, bool *yes, struct err *);
 
-/* ---- use-cases: call inside a transaction ----------------------------------- */
+/* ---- use-cases: call inside a transaction ------------------------------- */
 
 /* Makes a user; 409 names the member that is taken. */
 int auth_user_make(struct db *, struct arena *, const struct auth_user_new *,

@@ -18,7 +18,7 @@
 
 enum { PAGE = 500 };
 
-/* ---- user create --------------------------------------------------------------- */
+/* ---- user create -------------------------------------------------------- */
 
 struct creation {
 	struct env *env;
@@ -127,7 +127,7 @@ create_user(struct env *env, struct arena *a, int argc, char **argv)
 	return 0;
 }
 
-/* ---- user reset, disable, enable --------------------------------------------------- */
+/* ---- user reset, disable, enable ---------------------------------------- */
 
 struct change {
 	struct env *env;
@@ -204,7 +204,7 @@ enable_user(struct env *env, struct arena *a, int argc, char **argv)
 	    (struct change){ .active = true });
 }
 
-/* ---- user list ------------------------------------------------------------------------ */
+/* ---- user list ---------------------------------------------------------- */
 
 static void
 print_user(struct arena *a, const struct auth_user *u, bool json)

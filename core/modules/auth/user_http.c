@@ -6,13 +6,11 @@
  */
 #include <string.h>
 
-#include "base/random.h"
 #include "modules/auth/access.h"
+#include "modules/auth/common.h"
 #include "modules/auth/password.h"
-#include "modules/auth/rows.h"
-#include "modules/auth/session.h"
 
-/* ---- shapes ------------------------------------------------------------------ */
+/* ---- shapes ------------------------------------------------------------- */
 
 struct register_in {
 	const char *email, *username, *password, *full_name, *invite;
@@ -91,17 +89,6 @@ static const struct schema user_patch_schema = {
 	.size = sizeof(struct user_patch), .fields = user_patch_fields
 };
 
-struct user_page {
-	struct page_in page;
-};
-static const struct field page_fields[] = {
-	PAGE_LIMIT(struct user_page), PAGE_CURSOR(struct user_page), FIELD_END
-};
-static const struct schema page_schema = {
-	.name = "UserPage", .doc = "Page of users",
-	.size = sizeof(struct user_page), .fields = page_fields
-};
-
 struct user_in {
 	const char *email, *username, *password, *full_name;
 	struct list roles;
@@ -166,15 +153,7 @@ static const struct schema user_roles_schema = {
 	.size = sizeof(struct user_roles), .fields = user_roles_fields
 };
 
-static void
-target_user(struct ctx *c, struct uuid user)
-{
-	char id[UUID_TEXT];
-
-	ctx_target(c, "user", arena_strdup(c->a, uuid_format(user, id)), NULL);
-}
-
-/* ---- registration -------------------------------------------------------------- */
+/* ---- registration ------------------------------------------------------- */
 
 struct registration {
 	struct ctx *c;
@@ -216,11 +195,11 @@ user_register(struct ctx *c, const void *in)
 			c->err.status = 400;	/* as the document has it */
 		return fail_err(c);
 	}
-	target_user(c, r.made.id);
+	auth_target(c, "user", r.made.id);
 	return reply(c, &r.token);
 }
 
-/* ---- oneself --------------------------------------------------------------------- */
+/* ---- oneself ------------------------------------------------------------ */
 
 static int
 myself(struct ctx *c, struct auth_user *out)
@@ -280,18 +259,18 @@ user_profile_patch(struct ctx *c, const void *in)
 	now = was;
 	TAKE(username);
 	TAKE(full_name);
-	target_user(c, was.id);
+	auth_target(c, "user", was.id);
 	if (auth_user_change(c->env, c->a, &was, to, &c->err) == -1)
 		return fail_err(c);
 	return reply_profile(c, to);
 }
 
-/* ---- users of the tenant ------------------------------------------------------------ */
+/* ---- users of the tenant ------------------------------------------------ */
 
 static int
 user_list(struct ctx *c, const void *in)
 {
-	const struct user_page *p = in;
+	const struct auth_page_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -351,7 +330,7 @@ user_create(struct ctx *c, const void *in)
 	    "password", i->password, &n.in.password_hash, &c->err) == -1) ||
 	    db_txn(c->db, c->a, create, &n, &c->err) == -1)
 		return fail_err(c);
-	target_user(c, n.out.user.id);
+	auth_target(c, "user", n.out.user.id);
 	return reply(c, &n.out);
 }
 
@@ -362,7 +341,7 @@ user_update(struct ctx *c, const void *in)
 	const struct user_patch *p = in;
 	struct auth_user was, now, *to = &now;
 
-	target_user(c, p->id);
+	auth_target(c, "user", p->id);
 	if (auth_user_managed(c->env, c->a, &c->who, p->id, &was,
 	    &c->err) == -1)
 		return fail_err(c);
@@ -381,7 +360,7 @@ user_delete(struct ctx *c, const void *in)
 {
 	const struct auth_id_in *w = in;
 
-	target_user(c, w->id);
+	auth_target(c, "user", w->id);
 	if (auth_user_remove(c->env, c->a, &c->who, w->id, &c->err) == -1)
 		return fail_err(c);
 	return reply_none(c);
@@ -393,7 +372,7 @@ user_set_roles(struct ctx *c, const void *in)
 	const struct user_roles *r = in;
 	struct auth_user was, to;
 
-	target_user(c, r->id);
+	auth_target(c, "user", r->id);
 	if (auth_user_managed(c->env, c->a, &c->who, r->id, &was,
 	    &c->err) == -1)
 		return fail_err(c);
@@ -412,7 +391,7 @@ user_reset(struct ctx *c, const void *in)
 	struct reset_made r = { 0 };
 	struct auth_user u;
 
-	target_user(c, w->id);
+	auth_target(c, "user", w->id);
 	if (auth_user_managed(c->env, c->a, &c->who, w->id, &u,
 	    &c->err) == -1 || auth_reset_make(c->env, c->a, w->id, c->now,
 	    &r.reset_token, &r.reset_expires_at, &c->err) == -1)
@@ -451,7 +430,7 @@ const struct route auth_user_routes[] = {
 	{ .id = "auth.user.list", .method = HTTP_GET,
 	    .path = "/api/auth/users", .summary = "Users of the tenant",
 	    .auth = AUTH_USER, .permission = "auth:users",
-	    .in = &page_schema, .out = &auth_user_schema, .ok = 200,
+	    .in = &auth_page_in_schema, .out = &auth_user_schema, .ok = 200,
 	    .flags = R_LIST, .run = user_list },
 	{ .id = "auth.user.create", .method = HTTP_POST,
 	    .path = "/api/auth/users", .summary = "Make a user",

@@ -24,7 +24,7 @@ static const char *const everything[] = { "*", NULL };
 const struct principal auth_operator = { .kind = PRINCIPAL_SYSTEM,
     .name = "operator", .roles = "super_admin", .permissions = everything };
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------- */
 
 /* The database says which unique key was hit; people want the member. */
 static int
@@ -55,7 +55,7 @@ auth_user_make(struct db *db, struct arena *a, const struct auth_user_new *in,
 	    taken(e);
 }
 
-/* ---- roles of a user ------------------------------------------------------------ */
+/* ---- roles of a user ---------------------------------------------------- */
 
 static bool
 role_exists(const struct rows *own, const char *name)
@@ -118,7 +118,7 @@ auth_user_roles(struct env *env, struct arena *a, const struct principal *by,
 	    "You cannot grant rights that you do not have", e);
 }
 
-/* ---- changing ---------------------------------------------------------------------- */
+/* ---- changing ----------------------------------------------------------- */
 
 int
 auth_user_managed(struct env *env, struct arena *a, const struct principal *by,
@@ -202,7 +202,7 @@ auth_user_remove(struct env *env, struct arena *a, const struct principal *by,
 	return auth_user_delete(env->db, u.tenant_id, id, e);
 }
 
-/* ---- registration ------------------------------------------------------------------- */
+/* ---- registration ------------------------------------------------------- */
 
 int
 auth_register_check(struct env *env, struct arena *a, const char *invite,
@@ -258,7 +258,7 @@ auth_register(struct env *env, struct arena *a,
 	return auth_user_make(env->db, a, &u, out, e);
 }
 
-/* ---- the first admin --------------------------------------------------------------------- */
+/* ---- the first admin ---------------------------------------------------- */
 
 struct first {
 	struct env *env;

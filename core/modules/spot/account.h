@@ -112,6 +112,19 @@ int spot_account_remove(struct env *, struct arena *,
     const struct principal *by, struct uuid id, int64_t *instances,
     struct err *);
 
+/* ---- files: import and export without secrets ------------------------------- */
+
+struct spot_account_file {
+	const char *name, *connection_method, *region;
+	const char *regions;		/* separated by commas; empty = all */
+	int64_t scan_every_s;
+};
+extern const struct schema spot_account_file_schema;
+extern const struct query spot_account_export;
+/* struct exchange: a new account is pending until it is verified. */
+int spot_account_import(struct db *, struct arena *, struct uuid tenant,
+    const void *row, bool *changed, struct err *);
+
 extern const struct route spot_account_routes[];
 extern const struct command spot_account_commands[];
 

@@ -3,7 +3,12 @@
  * spot_credential is here. Invariant: every statement of a request names the
  * tenant; only the discovery helper reads over all tenants.
  */
+#include <string.h>
+
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/random.h"
 #include "modules/spot/account.h"
 
 static const struct field account_fields[] = {
@@ -93,6 +98,28 @@ static const struct schema tenant_schema = {
 	.size = sizeof(struct spot_id_in), .fields = tenant_fields
 };
 
+#define F struct spot_account_file
+static const struct field file_fields[] = {
+	FIELD(F, name, .flags = FF_KEY | FF_REQUIRED, .min = 1, .max = 100,
+	    .doc = "Label, unique in the tenant"),
+	FIELD(F, connection_method, .flags = FF_REQUIRED,
+	    .oneof = ONEOF("access_keys", "iam_role", "simulated"),
+	    .doc = "How it is entered; secrets are given later"),
+	FIELD(F, region, .min = 4, .max = 32, .def = "\"us-east-1\"",
+	    .pattern = "[a-z0-9-]+", .doc = "Home region"),
+	FIELD(F, regions, .column = "region_names", .max = 2000,
+	    .def = "\"\"", .pattern = "[a-z0-9,-]*",
+	    .doc = "Regions to scan, with commas; empty = all"),
+	FIELD(F, scan_every_s, .min = 60, .max = 604800, .def = "3600",
+	    .doc = "Seconds from scan to scan"),
+	FIELD_END
+};
+#undef F
+const struct schema spot_account_file_schema = {
+	.name = "SpotAccountFile", .doc = "An account without its secrets",
+	.size = sizeof(struct spot_account_file), .fields = file_fields
+};
+
 #define ACCOUNT_FROM "SELECT a.id, a.tenant_id, a.name, a.provider, " \
 	"a.connection_method, a.aws_account, a.region, a.region_names, " \
 	"a.status, a.last_error, a.scan_every_s, a.next_scan_at, " \
@@ -159,6 +186,14 @@ static const struct query CREDENTIAL_GET = { "spot_credential.get",
 static const struct query CREDENTIAL_STATE = { "spot_credential.state",
 	"UPDATE spot_credential SET state = ?, last_error = ?, "
 	"checked_at = ? WHERE account_id = ?", NULL };
+const struct query spot_account_export = { "spot_account.export",
+	"SELECT name, connection_method, region, region_names, scan_every_s "
+	"FROM spot_account WHERE tenant_id = ? ORDER BY name",
+	&spot_account_file_schema };
+static const struct query ACCOUNT_IMPORT = { "spot_account.import",
+	"UPDATE spot_account SET region = ?, region_names = ?, "
+	"scan_every_s = ?, updated_at = ? WHERE tenant_id = ? AND id = ?",
+	NULL };
 static const struct query FIRST_TENANT = { "spot_account.first_tenant",
 	"SELECT id FROM auth_tenant WHERE active ORDER BY id LIMIT 1",
 	&tenant_schema };
@@ -167,9 +202,10 @@ const struct query *const spot_account_queries[] = {
 	&ACCOUNT_INSERT, &ACCOUNT_UPDATE, &ACCOUNT_DELETE, &ACCOUNT_BY_ID,
 	&ACCOUNT_LOCK, &ACCOUNT_BY_AWS, &ACCOUNT_BY_NAME, &ACCOUNT_FIRST,
 	&ACCOUNT_PAGE, &ACCOUNT_DUE, &ACCOUNT_SCANNED, &ACCOUNT_NEXT,
-	&CREDENTIAL_PUT, &CREDENTIAL_GET, &CREDENTIAL_STATE, &FIRST_TENANT,
-	NULL
+	&CREDENTIAL_PUT, &CREDENTIAL_GET, &CREDENTIAL_STATE, &spot_account_export,
+	&ACCOUNT_IMPORT, &FIRST_TENANT, NULL
 };
+
 
 static void
 shape(struct arena *a, struct spot_account *x)
@@ -331,4 +367,59 @@ spot_first_tenant(struct db *db, struct arena *a, struct uuid *id,
 
 	*id = row.id;
 	return rc;
+}
+
+/* ---- import ------------------------------------------------------------------ */
+
+static int
+import_new(struct db *db, struct arena *a, struct uuid tenant,
+    const struct spot_account_file *f, struct utc now, struct err *e)
+{
+	bool sim = strcmp(f->connection_method, "simulated") == 0;
+	char text[41];
+	struct spot_account x = { .id = uuid_new(), .tenant_id = tenant,
+	    .name = f->name, .provider = sim ? "simulated" : "aws",
+	    .connection_method = f->connection_method, .region = f->region,
+	    .region_names = f->regions, .status = "pending",
+	    .last_error = "", .scan_every_s = f->scan_every_s,
+	    .created_at = now, .updated_at = now };
+	struct spot_credential c = { .account_id = x.id,
+	    .tenant_id = tenant, .kind = f->connection_method,
+	    .access_key_id = "", .role_arn = "", .external_id = "",
+	    .state = "unverified", .last_error = "", .updated_at = now };
+
+	if (strcmp(f->connection_method, "iam_role") == 0) {
+		random_text(text, sizeof(text) - 1);
+		c.external_id = arena_strdup(a, text);
+	}
+	if (spot_account_insert(db, &x, e) == -1)
+		return -1;
+	return spot_credential_put(db, &c, e);
+}
+
+int
+spot_account_import(struct db *db, struct arena *a, struct uuid tenant,
+    const void *row, bool *changed, struct err *e)
+{
+	const struct spot_account_file *f = row;
+	struct utc now = clock_now();
+	struct spot_account x;
+	int rc = spot_account_by_name(db, a, tenant, f->name, &x, e);
+
+	*changed = true;
+	if (rc == -1)
+		return -1;
+	if (rc == 1)
+		return import_new(db, a, tenant, f, now, e);
+	if (strcmp(x.connection_method, f->connection_method) != 0)
+		return err_set(e, 409, "method", "the account \"%.80s\" is "
+		    "entered by %s", f->name, x.connection_method);
+	*changed = strcmp(x.region, f->region) != 0 ||
+	    strcmp(x.region_names, f->regions) != 0 ||
+	    x.scan_every_s != f->scan_every_s;
+	if (!*changed)
+		return 0;
+	return db_exec(db, &ACCOUNT_IMPORT, ARGS(V(f->region),
+	    V(f->regions), V(f->scan_every_s), V(now), V(tenant), V(x.id)),
+	    NULL, e);
 }

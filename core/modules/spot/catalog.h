@@ -34,8 +34,7 @@ struct spot_advisor {
 extern const struct schema spot_type_schema, spot_od_price_schema,
     spot_advisor_schema;
 extern const struct query *const spot_catalog_queries[];
-extern const struct query *const spot_type_all, *const spot_od_price_all,
-    *const spot_advisor_all;
+extern const struct query spot_type_all, spot_od_price_all, spot_advisor_all;
 
 int spot_type_put(struct db *, struct arena *, const struct spot_type *,
     size_t n, struct err *);

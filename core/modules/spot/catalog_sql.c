@@ -112,7 +112,7 @@ static const struct query TYPE_PAGE = { "spot_type.page",
 	"ORDER BY instance_type LIMIT ?", &spot_type_schema };
 static const struct query TYPE_BY_NAME = { "spot_type.by_name",
 	TYPE_FROM "WHERE instance_type = ? LIMIT 1", &spot_type_schema };
-static const struct query TYPE_ALL = { "spot_type.all",
+const struct query spot_type_all = { "spot_type.all",
 	TYPE_FROM "ORDER BY instance_type", &spot_type_schema };
 static const struct query OD_PUT = { "spot_od_price.put",
 	"INSERT INTO spot_od_price (market, region, instance_type, product, "
@@ -121,7 +121,7 @@ static const struct query OD_PUT = { "spot_od_price.put",
 	"price = IF(VALUES(asof) >= asof, VALUES(price), price), "
 	"src = IF(VALUES(asof) >= asof, VALUES(src), src), "
 	"asof = GREATEST(asof, VALUES(asof))", NULL };
-static const struct query OD_ALL = { "spot_od_price.all",
+const struct query spot_od_price_all = { "spot_od_price.all",
 	"SELECT market, region, instance_type, product, price, asof, src "
 	"FROM spot_od_price ORDER BY market, region, instance_type, product",
 	&spot_od_price_schema };
@@ -132,18 +132,15 @@ static const struct query ADVISOR_PUT = { "spot_advisor.put",
 	"interruption = IF(VALUES(asof) >= asof, VALUES(interruption), "
 	"interruption), savings = IF(VALUES(asof) >= asof, VALUES(savings), "
 	"savings), asof = GREATEST(asof, VALUES(asof))", NULL };
-static const struct query ADVISOR_ALL = { "spot_advisor.all",
+const struct query spot_advisor_all = { "spot_advisor.all",
 	"SELECT market, region, instance_type, os, interruption, savings, "
 	"asof FROM spot_advisor ORDER BY market, region, instance_type, os",
 	&spot_advisor_schema };
 
 const struct query *const spot_catalog_queries[] = {
-	&TYPE_PUT, &TYPE_PAGE, &TYPE_BY_NAME, &TYPE_ALL, &OD_PUT, &OD_ALL,
-	&ADVISOR_PUT, &ADVISOR_ALL, NULL
+	&TYPE_PUT, &TYPE_PAGE, &TYPE_BY_NAME, &spot_type_all, &OD_PUT, &spot_od_price_all,
+	&ADVISOR_PUT, &spot_advisor_all, NULL
 };
-const struct query *const spot_type_all = &TYPE_ALL;
-const struct query *const spot_od_price_all = &OD_ALL;
-const struct query *const spot_advisor_all = &ADVISOR_ALL;
 
 enum { TYPE_COLS = 17, OD_COLS = 7, ADVISOR_COLS = 7 };
 

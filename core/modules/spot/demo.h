@@ -78,6 +78,10 @@ void spot_demo_bad(struct spot_demo *, const char *file, const char *text);
 void spot_demo_use(struct spot_demo *, const char *file, const char *kind,
     int64_t records);
 
+/* The pool at a price of its history, with all that is known of it. */
+struct spot_offer spot_demo_offer(const struct spot_demo *,
+    const struct spot_series *, const struct spot_tick *);
+
 /* ---- what comes of it ------------------------------------------------------ */
 
 /* Figures of a stretch of history, each price weighted with the time it was
@@ -120,7 +124,7 @@ struct spot_demo_result {
 	struct spot_demo_totals totals;
 	struct list used, skipped, errors;
 	struct utc as_of;		/* the newest instant of judgement */
-	const void *sum;		/* &totals, for the schema */
+	const void *summary;		/* &totals, for the schema */
 };
 extern const struct schema spot_demo_schema;
 

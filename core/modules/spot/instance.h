@@ -82,6 +82,11 @@ int spot_instance_count(struct db *, struct arena *, struct uuid tenant,
 int spot_instance_total(struct db *, struct arena *, int64_t *n,
     struct err *);
 
+/* struct exchange: instances are found, not told; import refuses. */
+extern const struct query spot_instance_export;
+int spot_instance_import(struct db *, struct arena *, struct uuid tenant,
+    const void *row, bool *changed, struct err *);
+
 extern const struct route spot_instance_routes[];
 
 #endif

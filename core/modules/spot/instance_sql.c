@@ -3,6 +3,7 @@
  * marked gone only by the sweep of a shard that saw its whole region.
  */
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/random.h"
 #include "modules/spot/instance.h"
 
@@ -97,10 +98,9 @@ static const struct query INSTANCE_ALL = { "spot_instance.all",
 	INSTANCE_FROM "WHERE i.tenant_id = ? AND i.account_id = ? "
 	"AND i.gone_at IS NULL ORDER BY i.id LIMIT ?",
 	&spot_instance_schema };
-static const struct query INSTANCE_EXPORT = { "spot_instance.export",
+const struct query spot_instance_export = { "spot_instance.export",
 	INSTANCE_FROM "WHERE i.tenant_id = ? ORDER BY i.id",
 	&spot_instance_schema };
-const struct query *const spot_instance_export = &INSTANCE_EXPORT;
 
 static const struct query INSTANCE_UPSERT = { "spot_instance.upsert",
 	"INSERT INTO spot_instance (id, tenant_id, account_id, region, az, "
@@ -152,7 +152,7 @@ static const struct query INSTANCE_TOTAL = { "spot_instance.total",
 
 const struct query *const spot_instance_queries[] = {
 	&INSTANCE_PAGE, &INSTANCE_BY_ID, &INSTANCE_BY_NAME, &INSTANCE_ALL,
-	&INSTANCE_EXPORT, &INSTANCE_UPSERT, &INSTANCE_SWEEP, &INSTANCE_STALE,
+	&spot_instance_export, &INSTANCE_UPSERT, &INSTANCE_SWEEP, &INSTANCE_STALE,
 	&INSTANCE_TALLY, &INSTANCE_COUNT, &INSTANCE_TOTAL, NULL
 };
 
@@ -282,4 +282,14 @@ spot_instance_total(struct db *db, struct arena *a, int64_t *n,
 
 	*n = c.n;
 	return rc == -1 ? -1 : 0;
+}
+
+int
+spot_instance_import(struct db *db, struct arena *a, struct uuid tenant,
+    const void *row, bool *changed, struct err *e)
+{
+	(void)db, (void)a, (void)tenant, (void)row;
+	*changed = false;
+	return err_set(e, 422, "export_only",
+	    "instances are found by scans, not imported");
 }

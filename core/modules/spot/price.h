@@ -34,7 +34,7 @@ struct spot_pool {
 };
 extern const struct schema spot_price_schema, spot_pool_schema;
 extern const struct query *const spot_price_queries[];
-extern const struct query *const spot_price_export;
+extern const struct query spot_price_export;
 
 /* ---- rows -------------------------------------------------------------------- */
 

@@ -101,7 +101,7 @@ static const struct query PRICE_PAGE = { "spot_price.page",
 	"AND p.ts < COALESCE(?, '9999-12-31') "
 	"AND (o.id > ? OR (o.id = ? AND p.ts < ?)) "
 	"ORDER BY o.id, p.ts DESC LIMIT ?", &spot_price_schema };
-static const struct query PRICE_EXPORT = { "spot_price.export",
+const struct query spot_price_export = { "spot_price.export",
 	PRICE_FROM "ORDER BY o.id, p.ts", &spot_price_schema };
 #define POOL_FROM "SELECT o.id, o.market, o.region, o.az, o.instance_type, " \
 	"o.product, p.price, p.ts AS price_at, d.price AS on_demand, " \
@@ -131,9 +131,8 @@ static const struct query POOL_KNOWN = { "spot_pool.known",
 
 const struct query *const spot_price_queries[] = {
 	&PRICE_PUT, &PRICE_PUT_ROW, &POOL_PUT, &POOL_ID, &PRICE_PAGE,
-	&PRICE_EXPORT, &POOL_PAGE, &POOL_OFFERS, &POOL_KNOWN, NULL
+	&spot_price_export, &POOL_PAGE, &POOL_OFFERS, &POOL_KNOWN, NULL
 };
-const struct query *const spot_price_export = &PRICE_EXPORT;
 
 #define POOL_KEY(p) V((p)->market), V((p)->region), \
 	V((p)->availability_zone), V((p)->instance_type), \

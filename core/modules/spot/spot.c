@@ -1,0 +1,152 @@
+/*
+ * The spot optimizer, first part: accounts, inventory, prices, decisions.
+ * This file gathers the module's tables and has no functions. Read the nouns
+ * in this order: account, provider, scan, instance, catalog, price, advice,
+ * summary.
+ */
+#include "db/table.h"
+#include "modules/spot/account.h"
+#include "modules/spot/advice_ops.h"
+#include "modules/spot/catalog.h"
+#include "modules/spot/conf.h"
+#include "modules/spot/demo.h"
+#include "modules/spot/health_ops.h"
+#include "modules/spot/instance.h"
+#include "modules/spot/price.h"
+#include "modules/spot/scan.h"
+#include "modules/spot/spot.h"
+#include "modules/spot/summary.h"
+
+#define C struct spot_conf
+static const struct setting setting_rows[] = {
+	SETTING(C, aws_region, "aws.region", .def = "us-east-1",
+	    .env = "AWS_REGION", .doc = "Home region of accounts that name "
+	    "none"),
+	SETTING(C, endpoint, "aws.endpoint", .def = "", .flags = SET_URL,
+	    .doc = "EC2-compatible server to ask instead of AWS"),
+	SETTING(C, sts_endpoint, "aws.sts_endpoint", .def = "",
+	    .flags = SET_URL, .doc = "STS-compatible server to ask instead "
+	    "of AWS"),
+	SETTING(C, access_key, "aws.access_key", .def = "",
+	    .env = "AWS_ACCESS_KEY_ID",
+	    .doc = "Our own access key id, to assume clients' roles with"),
+	SETTING(C, secret_key, "aws.secret_key", .def = "",
+	    .flags = SET_SECRET, .env = "AWS_SECRET_ACCESS_KEY",
+	    .doc = "Our own secret access key"),
+	SETTING(C, account_id, "aws.account_id", .def = "",
+	    .doc = "Our own AWS account, named in the role template"),
+	SETTING(C, scan_every_s, "spot.scan_every", .def = "3600",
+	    .min = 60, .max = 604800, .unit = "seconds",
+	    .doc = "From scan to scan of an account that does not say"),
+	SETTING(C, parallel, "spot.parallel", .def = "8", .min = 1,
+	    .max = 32, .unit = "calls", .doc = "Regions asked at once"),
+	SETTING(C, page_size, "spot.page_size", .def = "1000", .min = 5,
+	    .max = 1000, .unit = "rows", .doc = "Instances per page"),
+	SETTING(C, price_days, "spot.price_days", .def = "7", .min = 1,
+	    .max = 90, .unit = "days",
+	    .doc = "Price history pulled by the first scan"),
+	SETTING(C, demo_account, "spot.demo_account", .def = "true",
+	    .doc = "The first start makes a simulated account"),
+	SETTING_END
+};
+#undef C
+const struct settings spot_settings = {
+	.name = "spot", .size = sizeof(struct spot_conf), .rows = setting_rows
+};
+
+static const struct permission permissions[] = {
+	{ "spot:read", "See accounts, instances, prices and decisions",
+	    "admin operator trader analyst agent client lab auditor user",
+	    false },
+	{ "spot:write", "Connect, scan and remove accounts",
+	    "admin operator client lab", false },
+	{ "spot:prices", "Store prices, which all tenants see",
+	    "admin operator", false },
+	{ NULL, NULL, NULL, false }
+};
+
+/* Rows that are read joined with others have no struct of their own here. */
+static const struct table tables[] = {
+	{ .name = "spot_account", .tenant_column = "tenant_id",
+	    .snapshot = SNAP_FULL },
+	{ .name = "spot_credential", .row = &spot_credential_schema,
+	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL,
+	    .sealed = (const char *const[]){ "secret", NULL } },
+	{ .name = "spot_scan", .row = &spot_scan_schema,
+	    .tenant_column = "tenant_id", .retention_days = 90,
+	    .retention_column = "created_at", .snapshot = SNAP_NEVER },
+	{ .name = "spot_scan_shard", .row = &spot_shard_schema,
+	    .snapshot = SNAP_NEVER },
+	{ .name = "spot_instance", .tenant_column = "tenant_id",
+	    .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_type", .row = &spot_type_schema,
+	    .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_pool", .snapshot = SNAP_FULL },
+	{ .name = "spot_price", .snapshot = SNAP_FULL },
+	{ .name = "spot_od_price", .row = &spot_od_price_schema,
+	    .snapshot = SNAP_FULL },
+	{ .name = "spot_advisor", .row = &spot_advisor_schema,
+	    .snapshot = SNAP_FULL },
+	{ .name = NULL }
+};
+
+static const struct health_check health[] = {
+	{ .name = "spot.inventory", .doc = "Age of the oldest inventory",
+	    .required = false, .run = spot_inventory_probe },
+	{ .name = NULL }
+};
+
+static const struct component components[] = {
+	{ .name = "spot.discover", .doc = "Scans of cloud accounts: "
+	    "inventory and prices", .health = "spot.inventory" },
+	{ .name = NULL }
+};
+
+static const struct exchange accounts = { .noun = "spot.account",
+    .doc = "Cloud accounts without their secrets",
+    .row = &spot_account_file_schema, .put = spot_account_import,
+    .all = &spot_account_export };
+static const struct exchange instances = { .noun = "spot.instance",
+    .doc = "Instances found (export only)", .row = &spot_instance_schema,
+    .put = spot_instance_import, .all = &spot_instance_export };
+static const struct exchange types = { .noun = "spot.type",
+    .doc = "Catalogue of instance types", .row = &spot_type_schema,
+    .put = spot_type_import, .all = &spot_type_all,
+    .global = true };
+static const struct exchange prices = { .noun = "spot.price",
+    .doc = "History of spot prices", .row = &spot_price_schema,
+    .put = spot_price_import, .all = &spot_price_export,
+    .global = true };
+static const struct exchange od_prices = { .noun = "spot.od_price",
+    .doc = "On-demand prices", .row = &spot_od_price_schema,
+    .put = spot_od_price_import, .all = &spot_od_price_all,
+    .global = true };
+static const struct exchange advisors = { .noun = "spot.advisor",
+    .doc = "Interruption classes", .row = &spot_advisor_schema,
+    .put = spot_advisor_import, .all = &spot_advisor_all,
+    .global = true };
+
+const struct module spot_module = {
+	.name = "spot",
+	.doc = "Cloud spot instances: accounts, inventory, prices, decisions",
+	.needs = (const char *const[]){ "auth", "platform", NULL },
+	.tables = (const struct table *const[]){ tables, NULL },
+	.queries = (const struct query *const *const[]){
+		spot_account_queries, spot_scan_queries,
+		spot_instance_queries, spot_catalog_queries,
+		spot_price_queries, spot_summary_queries, NULL },
+	.routes = (const struct route *const[]){
+		spot_account_routes, spot_scan_routes, spot_instance_routes,
+		spot_catalog_routes, spot_price_routes, spot_advice_routes,
+		spot_summary_routes, spot_onboarding_routes, NULL },
+	.settings = (const struct settings *const[]){ &spot_settings, NULL },
+	.permissions = permissions,
+	.metrics = (const struct metric *const[]){ &spot_scans_total,
+		&spot_instances, NULL },
+	.health = health,
+	.components = components,
+	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
+		&types, &prices, &od_prices, &advisors, NULL },
+	.commands = (const struct command *const[]){ spot_account_commands,
+		NULL }
+};
