@@ -48,7 +48,9 @@ cursor_open(struct ctx *c, const char *cursor, const char **key)
 		return 0;
 	}
 	n = base64_decode(cursor, strlen(cursor), true, false, raw, sizeof(raw));
-	if (n >= MAC_LEN) {
+	/* one text for one cursor: no NUL behind which more could hide */
+	if (n >= MAC_LEN &&
+	    memchr(raw + MAC_LEN, '\0', (size_t)n - MAC_LEN) == NULL) {
 		*key = arena_strndup(c->a, (char *)raw + MAC_LEN,
 		    (size_t)n - MAC_LEN);
 		cursor_mac(c, *key, strlen(*key), mac);

@@ -87,11 +87,12 @@ struct route {
 	const char *opened_by;	/* "auth.registration=open": the setting with
 				 * which a default opens this route (tests) */
 	handler_fn *run;
+	const char *file;	/* ROUTE_END only: where the table stands */
 };
 
 #define ERRORS(...) (const int[]){ __VA_ARGS__, 0 }
 #define ALIASES(...) (const struct alias[]){ __VA_ARGS__, { NULL, NULL, false } }
-#define ROUTE_END { .id = NULL }
+#define ROUTE_END { .id = NULL, .file = __FILE__ }
 
 const char *method_name(enum method);
 enum method method_parse(const char *);		/* 0 = unknown */

@@ -146,8 +146,12 @@ body_kind(struct ctx *c, enum body_kind *kind)
 		*kind = BODY_FORM;
 		return 0;
 	}
-	if (is_seed(c))
-		return 0;
+	if (is_seed(c))		/* the body's text may be a secret */
+		return err_field(&c->err, (struct err_field){
+		    .type = "model_attributes_type", .loc = "[\"body\"]",
+		    .msg = "Input should be a valid dictionary or object to "
+		    "extract fields from", .input = arena_printf(c->a,
+		    "\"(%zu bytes)\"", c->req->body_len) });
 	return err_set(&c->err, 415, "unsupported_media_type",
 	    "Content-Type %s is not supported here", m);
 }
@@ -507,12 +511,15 @@ http_serve(struct http *h, const struct transport *t, enum pool_kind pool,
 	struct request req = { .t = t };
 	struct ctx c = { .http = h, .env = h->env, .a = a, .now = clock_now(),
 	    .req = &req, .client_ip = "" };
+	int parsed;
 
 	c.resp = response_new(a);
 	c.request_id = make_request_id(&c, t);
 	log_context(c.request_id, t->param(t->t, "HTTP_TRACEPARENT"));
-	if (request_parse(&req, a, h->conf, t, &c.err) == 0) {
+	parsed = request_parse(&req, a, h->conf, t, &c.err);
+	if (req.client_ip != NULL)	/* refusals are somebody's, too */
 		c.client_ip = req.client_ip;
+	if (parsed == 0) {
 		cors(&c);
 		run_stages(&c, pool);
 	}

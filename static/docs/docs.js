@@ -347,7 +347,7 @@ function buildRequest(e, inputs, bodyBox, mediaBox) {
 		else
 			req.headers[p.name] = input.value;
 	}
-	req.url = prefix + path + (query.size ? '?' + query : '');
+	req.url = prefix + path + (String(query) ? '?' + query : '');
 	if (token() && e.op.security)
 		req.headers.Authorization = 'Bearer ' + token();
 	if (bodyBox && bodyBox.value.trim() !== '') {

@@ -52,13 +52,13 @@ def versions():
 def qx_conf():
     for d in ("run", "log"):
         os.makedirs(VAR + "/" + d, exist_ok=True)
-    key = run(BIN + "quincunx", "config", "--new-key").strip()
+    key, secret = (run(BIN + "quincunx", "config", "--new-key").strip() for _ in range(2))
     open(VAR + "/qx.conf", "w").write("""
 base = { dir = "%s"; sql_dir = "%s/sql"; static_dir = "%s/static"; template_dir = "%s/templates"; };
 database = { url = "mysql://root@localhost/quincunx?unix_socket=%s"; };
 auth = { jwt_secret = "%s"; encryption_key = "%s"; access_minutes = 600; };
 http = { rate_requests = 0; ip_rate_requests = 0; };
-""" % (VAR, TOP, TOP, TOP, P.SOCK, "b" * 48, key))
+""" % (VAR, TOP, TOP, TOP, P.SOCK, secret, key))
     os.chmod(VAR + "/qx.conf", 0o600)
 
 
@@ -108,7 +108,7 @@ def qx_fleet(token):
         raise SystemExit("bench-http: discovery stored nothing")
     copy = ",".join("UNHEX(REPLACE(UUID(),'-',''))" if c == "id" else "CONCAT('i-',LPAD(HEX(s.seq),17,'0'))" if c == "instance_id" else "i." + c for c in cols)
     P.sql("INSERT INTO quincunx.spot_instance (%s) SELECT %s FROM (SELECT * FROM quincunx.spot_instance LIMIT 1) i, seq_1_to_%d s"
-          % (",".join(cols), copy, INSTANCES))
+          % (",".join(cols), copy, INSTANCES), "quincunx")
     ids = P.sql("SELECT LOWER(CONCAT_WS('-',SUBSTR(h,1,8),SUBSTR(h,9,4),SUBSTR(h,13,4),SUBSTR(h,17,4),SUBSTR(h,21))) FROM (SELECT HEX(id) h FROM quincunx.spot_instance LIMIT %d) x" % INSTANCES)
     open(VAR + "/ids", "w").write(ids)
     os.environ["WRK_IDS"] = VAR + "/ids"

@@ -11,7 +11,7 @@ local zones = { "us-east-1a", "us-east-1b", "us-east-1c" }
 local seq = os.time() % 1000000 * 1000
 local function price(bad)
   seq = seq + 1
-  return string.format('{"region":"us-east-1","az":"%s","instance_type":"m5.large","product":"Linux/UNIX","price":"0.0%d%s","at":"%s"}',
+  return string.format('{"availability_zone":"%s","instance_type":"m5.large","product":"Linux/UNIX","price":"0.0%d%s","timestamp":"%s"}',
     zones[seq % 3 + 1], 300 + seq % 90, bad and "x" or "",
     os.date("!2019-%m-%dT%H:%M:%S", 86400 * 30 + seq) .. string.format(".%06dZ", (seq * 7919 + math.random(0, 999999)) % 1000000))
 end

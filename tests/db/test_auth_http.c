@@ -13,7 +13,7 @@ static struct http *http;
 /* ---- a transport in memory ---------------------------------------------- */
 
 struct call {
-	const char *method, *path, *body, *type, *token, *key;
+	const char *method, *path, *body, *type, *token, *key, *agent;
 	struct str out;
 	int status;
 };
@@ -38,6 +38,8 @@ param(void *t, const char *name)
 	if (strcmp(name, "HTTP_AUTHORIZATION") == 0)
 		return c->token == NULL ? NULL : arena_printf(a, "Bearer %s",
 		    c->token);
+	if (strcmp(name, "HTTP_USER_AGENT") == 0)
+		return c->agent;
 	return strcmp(name, "HTTP_X_API_KEY") == 0 ? c->key : NULL;
 }
 
@@ -55,8 +57,10 @@ pull(void *t, void *buf, size_t n)
 
 	if (len < n)
 		n = len;
-	memcpy(buf, c->body, n);
-	c->body += n;
+	if (n > 0) {
+		memcpy(buf, c->body, n);
+		c->body += n;
+	}
 	return (long)n;
 }
 
@@ -177,6 +181,11 @@ logging_in(void **state)
 	has(r, "\"expires_in\":3600");
 	form.body = arena_printf(a, "grant_type=password&username=admin"
 	    "&password=%s&scope=", admin_password);
+	form.agent = "\xff\xfe not UTF-8, and longer than its column: "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9";
 	has(send(&form), "access_token");
 	assert_int_equal(form.status, 200);
 	r = ask(200, NULL, "POST", "/api/v1/auth/login", arena_printf(a,
@@ -265,6 +274,35 @@ sessions(void **state)
 	    id), NULL);
 	ask(204, other, "POST", "/api/auth/logout", NULL);
 	ask(401, other, "GET", "/api/auth/profile", NULL);
+}
+
+/* A process without a database (the control pool) learns of a logout from the
+ * segment; when more was revoked than fits, it takes only newer tokens. */
+static void
+without_database(void **state)
+{
+	const char *t = token_of("admin", admin_password);
+	const char *kept = token_of("admin", admin_password);
+	struct env control;
+	struct principal p;
+
+	(void)state;
+	boot(&control, KEY_A, NULL);
+	db_close(control.db);
+	control.db = NULL;
+	control.shm = env.shm;
+	ask(200, t, "GET", "/api/auth/verify", NULL);
+	must_verify(&control, t, &p);
+	ask(204, t, "POST", "/api/auth/logout", NULL);
+	bad(verify(&control, t, &p), 401, "token_revoked");
+	must_verify(&control, kept, &p);
+	for (int i = 0; i < 120; i++)
+		ask(204, token_of("admin", admin_password), "POST",
+		    "/api/auth/logout", NULL);
+	bad(verify(&control, kept, &p), 401, "token_revoked");
+	ask(200, kept, "GET", "/api/auth/verify", NULL);
+	must_verify(&control, token_of("admin", admin_password), &p);
+	arena_free(control.a);
 }
 
 /* ---- users, roles, tenants ---------------------------------------------- */
@@ -520,7 +558,7 @@ bulk(void **state)
 	for (int i = 0; i < 60; i++)
 		ask(200, t, "PATCH", "/api/auth/profile",
 		    "{\"full_name\":\"Root\"}");
-	usleep(1100000);
+	let_pass_ms(1100);
 	ask(200, t, "PATCH", "/api/auth/profile", "{\"full_name\":\"Root\"}");
 	assert_string_equal(mariadb_value(a, DB, "SELECT COUNT(*) FROM "
 	    "auth_audit WHERE seal_seq IS NULL"), "0");
@@ -532,6 +570,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(logging_in), cmocka_unit_test(wrong_password),
 		cmocka_unit_test(refreshing), cmocka_unit_test(sessions),
+		cmocka_unit_test(without_database),
 		cmocka_unit_test(users), cmocka_unit_test(roles),
 		cmocka_unit_test(twins), cmocka_unit_test(keys),
 		cmocka_unit_test(registering), cmocka_unit_test(stepping_up),

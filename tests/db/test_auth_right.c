@@ -85,7 +85,7 @@ own_role(void **state)
 	begin();
 	good(auth_role_change(&env, a, &by, &r, &err));
 	commit();
-	usleep(1100000);
+	let_pass_ms(1100);
 	must_verify(&env, t.access_token, &p);
 	assert_true(principal_may(&p, "auth:users"));
 	assert_false(principal_may(&p, "auth:audit"));

@@ -54,7 +54,7 @@ back_off(void **state)
 	good(auth_attempt_get(env.db, a, u.id, &at, &err));
 	assert_int_equal(at.failures, 3);
 	login_fails("carol", "carols password", 429, "too_many_failures");
-	sleep(2);
+	let_pass_ms(2000);
 	login("carol", "carols password");
 	assert_int_equal(auth_attempt_get(env.db, a, u.id, &at, &err), 1);
 	/* a name that nobody has is counted alike */
@@ -221,7 +221,7 @@ logout_undone(void **state)
 	begin();
 	good(auth_session_close(&env, a, p.session_id, clock_now(), &err));
 	db_rollback(env.db);
-	usleep(1200000);
+	let_pass_ms(1200);
 	must_verify(&env, t.access_token, &p);
 }
 

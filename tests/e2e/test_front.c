@@ -4,6 +4,7 @@
  * proxies, the rule about the web server's user, and that the samples in etc/
  * are what the programs print today.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -90,6 +90,13 @@ shut(struct env *e)
 	arena_free(e->a);
 }
 
+/* Where time itself is what a test is about. */
+FIXTURE void
+let_pass_ms(int ms)
+{
+	usleep((useconds_t)ms * 1000);
+}
+
 /* rc of a call that must succeed. */
 FIXTURE void
 good(int rc)

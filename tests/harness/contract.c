@@ -18,7 +18,7 @@
 #include "schema/schema.h"
 #include "tests/harness/contract.h"
 
-enum { WORD = 80 };
+enum { WORD = 80, SHOWN = 80 };
 
 static struct arena *
 arena(struct world *w)
@@ -32,6 +32,8 @@ ct_bad(struct world *w, const char *fmt, ...)
 	va_list ap;
 
 	w->failures++;
+	if (w->quiet || w->failures > SHOWN)
+		return;
 	printf("contract: %s: ", w->at != NULL ? w->at : "?");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
@@ -249,19 +251,11 @@ reset_token(struct world *w, struct twin *t)
 }
 
 static const char *
-invite_token(struct world *w, struct twin *t)
-{
-	const struct reply *r = post(w, "/api/auth/invites", t->admin.token,
-	    "{\"roles\":[\"viewer\"]}");
-
-	return keep(w, json_text_at(r->json, "token"));
-}
-
-static const char *
 word_value(struct world *w, struct twin *t, const struct actor *who,
     const char *word, unsigned n)
 {
 	struct arena *a = arena(w);
+	const char *other;
 
 	if (strcmp(word, "n") == 0)
 		return arena_printf(a, "%u", n);
@@ -277,10 +271,10 @@ word_value(struct world *w, struct twin *t, const struct actor *who,
 		return other_session(w, who);
 	if (strcmp(word, "reset") == 0)
 		return reset_token(w, t);
-	if (strcmp(word, "invite") == 0)
-		return invite_token(w, t);
 	if (strncmp(word, "id:", 3) == 0)
 		return ct_object(w, t, word + 3);
+	if ((other = contract_word(w, t, word)) != NULL)
+		return other;
 	ct_bad(w, "unknown word $%s in a recipe", word);
 	return "";
 }
@@ -319,7 +313,8 @@ text_value(struct world *w, struct twin *t, const struct field *f)
 	struct str s;
 
 	if (f->oneof != NULL)
-		return arena_printf(a, "\"%s\"", f->oneof[0]);
+		return f->example != NULL ? f->example :
+		    arena_printf(a, "\"%s\"", f->oneof[0]);
 	if (f->fmt == FMT_EMAIL)	/* unique in the installation */
 		return arena_printf(a, "\"%c%u@example.test\"", t->letter, n);
 	if (strcmp(f->name, "username") == 0)
@@ -491,7 +486,8 @@ ct_object(struct world *w, struct twin *t, const char *noun)
 		ct_build(w, t, r, -1, &q);
 		p = ct_do(w, &q);
 		if (p->status != r->ok)
-			ct_bad(w, "%s: %d %.300s", r->id, p->status, p->body);
+			ct_bad(w, "%s for %s: %d %.300s", r->id,
+			    q.body != NULL ? q.body : "", p->status, p->body);
 		return keep(w, json_text_at(p->json, "id"));
 	}
 	snprintf(id, sizeof(id), "%s.list", noun);

@@ -13,7 +13,8 @@
  *			without such a route the first of "<NOUN>.list"
  *	$password $email $refresh	the caller's
  *	$session	another session of the caller
- *	$reset $invite	one-use tokens, new
+ *	$reset		a one-use token, new
+ *	others		contract_word()
  */
 #ifndef HARNESS_CONTRACT_H
 #define HARNESS_CONTRACT_H
@@ -22,6 +23,7 @@
 #include <stddef.h>
 
 #include "http/route.h"
+#include "schema/schema.h"
 #include "module.h"
 #include "tests/harness/http.h"
 #include "tests/harness/stack.h"
@@ -55,6 +57,7 @@ struct twin {
 	struct actor admin;
 	const char *self_key;	/* API key with auth:self only */
 	const char *users_key;	/* API key with auth:users only */
+	const char *cloud;	/* account with an inventory */
 	unsigned n;
 };
 
@@ -66,6 +69,7 @@ struct world {
 	struct actor super;
 	struct twin a, b;
 	unsigned failures;
+	bool quiet;		/* count without a word */
 	const char *at;		/* what is being judged, for messages */
 };
 
@@ -77,6 +81,16 @@ struct wanted {
 	const char *token;
 	struct actor actor;
 };
+
+/* The recipes of the routes that exist (contract_recipes.c). */
+extern const struct recipe contract_recipes[];
+/* The stack with what the routes need around it (a fake cloud), data for both
+ * twins that no route makes (an inventory), and the end of the cloud. */
+void contract_stack(struct stack *);
+void contract_prepare(struct world *);
+void contract_end(void);
+/* Words of the recipes that only certain routes know; NULL: no such word. */
+const char *contract_word(struct world *, struct twin *, const char *word);
 
 /* Says what is wrong and counts it; the suite goes on. */
 void ct_bad(struct world *, const char *fmt, ...)

@@ -213,8 +213,8 @@ nobody_may_run(const char *path)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static void
-become_nobody(void)
+void
+stack_user(void)
 {
 	char path[600];
 
@@ -327,13 +327,20 @@ stack_end(pid_t *pid, int sig)
 int
 stack_cli(struct stack *s, const char **out, const char *const *args)
 {
+	return stack_program(s, out, "quincunx", args);
+}
+
+int
+stack_program(struct stack *s, const char **out, const char *program,
+    const char *const *args)
+{
 	static unsigned count;
 	const char *words[WORDS], *name;
 	int status;
 	size_t n = 0;
 	pid_t pid;
 
-	words[n++] = arena_printf(s->a, "%s/quincunx", stack_bin());
+	words[n++] = arena_printf(s->a, "%s/%s", stack_bin(), program);
 	words[n++] = "-c";
 	words[n++] = s->conf;
 	while (n < WORDS - 1 && *args != NULL)
@@ -772,7 +779,7 @@ prepare(const struct stack_options *o)
 	static bool hooked;
 
 	if (!o->keep_root)
-		become_nobody();
+		stack_user();
 	if (!mariadb_start())
 		exit(0);	/* "not run" was said */
 	if (!hooked) {

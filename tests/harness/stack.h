@@ -88,6 +88,12 @@ long stack_rss_kib(pid_t);
 /* Runs `quincunx -c CONF ARGS…` (NULL-terminated). Exit status; output, if
  * wanted, is the text of stdout and stderr in the stack's arena. */
 int stack_cli(struct stack *, const char **out, const char *const *args);
+/* The same for another program of ours ("quincunx-discover"). */
+int stack_program(struct stack *, const char **out, const char *program,
+    const char *const *args);
+/* Becomes nobody if root; stack_start() does it unless .keep_root. For what
+ * must be started before. */
+void stack_user(void);
 /* The whole text of a file below dir, "" when absent. */
 const char *stack_file(struct stack *, const char *name);
 /* Path below dir, in the arena. */

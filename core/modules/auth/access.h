@@ -1,11 +1,6 @@
 /*
- * Who may come in now: access tokens, revocations, and the rights behind
- * roles, held in the memory of this process (env->auth). A revocation is a
- * row and a step of the epoch in one transaction; a token carries the epoch
- * it was issued under and is dead once its session, user or tenant was
- * revoked under a later one. No clocks are compared. The epoch is read by one
- * process of a host at most once a second, so that revocations reach all
- * children within two seconds, survive restarts and hold under CGI.
+ * Who may come in now: access tokens and the rights behind roles, and what a
+ * process remembers of both between requests (env->auth).
  */
 #ifndef AUTH_ACCESS_H
 #define AUTH_ACCESS_H
@@ -13,17 +8,11 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "modules/auth/auth.h"
+#include "modules/auth/revocation.h"
 #include "modules/auth/secret.h"
 #include "modules/auth/user.h"
 
 /* ---- memory of the process ---------------------------------------------- */
-
-struct auth_revoked {
-	char kind;			/* 's', 'u' or 't' */
-	struct uuid subject;
-	int64_t epoch;
-	int64_t until_us;
-};
 
 /* What this process remembers between requests (env->auth). */
 struct auth {
@@ -33,6 +22,7 @@ struct auth {
 	struct arena *mem;		/* revocations */
 	VEC(struct auth_revoked) revoked;	/* sorted by kind, subject */
 	int64_t epoch;			/* all revocations up to here */
+	int64_t floor;			/* but perhaps none of before this */
 	bool loaded;
 	int64_t pruned_us;
 	struct arena *cache;		/* dropped when the epoch changes */
@@ -44,6 +34,8 @@ struct auth {
 
 /* Makes env->auth. */
 void auth_access_open(struct env *);
+/* Forgets roles and users: the epoch has changed. */
+void auth_access_forget(struct env *);
 
 /* ---- tokens ------------------------------------------------------------- */
 
@@ -65,43 +57,6 @@ int auth_access_permissions(struct env *, struct db *, struct arena *,
 /* Principal of a user row. */
 int auth_access_principal(struct env *, struct db *, struct arena *,
     const struct auth_user *, struct principal *, struct err *);
-
-/* ---- revocation: call inside the transaction of the change -------------- */
-
-/* All tokens of one subject that were issued up to now. */
-int auth_revoke_session(struct env *, struct arena *, struct uuid session,
-    struct utc now, struct err *);
-int auth_revoke_user(struct env *, struct arena *, struct uuid user,
-    struct utc now, struct err *);
-int auth_revoke_tenant(struct env *, struct arena *, struct uuid tenant,
-    struct utc now, struct err *);
-/* All sessions of a user but one (nil: all), refresh chains included. */
-int auth_revoke_sessions(struct env *, struct arena *, struct uuid user,
-    struct uuid keep, struct utc now, struct err *);
-/* Nobody is revoked, but what processes remember is stale (roles). */
-int auth_epoch_step(struct env *, struct arena *, struct err *);
-
-/* ---- rows --------------------------------------------------------------- */
-
-struct auth_revocation {
-	const char *kind;		/* "session", "user", "tenant" */
-	struct uuid subject;
-	int64_t epoch;
-	struct utc expires_at;
-};
-extern const struct query *const auth_access_queries[];
-extern const struct schema auth_revocation_schema;
-
-int auth_epoch_read(struct db *, struct arena *, int64_t *epoch, struct err *);
-int auth_epoch_next(struct db *, struct arena *, int64_t *epoch, struct err *);
-int auth_revocation_put(struct db *, const struct auth_revocation *,
-    struct err *);
-int auth_revocation_put_sessions(struct db *, struct uuid user,
-    struct uuid keep, int64_t epoch, struct utc expires_at, struct err *);
-/* Revocations younger than an epoch, oldest first. */
-int auth_revocation_since(struct db *, struct arena *, int64_t epoch,
-    struct utc now, int (*fn)(void *arg, const void *row, struct err *),
-    void *arg, struct err *);
 
 /* ---- HTTP --------------------------------------------------------------- */
 

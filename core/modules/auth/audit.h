@@ -52,7 +52,7 @@ struct auth_audit_filter {
 	struct uuid before;		/* page: ids below this one */
 	int64_t limit;
 };
-enum { AUTH_SEAL_BATCH = 100 };
+enum { AUTH_SEAL_BATCH = 500 };	/* rows sealed in one transaction */
 
 int auth_audit_insert(struct db *, const struct auth_audit_row *,
     struct err *);
@@ -67,7 +67,7 @@ int auth_audit_head_set(struct db *, int64_t seq, struct blob seal,
     struct err *);
 int auth_audit_unsealed(struct db *, struct arena *, struct rows *,
     struct err *);
-/* Writes numbers and seals of at most AUTH_SEAL_BATCH rows; first number. */
+/* Writes seals and numbers, which begin with `first`. */
 int auth_audit_mark(struct db *, const struct auth_audit_row *, size_t n,
     const uint8_t (*seals)[AUTH_SEAL_LEN], int64_t first, struct err *);
 /* The whole chain in order, streamed. */

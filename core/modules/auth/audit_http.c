@@ -8,6 +8,7 @@
 #include "http/http.h"
 #include "modules/auth/access.h"
 #include "modules/auth/audit.h"
+#include "modules/auth/rows.h"
 
 /* ---- hooks -------------------------------------------------------------- */
 
@@ -22,16 +23,16 @@ auth_audit(struct ctx *c, int status, struct err *e)
 	    .action = c->route->id, .status = status,
 	    .target_kind = c->target_kind, .target_id = c->target_id,
 	    .detail = { c->audit_detail }, .request_id = c->request_id,
-	    .ip = c->client_ip };
+	    .ip = auth_fit(c->a, c->client_ip, 45) };
 
 	if (r.target_id != NULL)
-		r.target_id = arena_strndup(c->a, r.target_id, 200);
+		r.target_id = auth_fit(c->a, r.target_id, 250);
 	return auth_audit_insert(c->db, &r, e);
 }
 
 /* One process of a host seals at most once a second; the others go on. */
-void
-auth_committed(struct ctx *c)
+static void
+seal(struct ctx *c)
 {
 	static const char step[] = "audit.seal";
 	struct auth *m = c->env->auth;
@@ -54,6 +55,19 @@ auth_committed(struct ctx *c)
 		    KV("cause", (const char *)e.cause));
 	if (c->env->shm != NULL)
 		shm_step_end(c->env->shm, step);
+}
+
+/* After a commit: revocations are made known to processes without a database
+ * at once, and rows are sealed now and then. */
+void
+auth_committed(struct ctx *c)
+{
+	struct err e = { 0 };
+
+	if (auth_revocation_refresh(c->env, c->db, c->a, c->now, &e) == -1)
+		log_warn("server", "revocations are not read",
+		    KV("cause", (const char *)e.cause));
+	seal(c);
 }
 
 /* ---- reading ------------------------------------------------------------ */

@@ -13,7 +13,7 @@
 #include "modules/auth/access.h"
 #include "modules/auth/audit.h"
 
-enum { BATCHES = 20, ANCHOR_S = 60 };
+enum { BATCHES = 4, ANCHOR_S = 60 };
 
 int
 auth_audit_note(struct db *db, struct uuid tenant, const char *actor,

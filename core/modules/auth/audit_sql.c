@@ -63,10 +63,11 @@ static const struct schema head_schema = {
 	"AND at >= COALESCE(?, '1970-01-01') " \
 	"AND at < COALESCE(?, '9999-12-31') ORDER BY id DESC LIMIT ?"
 
-/* A hundred parameters: one statement seals one batch. */
+/* Numbers and seals are written for a few rows at a time: FIELD() compares one
+ * by one, so that a longer list costs more than another statement. */
+enum { MARK_ROWS = 20 };
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
-#define Q100 Q10 "," Q10 "," Q10 "," Q10 "," Q10 "," Q10 "," Q10 "," Q10 "," \
-	Q10 "," Q10
+#define Q20 Q10 "," Q10
 
 static const struct query AUDIT_INSERT = { "auth_audit.insert",
 	"INSERT INTO auth_audit (" CONTENT_COLUMNS ") "
@@ -88,11 +89,11 @@ static const struct query AUDIT_HEAD_SET = { "auth_audit.head_set",
 	NULL };
 static const struct query AUDIT_UNSEALED = { "auth_audit.unsealed",
 	"SELECT " CONTENT_COLUMNS " FROM auth_audit WHERE seal_seq IS NULL "
-	"ORDER BY id LIMIT 100", &auth_audit_schema };
+	"ORDER BY id LIMIT 500", &auth_audit_schema };
 static const struct query AUDIT_MARK = { "auth_audit.mark",
-	"UPDATE auth_audit SET seal_seq = ? + FIELD(id, " Q100 ") - 1, "
-	"seal = ELT(FIELD(id, " Q100 "), " Q100 ") "
-	"WHERE id IN (" Q100 ") AND seal_seq IS NULL", NULL };
+	"UPDATE auth_audit SET seal_seq = ? + FIELD(id, " Q20 ") - 1, "
+	"seal = ELT(FIELD(id, " Q20 "), " Q20 ") "
+	"WHERE id IN (" Q20 ") AND seal_seq IS NULL", NULL };
 static const struct query AUDIT_SEALED = { "auth_audit.sealed",
 	"SELECT " AUDIT_COLUMNS " FROM auth_audit "
 	"WHERE seal_seq IS NOT NULL ORDER BY seal_seq", &auth_audit_schema };
@@ -155,31 +156,44 @@ auth_audit_unsealed(struct db *db, struct arena *a, struct rows *out,
 	return db_all(db, a, &AUDIT_UNSEALED, NO_ARGS, out, e);
 }
 
-/* A batch that is not full repeats its last row: FIELD() finds the first. */
-int
-auth_audit_mark(struct db *db, const struct auth_audit_row *rows, size_t n,
+/* A list that is not full repeats its last row: FIELD() finds the first. */
+static int
+mark(struct db *db, const struct auth_audit_row *rows, size_t n,
     const uint8_t (*seals)[AUTH_SEAL_LEN], int64_t first, struct err *e)
 {
-	struct val v[1 + 4 * AUTH_SEAL_BATCH];
+	struct val v[1 + 4 * MARK_ROWS];
 	uint64_t hit;
 
-	ASSERT(n > 0 && n <= AUTH_SEAL_BATCH);
 	v[0] = V(first);
-	for (size_t i = 0; i < AUTH_SEAL_BATCH; i++) {
+	for (size_t i = 0; i < MARK_ROWS; i++) {
 		size_t row = i < n ? i : n - 1;
 		struct val id = V(rows[row].id);
 
 		v[1 + i] = id;
-		v[1 + AUTH_SEAL_BATCH + i] = id;
-		v[1 + 2 * AUTH_SEAL_BATCH + i] = val_blob((struct blob){
+		v[1 + MARK_ROWS + i] = id;
+		v[1 + 2 * MARK_ROWS + i] = val_blob((struct blob){
 		    seals[row], AUTH_SEAL_LEN });
-		v[1 + 3 * AUTH_SEAL_BATCH + i] = id;
+		v[1 + 3 * MARK_ROWS + i] = id;
 	}
 	if (db_exec(db, &AUDIT_MARK, v, NITEMS(v), &hit, e) == -1)
 		return -1;
 	if (hit != n)
 		return err_set(e, 500, "audit_changed",
 		    "Audit rows changed while they were sealed");
+	return 0;
+}
+
+int
+auth_audit_mark(struct db *db, const struct auth_audit_row *rows, size_t n,
+    const uint8_t (*seals)[AUTH_SEAL_LEN], int64_t first, struct err *e)
+{
+	for (size_t i = 0; i < n; i += MARK_ROWS) {
+		size_t some = n - i < MARK_ROWS ? n - i : MARK_ROWS;
+
+		if (mark(db, rows + i, some, seals + i, first + (int64_t)i,
+		    e) == -1)
+			return -1;
+	}
 	return 0;
 }
 

@@ -133,7 +133,7 @@ const struct module auth_module = {
 	.queries = (const struct query *const *const[]){
 		auth_tenant_queries, auth_user_queries, auth_session_queries,
 		auth_password_queries, auth_invite_queries,
-		auth_access_queries, auth_role_queries, auth_apikey_queries,
+		auth_revocation_queries, auth_role_queries, auth_apikey_queries,
 		auth_secret_queries, auth_audit_queries, NULL },
 	.routes = (const struct route *const[]){
 		auth_session_routes, auth_user_routes, auth_password_routes,

@@ -31,6 +31,8 @@ extern const struct schema auth_reset_schema;
 extern const struct query *const auth_password_queries[];
 
 int auth_reset_insert(struct db *, const struct auth_reset *, struct err *);
+/* A user's link, if there is one, opens nothing any more. */
+int auth_reset_drop(struct db *, struct uuid user, struct err *);
 /* Takes it out: 0 it was there and valid, 1 not. */
 int auth_reset_take(struct db *, struct arena *, struct blob token_hash,
     struct utc now, struct auth_reset *, struct err *);
@@ -53,6 +55,15 @@ int auth_reset_check(struct env *, struct arena *, const char *token,
 int auth_password_change(struct env *, struct arena *, struct uuid user,
     struct uuid session, const char *old_hash, const char *hash,
     struct utc now, struct err *);
+
+
+/* The two above as a whole, hashing included: not inside a transaction. */
+struct auth_proof;
+int auth_password_replace(struct env *, struct arena *,
+    const struct principal *, const char *old, const char *password,
+    struct utc now, struct auth_proof *, struct err *);
+int auth_password_reset(struct env *, struct arena *, const char *token,
+    const char *password, struct utc now, struct uuid *user, struct err *);
 
 extern const struct route auth_password_routes[];
 

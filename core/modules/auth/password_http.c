@@ -33,69 +33,30 @@ static const struct schema reset_schema = {
 	.size = sizeof(struct reset_in), .fields = reset_fields
 };
 
-struct work {
-	struct ctx *c;
-	const struct auth_proof *proof;
-	const char *token, *hash;
-	struct uuid user;
-};
-
-static int
-change(struct db *db, void *arg, struct err *e)
-{
-	const struct work *w = arg;
-	struct ctx *c = w->c;
-
-	if (auth_proved(db, &(struct auth_proof){ .account = w->proof->account,
-	    .counted = w->proof->counted,
-	    .failed_before = w->proof->failed_before }, e) == -1)
-		return -1;
-	return auth_password_change(c->env, c->a, c->who.user_id,
-	    c->who.session_id, w->proof->account.password_hash, w->hash,
-	    c->now, e);
-}
-
 static int
 password_change(struct ctx *c, const void *in)
 {
 	struct auth_proof *p = arena_alloc(c->a, sizeof(*p));
-	struct work w = { .c = c, .proof = p };
 	const struct change_in *i = in;
 
 	if (auth_need_session(c) == -1)
 		return fail_err(c);
-	if (auth_prove_user(c->env, c->a, c->who.user_id, i->current_password,
-	    c->now, p, &c->err) == -1)
+	if (auth_password_replace(c->env, c->a, &c->who, i->current_password,
+	    i->new_password, c->now, p, &c->err) == -1)
 		return auth_not_proved(c, p);
-	if (auth_password_hash(c->env, c->a, "new_password", i->new_password,
-	    &w.hash, &c->err) == -1 ||
-	    db_txn(c->db, c->a, change, &w, &c->err) == -1)
-		return fail_err(c);
 	return reply_none(c);
-}
-
-static int
-use(struct db *db, void *arg, struct err *e)
-{
-	struct work *w = arg;
-
-	(void)db;
-	return auth_reset_use(w->c->env, w->c->a, w->token, w->hash, w->c->now,
-	    &w->user, e);
 }
 
 static int
 password_reset(struct ctx *c, const void *in)
 {
 	const struct reset_in *i = in;
-	struct work w = { .c = c, .token = i->token };
+	struct uuid user;
 
-	if (auth_reset_check(c->env, c->a, i->token, c->now, &c->err) == -1 ||
-	    auth_password_hash(c->env, c->a, "new_password", i->new_password,
-	    &w.hash, &c->err) == -1 ||
-	    db_txn(c->db, c->a, use, &w, &c->err) == -1)
+	if (auth_password_reset(c->env, c->a, i->token, i->new_password,
+	    c->now, &user, &c->err) == -1)
 		return fail_err(c);
-	auth_target(c, "user", w.user);
+	auth_target(c, "user", user);
 	return reply_none(c);
 }
 

@@ -173,8 +173,72 @@ auth_password_change(struct env *env, struct arena *a, struct uuid user,
 	if (rc == 1)
 		return err_set(e, 409, "changed_meanwhile",
 		    "The password was changed meanwhile");
-	if (rc == -1 ||
+	if (rc == -1 || auth_reset_drop(env->db, user, e) == -1 ||
 	    auth_revoke_sessions(env, a, user, session, now, e) == -1)
 		return -1;
 	return auth_session_end_all(env->db, user, session, now, e);
+}
+
+/* ---- with hashing ------------------------------------------------------- */
+
+struct work {
+	struct env *env;
+	struct arena *a;
+	const struct auth_proof *proof;
+	const struct principal *who;
+	const char *token, *hash;
+	struct uuid user;
+	struct utc now;
+};
+
+static int
+replace(struct db *db, void *arg, struct err *e)
+{
+	const struct work *w = arg;
+
+	if (w->proof->failed_before &&
+	    auth_attempt_clear(db, w->proof->counted, e) == -1)
+		return -1;
+	return auth_password_change(w->env, w->a, w->who->user_id,
+	    w->who->session_id, w->proof->account.password_hash, w->hash,
+	    w->now, e);
+}
+
+int
+auth_password_replace(struct env *env, struct arena *a,
+    const struct principal *who, const char *old, const char *password,
+    struct utc now, struct auth_proof *p, struct err *e)
+{
+	struct work w = { .env = env, .a = a, .proof = p, .who = who,
+	    .now = now };
+
+	if (auth_prove_user(env, a, who->user_id, old, now, p, e) == -1 ||
+	    auth_password_hash(env, a, "new_password", password, &w.hash,
+	    e) == -1)
+		return -1;
+	return db_txn(env->db, a, replace, &w, e);
+}
+
+static int
+reset(struct db *db, void *arg, struct err *e)
+{
+	struct work *w = arg;
+
+	(void)db;
+	return auth_reset_use(w->env, w->a, w->token, w->hash, w->now,
+	    &w->user, e);
+}
+
+int
+auth_password_reset(struct env *env, struct arena *a, const char *token,
+    const char *password, struct utc now, struct uuid *user, struct err *e)
+{
+	struct work w = { .env = env, .a = a, .token = token, .now = now };
+
+	if (auth_reset_check(env, a, token, now, e) == -1 ||
+	    auth_password_hash(env, a, "new_password", password, &w.hash,
+	    e) == -1 || db_txn(env->db, a, reset, &w, e) == -1)
+		return -1;
+	*user = w.user;
+	return 0;
 }

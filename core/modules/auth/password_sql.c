@@ -35,9 +35,15 @@ const struct query *const auth_password_queries[] = {
 };
 
 int
+auth_reset_drop(struct db *db, struct uuid user, struct err *e)
+{
+	return db_exec(db, &RESET_DELETE, ARGS(V(user)), NULL, e);
+}
+
+int
 auth_reset_insert(struct db *db, const struct auth_reset *r, struct err *e)
 {
-	if (db_exec(db, &RESET_DELETE, ARGS(V(r->user_id)), NULL, e) == -1)
+	if (auth_reset_drop(db, r->user_id, e) == -1)
 		return -1;
 	return db_exec(db, &RESET_INSERT, ARGS(V(r->token_hash),
 	    V(r->user_id), V(r->created_at), V(r->expires_at)), NULL, e);
@@ -59,5 +65,5 @@ auth_reset_take(struct db *db, struct arena *a, struct blob token_hash,
 
 	if (rc != 0)
 		return rc;
-	return db_exec(db, &RESET_DELETE, ARGS(V(out->user_id)), NULL, e);
+	return auth_reset_drop(db, out->user_id, e);
 }

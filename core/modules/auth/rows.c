@@ -26,6 +26,25 @@ auth_found(int rc, const char *noun, struct err *e)
 	return err_set(e, 404, "not_found", "%s not found", noun);
 }
 
+const char *
+auth_fit(struct arena *a, const char *text, size_t max)
+{
+	size_t n = strlen(text);
+	char *s;
+
+	if (n > max) {
+		n = max;
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+	}
+	s = arena_strndup(a, text, n);
+	if (!utf8_valid(s, n))
+		for (char *p = s; *p != '\0'; p++)
+			if ((unsigned char)*p >= 0x80)
+				*p = '?';
+	return s;
+}
+
 struct blob
 auth_token_hash(struct arena *a, const char *token)
 {

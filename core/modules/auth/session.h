@@ -119,6 +119,16 @@ int auth_prove_user(struct env *, struct arena *, struct uuid user,
  * transaction. */
 int auth_proved(struct db *, const struct auth_proof *, struct err *);
 
+/* Proves, opens a session and issues its first tokens. Not inside a
+ * transaction, like everything that hashes. */
+int auth_session_login(struct env *, struct arena *, const char *identifier,
+    const char *password, const struct auth_client *, struct utc now,
+    struct auth_proof *, struct auth_token *, struct err *);
+/* Proves again and gives an access token with a fresh auth_time. */
+int auth_session_step_up(struct env *, struct arena *,
+    const struct principal *, const char *password, struct utc now,
+    struct auth_proof *, struct auth_token *, struct err *);
+
 /* Opens a session and issues its first tokens. Inside a transaction. */
 int auth_session_open(struct env *, struct arena *, const struct auth_user *,
     int64_t epoch, const struct auth_client *, struct utc now,

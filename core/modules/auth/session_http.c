@@ -98,43 +98,23 @@ static const struct schema step_up_schema = {
 
 /* ---- login -------------------------------------------------------------- */
 
-/* What a login in its transaction needs. */
-struct entry {
-	struct ctx *c;
-	const struct auth_proof *proof;
-	struct auth_token token;
-};
-
-static int
-enter(struct db *db, void *arg, struct err *e)
-{
-	struct entry *n = arg;
-	struct auth_client from = auth_client_of(n->c);
-	const struct auth_account *acc = &n->proof->account;
-
-	if (auth_proved(db, n->proof, e) == -1)
-		return -1;
-	return auth_session_open(n->c->env, n->c->a, &acc->user, acc->epoch,
-	    &from, n->c->now, &n->token, e);
-}
-
 static int
 session_login(struct ctx *c, const void *in)
 {
 	struct auth_proof *p = arena_alloc(c->a, sizeof(*p));
-	struct entry n = { .c = c, .proof = p };
+	struct auth_client from = auth_client_of(c);
 	const struct login_in *l = in;
+	struct auth_token token;
 
 	ctx_target(c, "login", login_name(l), NULL);
-	if (auth_prove(c->env, c->a, login_name(l), l->password, c->now, p,
-	    &c->err) == -1)
+	if (auth_session_login(c->env, c->a, login_name(l), l->password,
+	    &from, c->now, p, &token, &c->err) == -1)
 		return auth_not_proved(c, p);
-	if (db_txn(c->db, c->a, enter, &n, &c->err) == -1 ||
-	    auth_access_principal(c->env, c->db, c->a, &p->account.user,
+	if (auth_access_principal(c->env, c->db, c->a, &p->account.user,
 	    &c->who, &c->err) == -1)
 		return fail_err(c);
 	auth_target(c, "user", p->account.user.id);
-	return reply(c, &n.token);
+	return reply(c, &token);
 }
 
 /* ---- refresh ------------------------------------------------------------ */
@@ -174,36 +154,18 @@ session_refresh(struct ctx *c, const void *in)
 /* ---- step-up ------------------------------------------------------------ */
 
 static int
-proved_again(struct db *db, void *arg, struct err *e)
-{
-	struct entry *n = arg;
-	struct ctx *c = n->c;
-
-	if (auth_proved(db, n->proof, e) == -1)
-		return -1;
-	return auth_session_proved(db, c->who.session_id, c->now, e);
-}
-
-static int
 session_step_up(struct ctx *c, const void *in)
 {
 	struct auth_proof *p = arena_alloc(c->a, sizeof(*p));
-	struct entry n = { .c = c, .proof = p };
 	const struct step_up_in *s = in;
+	struct auth_token token;
 
 	if (auth_need_session(c) == -1)
 		return fail_err(c);
-	if (auth_prove_user(c->env, c->a, c->who.user_id, s->password, c->now,
-	    p, &c->err) == -1)
+	if (auth_session_step_up(c->env, c->a, &c->who, s->password, c->now,
+	    p, &token, &c->err) == -1)
 		return auth_not_proved(c, p);
-	if (db_txn(c->db, c->a, proved_again, &n, &c->err) == -1)
-		return fail_err(c);
-	n.token = (struct auth_token){ .token_type = "bearer",
-	    .access_token = auth_access_sign(c->env, c->a, &p->account.user,
-	    c->who.session_id, p->account.epoch, c->now, c->now),
-	    .expires_in = auth_access_seconds(c->env),
-	    .user = &p->account.user };
-	return reply(c, &n.token);
+	return reply(c, &token);
 }
 
 /* ---- sessions ----------------------------------------------------------- */

@@ -14,9 +14,11 @@
 #include "crypto/crypto.h"
 #include "modules/auth/access.h"
 #include "modules/auth/password.h"
+#include "modules/auth/rows.h"
 #include "modules/auth/session.h"
 
-enum { FORGET_S = 86400, NONCE_LEN = 16, AGENT_MAX = 200 };
+enum { FORGET_S = 86400, NONCE_LEN = 16, AGENT_MAX = 200,
+	IP_MAX = 45 };
 
 /* ---- proving a password ------------------------------------------------- */
 
@@ -190,8 +192,8 @@ auth_session_open(struct env *env, struct arena *a, const struct auth_user *u,
 	uint8_t *nonce = arena_alloc(a, NONCE_LEN);
 	struct auth_session s = { .id = uuid_new(), .user_id = u->id,
 	    .tenant_id = u->tenant_id, .n = 1, .nonce = { nonce, NONCE_LEN },
-	    .device = device_of(a, from), .ip = from->ip,
-	    .agent = arena_strndup(a, from->agent, AGENT_MAX),
+	    .device = device_of(a, from), .ip = auth_fit(a, from->ip, IP_MAX),
+	    .agent = auth_fit(a, from->agent, AGENT_MAX),
 	    .auth_time = now, .created_at = now, .used_at = now,
 	    .expires_at = expiry(env, now, now) };
 
@@ -300,4 +302,71 @@ auth_session_close(struct env *env, struct arena *a, struct uuid id,
 	if (auth_session_end(env->db, id, now, e) == -1)
 		return -1;
 	return auth_revoke_session(env, a, id, now, e);
+}
+
+/* ---- with a password ---------------------------------------------------- */
+
+/* What the transaction behind a proved password needs. */
+struct entry {
+	struct env *env;
+	struct arena *a;
+	const struct auth_proof *proof;
+	const struct auth_client *from;
+	struct uuid session;
+	struct utc now;
+	struct auth_token *token;
+};
+
+static int
+enter(struct db *db, void *arg, struct err *e)
+{
+	const struct entry *n = arg;
+	const struct auth_account *acc = &n->proof->account;
+
+	if (auth_proved(db, n->proof, e) == -1)
+		return -1;
+	return auth_session_open(n->env, n->a, &acc->user, acc->epoch,
+	    n->from, n->now, n->token, e);
+}
+
+int
+auth_session_login(struct env *env, struct arena *a, const char *identifier,
+    const char *password, const struct auth_client *from, struct utc now,
+    struct auth_proof *p, struct auth_token *out, struct err *e)
+{
+	struct entry n = { .env = env, .a = a, .proof = p, .from = from,
+	    .now = now, .token = out };
+
+	if (auth_prove(env, a, identifier, password, now, p, e) == -1)
+		return -1;
+	return db_txn(env->db, a, enter, &n, e);
+}
+
+static int
+proved_again(struct db *db, void *arg, struct err *e)
+{
+	const struct entry *n = arg;
+
+	if (auth_proved(db, n->proof, e) == -1)
+		return -1;
+	return auth_session_proved(db, n->session, n->now, e);
+}
+
+int
+auth_session_step_up(struct env *env, struct arena *a,
+    const struct principal *who, const char *password, struct utc now,
+    struct auth_proof *p, struct auth_token *out, struct err *e)
+{
+	struct entry n = { .env = env, .a = a, .proof = p,
+	    .session = who->session_id, .now = now };
+	const struct auth_account *acc = &p->account;
+
+	if (auth_prove_user(env, a, who->user_id, password, now, p, e) == -1 ||
+	    db_txn(env->db, a, proved_again, &n, e) == -1)
+		return -1;
+	*out = (struct auth_token){ .token_type = "bearer",
+	    .access_token = auth_access_sign(env, a, &acc->user,
+	    who->session_id, acc->epoch, now, now),
+	    .expires_in = auth_access_seconds(env), .user = &acc->user };
+	return 0;
 }

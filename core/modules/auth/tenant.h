@@ -31,6 +31,11 @@ int auth_tenant_lock(struct db *, struct arena *, struct uuid id, struct err *);
 /* Inside a transaction. Fills id and times. */
 int auth_tenant_make(struct db *, const char *name, struct utc now,
     struct auth_tenant *, struct err *);
+/* The same with its first admin (NULL: none), whose password is hashed: not
+ * inside a transaction. */
+int auth_tenant_found(struct env *, struct arena *, const char *name,
+    struct auth_user_new *admin, struct utc now, struct auth_tenant *,
+    struct auth_user *, struct err *);
 /* A tenant that is switched off loses its tokens; one's own stays on (409). */
 int auth_tenant_change(struct env *, struct arena *,
     const struct principal *by, const struct auth_tenant *was,

@@ -104,48 +104,27 @@ tenant_get(struct ctx *c, const void *in)
 	return reply(c, &t);
 }
 
-struct creation {
-	struct ctx *c;
-	const char *name;
-	struct auth_user_new admin;	/* hash NULL: none */
-	struct auth_user user;
-	struct tenant_made out;
-};
-
-static int
-create(struct db *db, void *arg, struct err *e)
-{
-	struct creation *n = arg;
-	struct ctx *c = n->c;
-
-	if (auth_tenant_make(db, n->name, c->now, &n->out.tenant, e) == -1)
-		return -1;
-	if (n->admin.password_hash == NULL)
-		return 0;
-	n->admin.tenant_id = n->out.tenant.id;
-	n->out.admin = &n->user;
-	return auth_user_make(db, c->a, &n->admin, &n->user, e);
-}
-
 static int
 tenant_create(struct ctx *c, const void *in)
 {
 	const struct tenant_in *i = in;
-	const struct admin_in *admin = i->admin;
-	struct creation n = { .c = c, .name = i->name };
+	const struct admin_in *first = i->admin;
+	struct auth_user_new admin = { .role_names = "admin" };
+	struct tenant_made out = { .admin = NULL };
+	struct auth_user user;
 
-	if (admin != NULL) {
-		n.admin = (struct auth_user_new){ .email = admin->email,
-		    .username = admin->username,
-		    .full_name = admin->full_name, .role_names = "admin" };
-		if (auth_password_hash(c->env, c->a, "admin",
-		    admin->password, &n.admin.password_hash, &c->err) == -1)
-			return fail_err(c);
+	if (first != NULL) {
+		admin.email = first->email;
+		admin.username = first->username;
+		admin.full_name = first->full_name;
+		admin.password = first->password;
+		out.admin = &user;
 	}
-	if (db_txn(c->db, c->a, create, &n, &c->err) == -1)
+	if (auth_tenant_found(c->env, c->a, i->name, first != NULL ? &admin :
+	    NULL, c->now, &out.tenant, &user, &c->err) == -1)
 		return fail_err(c);
-	auth_target(c, "tenant", n.out.tenant.id);
-	return reply(c, &n.out);
+	auth_target(c, "tenant", out.tenant.id);
+	return reply(c, &out);
 }
 
 static int

@@ -49,7 +49,7 @@ extern const struct query *const auth_user_queries[];
 	.flags = FF_LOWER | (fl), .example = "\"ann@example.org\"", \
 	.doc = "E-mail address, unique in the installation")
 #define AUTH_USERNAME(T, m, fl) FIELD(T, m, .min = 3, .max = 50, \
-	.pattern = "[A-Za-z0-9._-]+", .flags = (fl), .example = "\"ann\"", \
+	.pattern = "^[A-Za-z0-9._-]+$", .flags = (fl), .example = "\"ann\"", \
 	.doc = "Login name, unique in the installation")
 #define AUTH_FULL_NAME(T, m, fl) FIELD(T, m, .max = 200, .flags = (fl), \
 	.example = "\"Ann Example\"", .doc = "Name for people")
@@ -72,6 +72,7 @@ struct auth_user_new {
 	struct uuid tenant_id;
 	const char *email, *username, *full_name;
 	const char *role_names;
+	const char *password;		/* in clear, until it is hashed */
 	const char *password_hash;
 };
 
@@ -129,7 +130,9 @@ int auth_user_remove(struct env *, struct arena *, const struct principal *by,
 /* What open registration needs and makes: a new tenant with one client, or a
  * member of the inviting tenant. 403 when registration is closed. */
 struct auth_registration {
-	const char *email, *username, *full_name, *invite, *password_hash;
+	const char *email, *username, *full_name, *invite;
+	const char *password;		/* in clear, until it is hashed */
+	const char *password_hash;
 	struct utc now;
 };
 int auth_register(struct env *, struct arena *,
@@ -137,6 +140,24 @@ int auth_register(struct env *, struct arena *,
 /* Whether register would be refused, before a password is hashed for it. */
 int auth_register_check(struct env *, struct arena *, const char *invite,
     struct err *);
+
+/* ---- use-cases with hashing: not inside a transaction ------------------- */
+
+struct auth_client;
+struct auth_token;
+/* Registers and logs in. */
+int auth_user_register(struct env *, struct arena *,
+    struct auth_registration *, const struct auth_client *,
+    struct auth_user *, struct auth_token *, struct err *);
+/* A user with roles; without a password a reset token is made. */
+struct auth_user_made {
+	struct auth_user user;
+	const char *reset_token;
+	struct utc reset_expires_at;
+};
+int auth_user_create(struct env *, struct arena *, const struct principal *by,
+    struct auth_user_new *, struct list roles, struct utc now,
+    struct auth_user_made *, struct err *);
 
 /* The operator himself: every permission, no row. */
 extern const struct principal auth_operator;

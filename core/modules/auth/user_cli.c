@@ -2,6 +2,7 @@
  * Commands on users, for whoever can read the configuration: they act as the
  * operator, on any tenant, and leave audit rows like everybody else.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,35 @@ create(struct db *db, void *arg, struct err *e)
 	    n->in.email, NULL, e);
 }
 
+/* The same rules as over HTTP. */
+struct person {
+	const char *email, *username;
+};
+static const struct field person_fields[] = {
+	AUTH_EMAIL(struct person, email, FF_REQUIRED),
+	AUTH_USERNAME(struct person, username, FF_REQUIRED),
+	FIELD_END
+};
+static const struct schema person_schema = {
+	.name = "Person", .doc = "Who is made on the terminal",
+	.size = sizeof(struct person), .fields = person_fields
+};
+
+static int
+judge(struct arena *a, const char *email, const char *name,
+    struct person *out, struct err *e)
+{
+	const struct pair given[] = { { "email", email },
+	    { "username", name } };
+	uint64_t seen;
+
+	if (schema_decode_pairs(&person_schema, given, 2, "terminal", true, a,
+	    out, &seen, e) == 0)
+		return 0;
+	return e->nfields == 0 ? -1 : err_set(e, 422, "validation", "%s: %s",
+	    e->fields[0].loc, e->fields[0].msg);
+}
+
 /* First line of a file, or a password of our own. */
 static const char *
 read_password(struct arena *a, const char *file)
@@ -82,15 +112,15 @@ read_password(struct arena *a, const char *file)
 	return text;
 }
 
-/* "ann.example@host" gives "ann.example". */
+/* "Ann.Example@host" gives "ann.example". */
 static const char *
 name_of(struct arena *a, const char *email)
 {
 	char *name = arena_strndup(a, email, strcspn(email, "@"));
 
 	for (char *p = name; *p != '\0'; p++)
-		if (strchr("+!#$%&'*/=?^`{|}~", *p) != NULL)
-			*p = '.';
+		*p = strchr("+!#$%&'*/=?^`{|}~", *p) != NULL ? '.' :
+		    (char)tolower((unsigned char)*p);
 	return name;
 }
 
@@ -105,17 +135,21 @@ create_user(struct env *env, struct arena *a, int argc, char **argv)
 	struct creation n = { .env = env, .a = a,
 	    .tenant = tenant != NULL ? tenant : "main",
 	    .role = role != NULL ? role : "user" };
+	struct person who = { 0 };
 	struct err e = { 0 };
 
-	if (argc != 1 || strchr(argv[0], '@') == NULL || password == NULL) {
+	if (argc != 1 || password == NULL) {
 		fprintf(stderr, password == NULL ?
 		    "The password file cannot be read\n" :
 		    "usage: user create EMAIL [--username NAME] [--role ROLE] "
 		    "[--tenant NAME|ID] [--password-file FILE]\n");
 		return 2;
 	}
-	n.in.email = argv[0];
-	n.in.username = name != NULL ? name : name_of(a, argv[0]);
+	if (judge(a, argv[0], name != NULL ? name : name_of(a, argv[0]), &who,
+	    &e) == -1)
+		return auth_complain(&e);
+	n.in.email = who.email;
+	n.in.username = who.username;
 	if (auth_password_hash(env, a, "password", password,
 	    &n.in.password_hash, &e) == -1 ||
 	    db_txn(env->db, a, create, &n, &e) == -1)

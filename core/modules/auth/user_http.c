@@ -4,8 +4,6 @@
  * must be hashed, the row has no R_TXN and the handler opens the transaction
  * after hashing.
  */
-#include <string.h>
-
 #include "modules/auth/access.h"
 #include "modules/auth/common.h"
 #include "modules/auth/password.h"
@@ -107,23 +105,18 @@ static const struct schema user_in_schema = {
 	.size = sizeof(struct user_in), .fields = user_in_fields
 };
 
-struct user_made {
-	struct auth_user user;
-	const char *reset_token;
-	struct utc reset_expires_at;
-};
 #define RESET_FIELDS(T) \
 	FIELD(T, reset_token, .flags = FF_NULLABLE, \
 	    .doc = "For POST /api/auth/password/reset; shown once"), \
 	FIELD(T, reset_expires_at, .flags = FF_NULLABLE, \
 	    .doc = "The token is useless from then on")
 static const struct field user_made_fields[] = {
-	AUTH_USER_FIELDS(struct user_made, user.),
-	RESET_FIELDS(struct user_made), FIELD_END
+	AUTH_USER_FIELDS(struct auth_user_made, user.),
+	RESET_FIELDS(struct auth_user_made), FIELD_END
 };
 static const struct schema user_made_schema = {
 	.name = "UserMade", .doc = "A user just made",
-	.size = sizeof(struct user_made), .fields = user_made_fields
+	.size = sizeof(struct auth_user_made), .fields = user_made_fields
 };
 
 struct reset_made {
@@ -155,48 +148,28 @@ static const struct schema user_roles_schema = {
 
 /* ---- registration ------------------------------------------------------- */
 
-struct registration {
-	struct ctx *c;
-	struct auth_registration in;
-	struct auth_user made;
-	struct auth_token token;
-};
-
-static int
-enter(struct db *db, void *arg, struct err *e)
-{
-	struct registration *r = arg;
-	struct ctx *c = r->c;
-	struct auth_client from = auth_client_of(c);
-	int64_t epoch;
-
-	if (auth_register(c->env, c->a, &r->in, &r->made, e) == -1 ||
-	    auth_epoch_read(db, c->a, &epoch, e) == -1)
-		return -1;
-	return auth_session_open(c->env, c->a, &r->made, epoch, &from, c->now,
-	    &r->token, e);
-}
-
 static int
 user_register(struct ctx *c, const void *in)
 {
 	const struct register_in *i = in;
-	struct registration r = { .c = c, .in = { .email = i->email,
+	struct auth_registration r = { .email = i->email,
 	    .username = i->username, .full_name = i->full_name,
-	    .invite = i->invite, .now = c->now } };
+	    .invite = i->invite, .password = i->password, .now = c->now };
+	struct auth_client from = auth_client_of(c);
+	struct auth_user made;
+	struct auth_token token;
 
-	if (auth_register_check(c->env, c->a, i->invite, &c->err) == -1 ||
-	    auth_password_hash(c->env, c->a, "password", i->password,
-	    &r.in.password_hash, &c->err) == -1 ||
-	    db_txn(c->db, c->a, enter, &r, &c->err) == -1 ||
-	    auth_access_principal(c->env, c->db, c->a, &r.made, &c->who,
+	if (auth_user_register(c->env, c->a, &r, &from, &made, &token,
 	    &c->err) == -1) {
 		if (c->alias != NULL && c->err.status == 409)
 			c->err.status = 400;	/* as the document has it */
 		return fail_err(c);
 	}
-	auth_target(c, "user", r.made.id);
-	return reply(c, &r.token);
+	if (auth_access_principal(c->env, c->db, c->a, &made, &c->who,
+	    &c->err) == -1)
+		return fail_err(c);
+	auth_target(c, "user", made.id);
+	return reply(c, &token);
 }
 
 /* ---- oneself ------------------------------------------------------------ */
@@ -294,44 +267,20 @@ user_get(struct ctx *c, const void *in)
 	return reply(c, &u);
 }
 
-struct creation {
-	struct ctx *c;
-	struct list roles;
-	struct auth_user_new in;
-	struct user_made out;
-};
-
-static int
-create(struct db *db, void *arg, struct err *e)
-{
-	struct creation *n = arg;
-	struct ctx *c = n->c;
-
-	if (auth_user_roles(c->env, c->a, &c->who, n->roles,
-	    &n->in.role_names, e) == -1 ||
-	    auth_user_make(db, c->a, &n->in, &n->out.user, e) == -1)
-		return -1;
-	if (strcmp(n->in.password_hash, AUTH_NO_PASSWORD) != 0)
-		return 0;
-	return auth_reset_make(c->env, c->a, n->out.user.id, c->now,
-	    &n->out.reset_token, &n->out.reset_expires_at, e);
-}
-
 static int
 user_create(struct ctx *c, const void *in)
 {
 	const struct user_in *i = in;
-	struct creation n = { .c = c, .roles = i->roles, .in = {
-	    .tenant_id = c->who.tenant_id, .email = i->email,
-	    .username = i->username, .full_name = i->full_name,
-	    .password_hash = AUTH_NO_PASSWORD } };
+	struct auth_user_new want = { .tenant_id = c->who.tenant_id,
+	    .email = i->email, .username = i->username,
+	    .full_name = i->full_name, .password = i->password };
+	struct auth_user_made made;
 
-	if ((i->password != NULL && auth_password_hash(c->env, c->a,
-	    "password", i->password, &n.in.password_hash, &c->err) == -1) ||
-	    db_txn(c->db, c->a, create, &n, &c->err) == -1)
+	if (auth_user_create(c->env, c->a, &c->who, &want, i->roles, c->now,
+	    &made, &c->err) == -1)
 		return fail_err(c);
-	auth_target(c, "user", n.out.user.id);
-	return reply(c, &n.out);
+	auth_target(c, "user", made.user.id);
+	return reply(c, &made);
 }
 
 static int

@@ -4,6 +4,7 @@
  * admin. Invariant: whoever loses rights loses his tokens in the same
  * transaction.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -36,6 +37,17 @@ taken(struct err *e)
 	    strstr(e->cause, "email") != NULL ? "E-mail address" : "Username");
 }
 
+/* Addresses are kept and looked up in one spelling. */
+static const char *
+lower(struct arena *a, const char *email)
+{
+	char *s = arena_strdup(a, email);
+
+	for (char *p = s; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return s;
+}
+
 int
 auth_user_make(struct db *db, struct arena *a, const struct auth_user_new *in,
     struct auth_user *out, struct err *e)
@@ -43,7 +55,7 @@ auth_user_make(struct db *db, struct arena *a, const struct auth_user_new *in,
 	struct utc now = clock_now();
 
 	*out = (struct auth_user){ .id = uuid_new(),
-	    .tenant_id = in->tenant_id, .email = in->email,
+	    .tenant_id = in->tenant_id, .email = lower(a, in->email),
 	    .username = in->username,
 	    .full_name = in->full_name != NULL ? in->full_name : "",
 	    .role_names = in->role_names, .active = true,
@@ -197,7 +209,8 @@ auth_user_remove(struct env *env, struct arena *a, const struct principal *by,
 	    keep_admins(env, a, &u, NULL, e) == -1 ||
 	    auth_revoke_user(env, a, id, now, e) == -1 ||
 	    auth_session_end_all(env->db, id, none, now, e) == -1 ||
-	    auth_apikey_delete_all(env->db, id, e) == -1)
+	    auth_apikey_delete_all(env->db, id, e) == -1 ||
+	    auth_reset_drop(env->db, id, e) == -1)
 		return -1;
 	return auth_user_delete(env->db, u.tenant_id, id, e);
 }
@@ -256,6 +269,83 @@ auth_register(struct env *env, struct arena *a,
 	u.tenant_id = invite.tenant_id;
 	u.role_names = invite.role_names;
 	return auth_user_make(env->db, a, &u, out, e);
+}
+
+/* ---- with hashing ------------------------------------------------------- */
+
+struct registering {
+	struct env *env;
+	struct arena *a;
+	const struct auth_registration *in;
+	const struct auth_client *from;
+	struct auth_user *user;
+	struct auth_token *token;
+};
+
+static int
+register_and_enter(struct db *db, void *arg, struct err *e)
+{
+	const struct registering *r = arg;
+	int64_t epoch;
+
+	if (auth_register(r->env, r->a, r->in, r->user, e) == -1 ||
+	    auth_epoch_read(db, r->a, &epoch, e) == -1)
+		return -1;
+	return auth_session_open(r->env, r->a, r->user, epoch, r->from,
+	    r->in->now, r->token, e);
+}
+
+int
+auth_user_register(struct env *env, struct arena *a,
+    struct auth_registration *in, const struct auth_client *from,
+    struct auth_user *user, struct auth_token *token, struct err *e)
+{
+	struct registering r = { env, a, in, from, user, token };
+
+	if (auth_register_check(env, a, in->invite, e) == -1 ||
+	    auth_password_hash(env, a, "password", in->password,
+	    &in->password_hash, e) == -1)
+		return -1;
+	return db_txn(env->db, a, register_and_enter, &r, e);
+}
+
+struct creation {
+	struct env *env;
+	struct arena *a;
+	const struct principal *by;
+	struct auth_user_new *in;
+	struct list roles;
+	struct utc now;
+	struct auth_user_made *out;
+};
+
+static int
+create(struct db *db, void *arg, struct err *e)
+{
+	const struct creation *n = arg;
+
+	if (auth_user_roles(n->env, n->a, n->by, n->roles, &n->in->role_names,
+	    e) == -1 || auth_user_make(db, n->a, n->in, &n->out->user, e) == -1)
+		return -1;
+	if (n->in->password != NULL)
+		return 0;
+	return auth_reset_make(n->env, n->a, n->out->user.id, n->now,
+	    &n->out->reset_token, &n->out->reset_expires_at, e);
+}
+
+int
+auth_user_create(struct env *env, struct arena *a, const struct principal *by,
+    struct auth_user_new *in, struct list roles, struct utc now,
+    struct auth_user_made *out, struct err *e)
+{
+	struct creation n = { env, a, by, in, roles, now, out };
+
+	*out = (struct auth_user_made){ .reset_token = NULL };
+	in->password_hash = AUTH_NO_PASSWORD;
+	if (in->password != NULL && auth_password_hash(env, a, "password",
+	    in->password, &in->password_hash, e) == -1)
+		return -1;
+	return db_txn(env->db, a, create, &n, e);
 }
 
 /* ---- the first admin ---------------------------------------------------- */

@@ -11,9 +11,9 @@
 #include "http/http.h"
 #include "modules/platform/docs.h"
 
-static const char csp[] = "default-src 'none'; connect-src 'self'; "
-    "img-src 'self' data:; style-src 'self'; script-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+static const char csp[] = "default-src 'self'; style-src 'self'; "
+    "script-src 'self'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; "
     "require-trusted-types-for 'script'";
 
 struct seed_in {

@@ -60,6 +60,8 @@ int platform_sink_open(struct sink **, struct arena *, const char *path,
     const struct schema *, struct err *);
 int platform_sink_row(struct sink *, const void *row, struct err *);
 int platform_sink_close(struct sink *, struct err *);
+/* Leaves nothing behind. */
+void platform_sink_abort(struct sink *);
 
 /* ---- use-cases -------------------------------------------------------------------- */
 

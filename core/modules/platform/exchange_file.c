@@ -267,18 +267,33 @@ platform_sink_row(struct sink *s, const void *row, struct err *e)
 int
 platform_sink_close(struct sink *s, struct err *e)
 {
-	bool bad;
+	int bad;
 
 	if (s->path == NULL)
 		return fflush(stdout) == 0 ? 0 :
 		    fail_errno(e, "write", "standard output");
-	bad = s->gz != NULL ? gzclose(s->gz) != Z_OK :
-	    (fflush(s->f) != 0) | (fsync(fileno(s->f)) == -1) |
-	    (fclose(s->f) != 0);
-	if (bad || rename(s->tmp, s->path) == -1) {
+	if (s->gz != NULL)
+		bad = gzclose(s->gz);
+	else {
+		bad = fflush(s->f) != 0 || fsync(fileno(s->f)) == -1;
+		bad = fclose(s->f) != 0 || bad;
+	}
+	if (bad != 0 || rename(s->tmp, s->path) == -1) {
 		fail_errno(e, "write", s->path);
 		unlink(s->tmp);
 		return -1;
 	}
 	return 0;
+}
+
+void
+platform_sink_abort(struct sink *s)
+{
+	if (s->path == NULL)
+		return;
+	if (s->gz != NULL)
+		gzclose(s->gz);
+	else
+		fclose(s->f);
+	unlink(s->tmp);
 }

@@ -288,6 +288,8 @@ platform_export_run(struct env *env, const struct exchange *x,
 	    db_each(env->db, a, x->all, ARGS(V(tenant)), export_row, &out, e);
 	if (rc == 0)
 		rc = platform_sink_close(out.sink, e);
+	else
+		platform_sink_abort(out.sink);
 	arena_free(a);
 	*rows = out.n;
 	return rc;

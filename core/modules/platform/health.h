@@ -55,6 +55,9 @@ const char *platform_health_sum(const struct platform_check *, size_t n);
 void platform_health_read(struct env *, char text[HEALTH_TEXT + 1],
     int64_t *age_ms);
 
+/* Milliseconds since a probe found all that requests need; -1 = never. */
+int64_t platform_health_good_ms(struct env *);
+
 extern const struct health_check platform_health_checks[];
 extern const struct route platform_health_routes[];
 

@@ -92,7 +92,7 @@ static const struct field ready_fields[] = {
 	FIELD(struct ready, status, .doc = "ready or not_ready"),
 	FIELD(struct ready, reason, .flags = FF_NULLABLE,
 	    .doc = "Why not"),
-	FIELD(struct ready, age_s, .doc = "Age of the probe behind this"),
+	FIELD(struct ready, age_s, .doc = "Age of the last good probe"),
 	FIELD_END
 };
 static const struct schema ready_schema = {
@@ -255,24 +255,31 @@ health_live(struct ctx *c, const void *in)
 	return reply(c, &l);
 }
 
+/* Which of the two is why, by the last probe. */
+static const char *
+unready(const struct picture *p)
+{
+	const struct platform_check *db = check_named(p, "db");
+
+	if (p->age_ms < 0 || p->age_ms > HEALTH_STALE_MS)
+		return "no recent probe";
+	return db != NULL && strcmp(db->status, "ok") == 0 ? "migrations" :
+	    "database";
+}
+
 static int
 health_ready(struct ctx *c, const void *in)
 {
 	struct picture *p = picture_take(c);
-	const struct platform_check *db = check_named(p, "db"),
-	    *schema = check_named(p, "migrations");
+	int64_t good_ms = platform_health_good_ms(c->env);
 	struct ready r = { .status = "not_ready",
-	    .age_s = p->age_ms < 0 ? 0 : (double)p->age_ms / 1000 };
+	    .age_s = good_ms < 0 ? 0 : (double)good_ms / 1000 };
 
 	(void)in;
 	if (proc_draining())
 		r.reason = "draining";
-	else if (p->age_ms < 0 || p->age_ms > HEALTH_STALE_MS)
-		r.reason = "no recent probe";
-	else if (db == NULL || strcmp(db->status, "ok") != 0)
-		r.reason = "database";
-	else if (schema == NULL || strcmp(schema->status, "ok") != 0)
-		r.reason = "migrations";
+	else if (good_ms < 0 || good_ms > HEALTH_STALE_MS)
+		r.reason = unready(p);
 	else
 		r.status = "ready";
 	r.ready = r.reason == NULL;

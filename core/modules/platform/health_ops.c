@@ -33,7 +33,7 @@
 enum { PROBE_CAP = 16 << 20, PROBE_LIMIT_S = 1, GAP_MS = 1200,
 	FIRST_WAIT_MS = 30 };
 
-static const char cache_name[] = "health";
+static const char cache_name[] = "health", good_name[] = "health.good";
 
 /* Of the prober child only: what its alarm leaves behind. */
 static struct {
@@ -110,9 +110,20 @@ limit_time(struct shm *shm)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
+/* What requests cannot do without: remembered by itself, so that one slow
+ * second does not take a host out of service. */
+static bool
+serves(const struct health_check *h, const struct probe *p)
+{
+	return (!h->required && strcmp(h->name, "migrations") != 0) ||
+	    p->state == PROBE_OK;
+}
+
 static void
 probe_all(struct env *env, struct str *out)
 {
+	bool good = true;
+
 	for (size_t m = 0; env->modules[m] != NULL; m++)
 		for (const struct health_check *h = env->modules[m]->health;
 		    h != NULL && h->name != NULL; h++) {
@@ -123,7 +134,10 @@ probe_all(struct env *env, struct str *out)
 			h->run(env, &p);
 			platform_health_put(out, h->name, p.state,
 			    (clock_boot_ns() - start) / 1000, p.detail);
+			good = good && serves(h, &p);
 		}
+	if (good)
+		shm_word_set(env->shm, good_name, 1);
 }
 
 static _Noreturn void
@@ -136,10 +150,10 @@ prober(const struct env *parent)
 	struct err e = { 0 };
 	struct str out;
 
-	let_go(&env);
-	limit_time(env.shm);
 	if (env.db != NULL)
 		db_forget(env.db);
+	let_go(&env);
+	limit_time(env.shm);
 	env.a = a;
 	env.db = NULL;
 	conf.connect_timeout_s = PROBE_LIMIT_S;
@@ -211,6 +225,15 @@ platform_health_read(struct env *env, char text[HEALTH_TEXT + 1],
 		nanosleep(&nap, NULL);
 		*age_ms = cached(env, text);
 	}
+}
+
+int64_t
+platform_health_good_ms(struct env *env)
+{
+	uint64_t at;
+
+	shm_word_get(env->shm, good_name, &at);
+	return at == 0 ? -1 : now_ms() - (int64_t)(at / 1000000);
 }
 
 /* ---- the platform's own checks ----------------------------------------------------- */

@@ -19,7 +19,8 @@ static const struct field fields[] = {
 	FIELD(struct platform_route, aliases, .elem = FT_STR,
 	    .doc = "Other paths of the same route"),
 	FIELD(struct platform_route, module, .doc = "Module that owns it"),
-	FIELD(struct platform_route, file, .doc = "Source file"),
+	FIELD(struct platform_route, file, .flags = FF_NULLABLE,
+	    .doc = "Source file of its table"),
 	FIELD(struct platform_route, permission, .flags = FF_NULLABLE,
 	    .doc = "Permission it needs"),
 	FIELD(struct platform_route, auth, .oneof = ONEOF("none", "optional",
@@ -58,30 +59,20 @@ of_seed(const struct route *r, const char *seed)
 	return false;
 }
 
-/* "auth.user.create" lives in core/modules/auth/user_http.c; a noun that
- * shares a file ("system.component") is found by the table it lies in. */
+/* The end of the table that holds the row knows its source file. */
 static const char *
-file_of(struct arena *a, const struct module *m, const struct route *r)
+file_of(const struct module *m, const struct route *r)
 {
-	static const struct { const char *prefix, *noun; } shared[] = {
-		{ "system.config.", "setting" },
-		{ "system.component.", "service" },
-		{ "system.process.", "system" },
-		{ "system.status.", "system" },
-		{ "system.route.", "route" }, { "system.log.", "log" },
-		{ "health.", "health" }, { "metrics.", "metric" },
-		{ "docs.", "docs" }
-	};
-	const char *noun = strchr(r->id, '.');
+	for (const struct route *const *set = m->routes; *set != NULL; set++) {
+		const struct route *p = *set;
+		bool here = false;
 
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
-		if (strncmp(r->id, shared[i].prefix,
-		    strlen(shared[i].prefix)) == 0)
-			return arena_printf(a, "core/modules/%s/%s_http.c",
-			    m->name, shared[i].noun);
-	noun = noun == NULL ? r->id : noun + 1;
-	return arena_printf(a, "core/modules/%s/%.*s_http.c", m->name,
-	    (int)strcspn(noun, "."), noun);
+		for (; p->id != NULL; p++)
+			here = here || p == r;
+		if (here)
+			return p->file;
+	}
+	return NULL;
 }
 
 static struct list
@@ -124,7 +115,7 @@ fill(struct http *h, struct arena *a, size_t i, struct platform_route *row)
 	*row = (struct platform_route){ .id = r->id,
 	    .method = method_name(r->method), .path = r->path,
 	    .summary = r->summary, .aliases = alias_paths(a, r),
-	    .module = m->name, .file = file_of(a, m, r),
+	    .module = m->name, .file = file_of(m, r),
 	    .permission = r->permission, .auth = auths[r->auth],
 	    .pool = pools[r->pool], .seed = r->seed,
 	    .deprecated = r->sunset != NULL,

@@ -51,7 +51,7 @@ const char *spot_simulated_account(struct arena *, struct uuid id);
 const char *spot_role_template(struct arena *, const char *our_account,
     const char *external_id);
 
-/* ---- rows ----------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 int spot_account_insert(struct db *, const struct spot_account *, struct err *);
 int spot_account_update(struct db *, const struct spot_account *, struct err *);
@@ -86,7 +86,7 @@ int spot_credential_state(struct db *, struct uuid account, const char *state,
 /* The oldest tenant, for the demonstration account. 0 found, 1 none. */
 int spot_first_tenant(struct db *, struct arena *, struct uuid *, struct err *);
 
-/* ---- use-cases: not inside a transaction, they talk to the cloud -------------- */
+/* ---- use-cases: not inside a transaction, they talk to the cloud --------- */
 
 struct spot_connect {
 	const char *name, *connection_method, *region;
@@ -112,7 +112,7 @@ int spot_account_remove(struct env *, struct arena *,
     const struct principal *by, struct uuid id, int64_t *instances,
     struct err *);
 
-/* ---- files: import and export without secrets ------------------------------- */
+/* ---- files: import and export without secrets ---------------------------- */
 
 struct spot_account_file {
 	const char *name, *connection_method, *region;

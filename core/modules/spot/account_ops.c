@@ -39,7 +39,7 @@ short_text(struct arena *a, const char *s)
 	return arena_strndup(a, s, strnlen(s, ERROR_MAX));
 }
 
-/* ---- what the cloud says ------------------------------------------------------- */
+/* ---- what the cloud says ------------------------------------------------- */
 
 /* Tries the credential; fills states and the AWS account. -1: it could not be
  * tried. */
@@ -84,7 +84,7 @@ refused(const struct spot_credential *c, struct err *e)
 	    "The cloud refused these credentials: %.180s", c->last_error);
 }
 
-/* ---- rows of one connection ------------------------------------------------------ */
+/* ---- rows of one connection ---------------------------------------------- */
 
 static int
 taken(const struct err *e, struct err *out)
@@ -152,7 +152,7 @@ seal_secret(struct env *env, struct arena *a, struct uuid account,
 	    keyring_aad(a, "spot_credential", "secret", account));
 }
 
-/* ---- connect ----------------------------------------------------------------------- */
+/* ---- connect ------------------------------------------------------------- */
 
 static int
 check_input(const struct spot_connect *in, struct arena *a, struct err *e)
@@ -247,7 +247,7 @@ spot_account_make(struct env *env, struct arena *a,
 	return store_all(env, &s, e);
 }
 
-/* ---- enter ---------------------------------------------------------------------------- */
+/* ---- enter --------------------------------------------------------------- */
 
 static int
 load(struct env *env, struct arena *a, const struct principal *by,
@@ -309,7 +309,7 @@ spot_account_enter(struct env *env, struct arena *a,
 	return store_all(env, &s, e);
 }
 
-/* ---- remove ------------------------------------------------------------------------------ */
+/* ---- remove -------------------------------------------------------------- */
 
 static int
 remove_rows(struct db *db, void *arg, struct err *e)

@@ -369,7 +369,7 @@ spot_first_tenant(struct db *db, struct arena *a, struct uuid *id,
 	return rc;
 }
 
-/* ---- import ------------------------------------------------------------------ */
+/* ---- import -------------------------------------------------------------- */
 
 static int
 import_new(struct db *db, struct arena *a, struct uuid tenant,

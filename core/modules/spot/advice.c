@@ -28,7 +28,7 @@ const struct spot_rules spot_rules_default = {
 	.min_migration_ratio = 1.5
 };
 
-/* ---- the reply as a table -------------------------------------------------- */
+/* ---- the reply as a table ------------------------------------------------ */
 
 static const struct field choice_fields[] = {
 	FIELD(struct spot_choice, pool, .doc = "Zone and type"),
@@ -106,7 +106,7 @@ const struct schema spot_advice_schema = {
 	.size = sizeof(struct spot_advice), .fields = advice_fields
 };
 
-/* ---- classes ------------------------------------------------------------------ */
+/* ---- classes ------------------------------------------------------------- */
 
 static const struct class {
 	const char *label;
@@ -150,7 +150,7 @@ spot_class_loss(int64_t i, double hours)
 	return -expm1(-hazard(i) * hours);
 }
 
-/* ---- names -------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 /* Words, then "-" and digits: what follows belongs to the zone. */
 const char *
@@ -181,7 +181,7 @@ spot_pool_name(struct arena *a, const char *az, const char *type)
 	return arena_printf(a, "%s:%s", az, type);
 }
 
-/* ---- costs --------------------------------------------------------------------- */
+/* ---- costs --------------------------------------------------------------- */
 
 struct cost {
 	double ehc;			/* with the move */
@@ -239,7 +239,7 @@ use_price(struct work *w, const struct spot_offer *o)
 		w->oldest = o->price_at;
 }
 
-/* ---- who may be a candidate -------------------------------------------------------- */
+/* ---- who may be a candidate ---------------------------------------------- */
 
 static bool
 has_word(const char *list, const char *word, size_t n)
@@ -355,7 +355,7 @@ by_pool(const void *va, const void *vb)
 	return strcmp(a->pool, b->pool);
 }
 
-/* ---- where it is now ------------------------------------------------------------------ */
+/* ---- where it is now ----------------------------------------------------- */
 
 static int
 find_here(struct work *w, const struct spot_offer *v, size_t n, struct err *e)
@@ -401,7 +401,7 @@ cost_here(struct work *w, struct spot_advice *out)
 	(void)dec_from_real(w->now, &out->current_hourly_cost);
 }
 
-/* ---- the decision ---------------------------------------------------------------------- */
+/* ---- the decision -------------------------------------------------------- */
 
 static struct spot_choice
 choice_of(struct work *w, const struct scored *s)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/random.h"
@@ -50,10 +51,10 @@ find_market(struct db *db, struct arena *a, const char *region,
 }
 
 static int
-check_type(struct db *db, struct arena *a, const char *type, struct err *e)
+check_type(struct db *db, struct arena *a, const char *type,
+    struct spot_type *t, struct err *e)
 {
-	struct spot_type t;
-	int rc = spot_type_by_name(db, a, type, &t, e);
+	int rc = spot_type_by_name(db, a, type, t, e);
 
 	if (rc != 1)
 		return rc;
@@ -68,6 +69,42 @@ signal_of(const char *s)
 	    strcmp(s, "REBALANCE") == 0 ? SPOT_REBALANCE : SPOT_NONE;
 }
 
+/* The offers of the region with the place where it is now among them: what
+ * runs on demand, or must, need not have a spot pool. */
+static int
+load_offers(struct db *db, struct arena *a, const char *market,
+    const char *product, const struct spot_type *t,
+    struct spot_question *q, struct spot_offer **out, size_t *n,
+    struct err *e)
+{
+	const char *region = spot_zone_region(a, q->az);
+	struct spot_od_price od;
+	struct spot_offer *v;
+
+	if (spot_pool_offers(db, a, market, region, product, &v, n, e) == -1)
+		return -1;
+	*out = v;
+	for (size_t i = 0; i < *n; i++)
+		if (strcmp(v[i].az, q->az) == 0 &&
+		    strcmp(v[i].instance_type, q->instance_type) == 0) {
+			q->on_demand |= v[i].price.e8 <= 0 &&
+			    v[i].on_demand.e8 > 0;
+			return 0;
+		}
+	if (spot_od_price_get(db, a, market, region, q->instance_type,
+	    product, &od, e) != 0)
+		return e->status != 0 ? -1 : 0;
+	q->on_demand = true;
+	*out = arena_array(a, *n + 1, sizeof(**out));
+	if (*n > 0)
+		memcpy(*out, v, *n * sizeof(*v));
+	(*out)[(*n)++] = (struct spot_offer){ .az = q->az,
+	    .instance_type = q->instance_type, .arch = t->arch,
+	    .vcpu = t->vcpu, .mem_mib = t->mem_mib, .gpu = t->gpu,
+	    .on_demand = od.price, .interruption = -1 };
+	return 0;
+}
+
 int
 spot_evaluate(struct db *db, struct arena *a, struct uuid tenant,
     const struct spot_ask *ask, struct utc now, struct spot_advice *out,
@@ -79,6 +116,7 @@ spot_evaluate(struct db *db, struct arena *a, struct uuid tenant,
 	int64_t start = clock_boot_ns();
 	struct spot_instance i = { .product = NULL };
 	struct spot_offer *v;
+	struct spot_type t;
 	size_t n;
 
 	if (ask->instance_id != NULL) {
@@ -94,9 +132,9 @@ spot_evaluate(struct db *db, struct arena *a, struct uuid tenant,
 	if (region == NULL)
 		return err_set(e, 422, "zone", "\"%.60s\" is not an "
 		    "availability zone", q.az);
-	if (check_type(db, a, q.instance_type, e) == -1 || (market == NULL &&
+	if (check_type(db, a, q.instance_type, &t, e) == -1 || (market == NULL &&
 	    find_market(db, a, region, q.az, &market, e) == -1) ||
-	    spot_pool_offers(db, a, market, region, product, &v, &n, e) == -1)
+	    load_offers(db, a, market, product, &t, &q, &v, &n, e) == -1)
 		return -1;
 	if (spot_advise(a, &spot_rules_default, &q, v, n, out, e) == -1)
 		return -1;

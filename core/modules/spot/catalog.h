@@ -43,12 +43,15 @@ int spot_type_page(struct db *, struct arena *, const char *after,
     struct rows *, struct err *);
 int spot_type_by_name(struct db *, struct arena *, const char *,
     struct spot_type *, struct err *);
+int spot_od_price_get(struct db *, struct arena *, const char *market,
+    const char *region, const char *type, const char *product,
+    struct spot_od_price *, struct err *);
 int spot_od_price_put(struct db *, struct arena *,
     const struct spot_od_price *, size_t n, struct err *);
 int spot_advisor_put(struct db *, struct arena *,
     const struct spot_advisor *, size_t n, struct err *);
 
-/* ---- import: struct exchange ------------------------------------------------ */
+/* ---- import: struct exchange --------------------------------------------- */
 
 int spot_type_import(struct db *, struct arena *, struct uuid tenant,
     const void *row, bool *changed, struct err *);

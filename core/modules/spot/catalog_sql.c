@@ -125,6 +125,11 @@ const struct query spot_od_price_all = { "spot_od_price.all",
 	"SELECT market, region, instance_type, product, price, asof, src "
 	"FROM spot_od_price ORDER BY market, region, instance_type, product",
 	&spot_od_price_schema };
+static const struct query OD_GET = { "spot_od_price.get",
+	"SELECT market, region, instance_type, product, price, asof, src "
+	"FROM spot_od_price WHERE market = ? AND region = ? "
+	"AND instance_type = ? AND product = ? LIMIT 1",
+	&spot_od_price_schema };
 static const struct query ADVISOR_PUT = { "spot_advisor.put",
 	"INSERT INTO spot_advisor (market, region, instance_type, os, "
 	"interruption, savings, asof) VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -138,7 +143,8 @@ const struct query spot_advisor_all = { "spot_advisor.all",
 	&spot_advisor_schema };
 
 const struct query *const spot_catalog_queries[] = {
-	&TYPE_PUT, &TYPE_PAGE, &TYPE_BY_NAME, &spot_type_all, &OD_PUT, &spot_od_price_all,
+	&TYPE_PUT, &TYPE_PAGE, &TYPE_BY_NAME, &spot_type_all, &OD_PUT, &OD_GET,
+	&spot_od_price_all,
 	&ADVISOR_PUT, &spot_advisor_all, NULL
 };
 
@@ -183,6 +189,15 @@ spot_type_by_name(struct db *db, struct arena *a, const char *name,
 }
 
 int
+spot_od_price_get(struct db *db, struct arena *a, const char *market,
+    const char *region, const char *type, const char *product,
+    struct spot_od_price *out, struct err *e)
+{
+	return db_one(db, a, &OD_GET, ARGS(V(market), V(region), V(type),
+	    V(product)), out, e);
+}
+
+int
 spot_od_price_put(struct db *db, struct arena *a,
     const struct spot_od_price *o, size_t n, struct err *e)
 {
@@ -217,7 +232,7 @@ spot_advisor_put(struct db *db, struct arena *a, const struct spot_advisor *s,
 	    db_exec_many(db, &ADVISOR_PUT, v, ADVISOR_COLS, n, NULL, e);
 }
 
-/* ---- import ------------------------------------------------------------------ */
+/* ---- import -------------------------------------------------------------- */
 
 int
 spot_type_import(struct db *db, struct arena *a, struct uuid tenant,

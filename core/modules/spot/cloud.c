@@ -260,8 +260,8 @@ fill(struct arena *a, uint64_t seed, const struct place *p, const char *az,
 		.instance_id = arena_printf(a, "i-%017llx",
 		    (unsigned long long)(id >> 4)),
 		.instance_type = type->type, .az = az, .state = "running",
-		.lifecycle = draw(seed, "spot", p->key, p->gen) % 3 == 0 ?
-		    "spot" : "on-demand",
+		.lifecycle = draw(seed, "spot", p->key, p->gen) % 3 == 0 &&
+		    offered(az, type->type) ? "spot" : "on-demand",
 		.launched_at = { p->gen * p->life_s * US_PER_S },
 		.image_id = strcmp(type->arch, ARM) == 0 ?
 		    "ami-0a1b2c3d4e5f60002" : "ami-0a1b2c3d4e5f60001",

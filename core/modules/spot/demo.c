@@ -223,19 +223,32 @@ count(struct spot_demo_totals *t, const struct spot_advice *advice)
 	    &t->hourly_saving);
 }
 
+static int
+advise(struct report *r, const struct spot_demo_pool *p,
+    const struct spot_offer *offers, size_t n, struct spot_advice *out,
+    struct err *e)
+{
+	int64_t days = (p->as_of.us - p->to.us) / US_PER_S / 86400;
+	struct spot_question q = { .az = p->az,
+	    .instance_type = p->instance_type, .now = p->as_of };
+
+	if (days * 86400 > spot_rules_default.max_price_age_s)
+		return err_set(e, 422, "stale", "The newest price of this "
+		    "pool is %lld days old", (long long)days);
+	return spot_advise(r->scratch, &spot_rules_default, &q, offers, n,
+	    out, e);
+}
+
 static void
 decide(struct report *r, struct spot_demo_pool *p,
     const struct spot_offer *offers, size_t n)
 {
 	struct arena_mark mark = arena_mark(r->scratch);
-	struct spot_question q = { .az = p->az,
-	    .instance_type = p->instance_type, .now = p->as_of };
 	struct spot_advice advice;
 	struct err e = { 0 };
 
 	p->decision = "";
-	if (spot_advise(r->scratch, &spot_rules_default, &q, offers, n,
-	    &advice, &e) == -1) {
+	if (advise(r, p, offers, n, &advice, &e) == -1) {
 		p->undecided = arena_strdup(r->d->a, e.detail);
 		r->out->totals.undecided++;
 	} else {

@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "base/vec.h"
+#include "db/table.h"
 #include "modules/spot/advice.h"
 
 struct arena;
@@ -128,7 +129,8 @@ struct spot_demo_result {
 };
 extern const struct schema spot_demo_schema;
 
-/* as_of 0: each recording at its newest price. -1: no prices by then. */
+/* as_of 0: each recording at its newest price. Later prices are dropped for
+ * good. -1: no prices by then. */
 int spot_demo_report(struct spot_demo *, struct utc as_of,
     struct spot_demo_result *, struct err *);
 
@@ -136,5 +138,7 @@ int spot_demo_report(struct spot_demo *, struct utc as_of,
 
 /* The tables of a terminal; with reasons. */
 void spot_demo_print(const struct spot_demo_result *, struct str *);
+
+extern const struct command spot_demo_commands[];
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "db/env.h"
 #include "db/table.h"
-#include "modules/spot/demo_cli.h"
 #include "modules/spot/demo_file.h"
 
 enum { DATA_MAX = 1 << 30, BAR = 40, USAGE = 2 };

@@ -207,11 +207,10 @@ print_reasons(const struct spot_demo_pool *p, struct str *s)
 	for (size_t i = 0; i < v->reasons.n; i++)
 		str_addf(s, "  - %s\n", said[i]);
 	no = v->refused.items;
-	for (size_t i = 0; i < v->refused.n && i < 3; i++)
-		str_addf(s, "  x %s: %s\n", no[i].pool, no[i].reason);
-	if (v->candidates_refused > 3)
-		str_addf(s, "  x and %lld more refused\n",
-		    (long long)v->candidates_refused - 3);
+	if (v->candidates_refused > 0)
+		str_addf(s, "  - refused: %lld of %lld pools, first %s: %s\n",
+		    (long long)v->candidates_refused,
+		    (long long)v->candidates_evaluated, no->pool, no->reason);
 }
 
 static void
@@ -240,6 +239,8 @@ print_totals(const struct spot_demo_totals *t, struct str *s)
 	str_addf(s, "decisions: %lld STAY, %lld SWITCH, %lld undecided\n",
 	    (long long)t->stay, (long long)t->switches,
 	    (long long)t->undecided);
+	str_add(s, "on-demand prices and interruption classes are those of "
+	    "the files, whatever the date of the spot prices\n");
 	str_addf(s, "one instance in each pool: %s USD per hour expected; "
 	    "the switches save %s (%.1f%%)\n", usd(s->a, t->hourly_cost),
 	    usd(s->a, t->hourly_saving), t->saving_percent);

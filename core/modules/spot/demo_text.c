@@ -2,22 +2,23 @@
  * One file of the demonstration, known by its content: price history (JSON of
  * the AWS command line or API, CSV), the spot advisor's feed, instance types,
  * on-demand prices. Reads no file. A text that is not well-formed is refused
- * as a whole; a record that cannot be right is left out, counted and named.
+ * as a whole; in a list, a record that cannot be right is left out, counted and
+ * named.
  *
  * JSON is judged by json_scan() first, so that the cursor below may trust its
- * syntax; records are decoded one by one, so a large file costs no tree.
+ * syntax; records are decoded one by one, so a large file costs no tree. Prices
+ * are read by spot_price_read(), as those of an import are.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/codec.h"
 #include "base/err.h"
 #include "base/number.h"
 #include "base/str.h"
 #include "modules/spot/demo_file.h"
+#include "modules/spot/price.h"
 #include "modules/spot/rows.h"
-#include "schema/csv.h"
 #include "schema/schema.h"
 
 enum { VALUES_MAX = 3000000 };
@@ -43,23 +44,6 @@ struct text {
 /* ---- records as they are written ------------------------------------------ */
 
 /* Members are named as AWS names them. */
-struct price_record {
-	struct utc Timestamp;
-	const char *ProductDescription, *InstanceType, *AvailabilityZone;
-	struct dec SpotPrice;
-};
-static const struct field price_fields[] = {
-	FIELD(struct price_record, Timestamp, .flags = FF_REQUIRED),
-	FIELD(struct price_record, ProductDescription,
-	    .def = "\"Linux/UNIX\""),
-	FIELD(struct price_record, InstanceType, .flags = FF_REQUIRED),
-	FIELD(struct price_record, AvailabilityZone, .flags = FF_REQUIRED),
-	FIELD(struct price_record, SpotPrice, .flags = FF_REQUIRED),
-	FIELD_END
-};
-static const struct schema price_schema = { .name = "price record",
-	.size = sizeof(struct price_record), .fields = price_fields };
-
 struct vcpu_info {
 	int64_t DefaultVCpus;
 };
@@ -112,23 +96,6 @@ struct class_record {
 	int64_t r;
 };
 ONE_FIELD(class_record, r, .flags = FF_REQUIRED);
-
-struct csv_record {
-	struct utc timestamp;
-	struct dec spot_price_usd, price;
-	const char *availability_zone, *instance_type, *product;
-};
-static const struct field csv_fields[] = {
-	FIELD(struct csv_record, timestamp, .flags = FF_REQUIRED),
-	FIELD(struct csv_record, spot_price_usd, .flags = FF_NULLABLE),
-	FIELD(struct csv_record, price, .flags = FF_NULLABLE),
-	FIELD(struct csv_record, availability_zone, .flags = FF_NULLABLE),
-	FIELD(struct csv_record, instance_type, .flags = FF_NULLABLE),
-	FIELD(struct csv_record, product, .flags = FF_NULLABLE),
-	FIELD_END
-};
-static const struct schema csv_schema = { .name = "price row",
-	.size = sizeof(struct csv_record), .fields = csv_fields };
 
 /* ---- errors ------------------------------------------------------------------ */
 
@@ -186,11 +153,10 @@ close_text(struct text *t, const char *kind)
 		spot_demo_use(t->d, full_name(t), kind, t->good);
 	if (t->bad > 1)
 		spot_demo_bad(t->d, full_name(t), arena_printf(t->a, "%s "
-		    "(and %lld more, all left out)", t->first,
+		    "(and %lld more)", t->first,
 		    (long long)t->bad - 1));
 	else if (t->bad == 1)
-		spot_demo_bad(t->d, full_name(t), arena_printf(t->a,
-		    "%s (left out)", t->first));
+		spot_demo_bad(t->d, full_name(t), t->first);
 	else if (t->good == 0)
 		spot_demo_bad(t->d, full_name(t), arena_printf(t->a,
 		    "%s without a record", kind));
@@ -293,6 +259,66 @@ find(struct span object, struct arena *a, const char *name, char open,
 
 /* ---- price history -------------------------------------------------------------- */
 
+struct prices {
+	struct text *t;
+	struct span left;
+	struct dec on_demand;		/* the file's own; 0 = none */
+};
+
+static long
+read_span(void *arg, void *buf, size_t n, struct err *e)
+{
+	struct span *left = &((struct prices *)arg)->left;
+
+	(void)e;
+	if (n > left->n)
+		n = left->n;
+	memcpy(buf, left->p, n);
+	left->p += n;
+	left->n -= n;
+	return (long)n;
+}
+
+static int
+put_prices(void *arg, struct arena *a, const struct spot_price *v, size_t n,
+    struct err *e)
+{
+	struct prices *p = arg;
+	struct spot_series *s;
+
+	(void)a;
+	for (size_t i = 0; i < n; i++) {
+		if (spot_demo_price(p->t->d, v[i].availability_zone,
+		    v[i].instance_type, v[i].product, v[i].timestamp,
+		    v[i].price, &s, e) == -1)
+			return -1;
+		if (p->on_demand.e8 > 0)
+			s->on_demand = p->on_demand;
+		p->t->good++;
+	}
+	return 0;
+}
+
+/* Ends at the first bad record; whole batches before it are used. */
+static void
+read_prices(struct text *t, struct span v, struct dec on_demand)
+{
+	struct prices p = { t, v, on_demand };
+	struct spot_price_source source = { read_span, &p };
+	struct spot_price_sink sink = { put_prices, &p };
+	struct spot_price_report report;
+	struct err e = { 0 };
+
+	if (spot_price_read(t->a, &source, &sink, &report, &e) == -1) {
+		t->bad++;
+		snprintf(t->first, sizeof(t->first), "%s (%lld prices before "
+		    "it are used)", sentence(t->a, &e), (long long)t->good);
+	}
+	close_text(t, "spot price history");
+}
+
+/* ---- instance types --------------------------------------------------------------- */
+
 static int
 decode(struct text *t, const struct schema *s, struct span v, void *out,
     struct err *e)
@@ -301,18 +327,6 @@ decode(struct text *t, const struct schema *s, struct span v, void *out,
 
 	return schema_decode_json(s, v.p, v.n, "", false, t->a, out, &seen,
 	    e);
-}
-
-static int
-one_price(struct text *t, struct span v, struct err *e)
-{
-	struct price_record r;
-
-	if (decode(t, &price_schema, v, &r, e) == -1)
-		return -1;
-	return spot_demo_price(t->d, r.AvailabilityZone, r.InstanceType,
-	    spot_product(r.ProductDescription), r.Timestamp, r.SpotPrice,
-	    NULL, e);
 }
 
 static int
@@ -453,8 +467,7 @@ read_json(struct text *t, struct span top)
 	struct span v;
 
 	if (find(top, t->a, "SpotPriceHistory", '[', &v)) {
-		each(t, v, one_price);
-		close_text(t, "spot price history");
+		read_prices(t, v, (struct dec){ 0 });
 	} else if (find(top, t->a, "spot_advisor", '{', &v)) {
 		read_advisor(t, v);
 		close_text(t, "interruption classes");
@@ -472,58 +485,24 @@ read_json(struct text *t, struct span top)
 
 /* ---- CSV ------------------------------------------------------------------------------ */
 
-/* "# instance_type=m3.medium az=us-east-1a os=Linux
- * on_demand_usd_per_hour=0.067" */
-struct comment {
-	const char *instance_type, *az, *os;
-	struct dec on_demand;
-};
-
-static void
-read_comment(struct arena *a, const char *p, struct comment *c)
+/* "# instance_type=m3.medium … on_demand_usd_per_hour=0.067" */
+static struct dec
+said_on_demand(const char *text, size_t n)
 {
-	*c = (struct comment){ "", "", "Linux", { 0 } };
-	for (p += strspn(p, " #\n"); *p != '\0'; p += strspn(p, " #\n")) {
-		size_t n = strcspn(p, " \n"), k = strcspn(p, "=");
-		const char *v = k < n ? arena_strndup(a, p + k + 1,
-		    n - k - 1) : "";
+	static const char name[] = "on_demand_usd_per_hour=";
+	const char *end = memchr(text, '\n', n), *p;
+	struct dec d = { 0 };
 
-		if (strncmp(p, "instance_type=", 14) == 0)
-			c->instance_type = v;
-		else if (strncmp(p, "az=", 3) == 0)
-			c->az = v;
-		else if (strncmp(p, "os=", 3) == 0)
-			c->os = v;
-		else if (strncmp(p, "on_demand_usd_per_hour=", 23) == 0)
-			(void)dec_parse(v, strlen(v), &c->on_demand);
-		p += n;
-	}
-}
-
-static int
-one_row(struct text *t, const struct comment *c, const struct pair *p,
-    size_t n, struct err *e)
-{
-	struct spot_series *s;
-	struct csv_record r;
-	uint64_t seen;
-
-	if (schema_decode_pairs(&csv_schema, p, n, "", false, t->a, &r, &seen,
-	    e) == -1)
-		return -1;
-	if (r.availability_zone == NULL)
-		r.availability_zone = c->az;
-	if (r.instance_type == NULL)
-		r.instance_type = c->instance_type;
-	if (r.product == NULL)
-		r.product = c->os;
-	if (spot_demo_price(t->d, r.availability_zone, r.instance_type,
-	    spot_product(r.product), r.timestamp, r.spot_price_usd.e8 != 0 ?
-	    r.spot_price_usd : r.price, &s, e) == -1)
-		return -1;
-	if (c->on_demand.e8 > 0)
-		s->on_demand = c->on_demand;
-	return 0;
+	n = end != NULL ? (size_t)(end - text) : n;
+	if (n == 0 || *text != '#' ||
+	    (p = memmem(text, n, name, sizeof(name) - 1)) == NULL)
+		return d;
+	p += sizeof(name) - 1;
+	for (end = p; end < text + n && strchr("0123456789.", *end) != NULL &&
+	    *end != '\0';)
+		end++;
+	return dec_parse(p, (size_t)(end - p), &d) == NUM_OK ? d :
+	    (struct dec){ 0 };
 }
 
 static bool
@@ -560,44 +539,6 @@ is_csv(const char *text, size_t n)
 	    has_column(p, end, "price"));
 }
 
-static void
-read_csv(struct text *t, const char *bytes, size_t size)
-{
-	FILE *f = fmemopen((char *)(uintptr_t)bytes, size, "r");
-	const struct pair *p;
-	struct err e = { 0 };
-	struct comment about;
-	struct csv *csv;
-	size_t n;
-	int rc = -1;
-
-	if (f == NULL) {
-		spot_demo_bad(t->d, full_name(t), "cannot be read");
-		return;
-	}
-	if (csv_open(&csv, f, t->a, &e) == 0) {
-		read_comment(t->a, csv_comment(csv), &about);
-		for (;;) {
-			struct arena_mark m = arena_mark(t->a);
-
-			if ((rc = csv_next(csv, t->a, &p, &n, &e)) != 0)
-				break;
-			if (one_row(t, &about, p, n, &e) == 0)
-				t->good++;
-			else
-				left_out(t, "line", (int64_t)csv_line(csv),
-				    &e);
-			err_clear(&e);
-			arena_rewind(t->a, m);
-		}
-	}
-	fclose(f);
-	if (rc == -1)
-		spot_demo_bad(t->d, full_name(t), sentence(t->a, &e));
-	if (rc != -1 || t->good > 0 || t->bad > 0)
-		close_text(t, "spot prices (CSV)");
-}
-
 /* ---- any text -------------------------------------------------------------------------- */
 
 static void
@@ -631,7 +572,8 @@ spot_demo_text(struct spot_demo *d, struct arena *a, const char *from,
 	else if (text[k] == '{' || text[k] == '[')
 		read_checked(&t, text, n);
 	else if (is_csv(text, n))
-		read_csv(&t, text, n);
+		read_prices(&t, (struct span){ text, n },
+		    said_on_demand(text, n));
 	else
 		spot_demo_skip(d, from, "neither JSON nor CSV with prices");
 }

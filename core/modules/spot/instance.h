@@ -28,12 +28,12 @@ struct spot_instance {
 extern const struct schema spot_instance_schema;
 extern const struct query *const spot_instance_queries[];
 
-/* ---- pure -------------------------------------------------------------------- */
+/* ---- pure ---------------------------------------------------------------- */
 
 /* AUTHORIZED when a tag names us or a group owns it, else UNAUTHORIZED. */
 const char *spot_instance_auth(const char *tags_json, const char *asg);
 
-/* ---- rows ---------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 struct spot_instance_filter {
 	struct uuid tenant, account;	/* account nil = all */

@@ -15,7 +15,7 @@
 #include "modules/spot/scan.h"
 #include "modules/spot/summary.h"
 
-/* ---- GET /api/v1/client/accounts -------------------------------------------------------- */
+/* ---- GET /api/v1/client/accounts ----------------------------------------- */
 
 struct row {
 	struct uuid id;
@@ -66,7 +66,7 @@ client_accounts(struct ctx *c, const void *in)
 	return reply_list(c, &out, NULL);
 }
 
-/* ---- DELETE /api/v1/client/accounts/{aws_account} ----------------------------------------- */
+/* ---- DELETE /api/v1/client/accounts/{aws_account} ------------------------ */
 
 struct aws_in {
 	const char *aws_account;
@@ -119,7 +119,7 @@ client_remove(struct ctx *c, const void *in)
 	return reply(c, &out);
 }
 
-/* ---- POST /api/v1/onboarding/create ---------------------------------------------------------- */
+/* ---- POST /api/v1/onboarding/create -------------------------------------- */
 
 struct start_in {
 	const char *name;
@@ -178,7 +178,7 @@ onboarding_create(struct ctx *c, const void *in)
 	return reply(c, &out);
 }
 
-/* ---- POST /api/v1/onboarding/connect/credentials ----------------------------------------------- */
+/* ---- POST /api/v1/onboarding/connect/credentials ------------------------- */
 
 struct keys_in {
 	const char *access_key, *secret_key, *region;
@@ -255,7 +255,7 @@ onboarding_keys(struct ctx *c, const void *in)
 	return reply(c, &out);
 }
 
-/* ---- GET /api/v1/onboarding/{id}/discovery ------------------------------------------------------- */
+/* ---- GET /api/v1/onboarding/{id}/discovery ------------------------------- */
 
 struct resources {
 	int64_t ec2_instances, authorized_instances, unauthorized_instances;
@@ -351,7 +351,7 @@ onboarding_discovery(struct ctx *c, const void *in)
 	return reply(c, &out);
 }
 
-/* ---- POST /api/v1/onboarding/{id}/rediscover ---------------------------------------------------------- */
+/* ---- POST /api/v1/onboarding/{id}/rediscover ----------------------------- */
 
 static int
 onboarding_rediscover(struct ctx *c, const void *in)
@@ -371,7 +371,7 @@ onboarding_rediscover(struct ctx *c, const void *in)
 	return reply(c, &s);
 }
 
-/* ---- GET /api/v1/onboarding/{id}/dashboard-summary ------------------------------------------------------ */
+/* ---- GET /api/v1/onboarding/{id}/dashboard-summary ----------------------- */
 
 struct share {
 	const char *instance_type;

@@ -36,7 +36,7 @@ extern const struct schema spot_price_schema, spot_pool_schema;
 extern const struct query *const spot_price_queries[];
 extern const struct query spot_price_export;
 
-/* ---- rows -------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------- */
 
 /* One price, one autocommitted statement when its pool is known. */
 int spot_price_put(struct db *, const struct spot_price *, struct err *);
@@ -65,7 +65,7 @@ int spot_pool_known(struct db *, struct arena *, const char *market,
 int spot_price_import(struct db *, struct arena *, struct uuid tenant,
     const void *row, bool *changed, struct err *);
 
-/* ---- reading files (price_file.c) ------------------------------------------------ */
+/* ---- reading files (price_file.c) ---------------------------------------- */
 
 /* What a file was and what came of it; reply of the import route. */
 struct spot_price_report {
@@ -90,6 +90,11 @@ struct spot_price_source {
  * NDJSON) or the number of the record (JSON). */
 int spot_price_read(struct arena *, const struct spot_price_source *,
     const struct spot_price_sink *, struct spot_price_report *,
+    struct err *);
+
+/* Reads and stores, a batch at a time. Not inside a transaction. */
+int spot_price_upload(struct db *, struct arena *,
+    const struct spot_price_source *, struct spot_price_report *,
     struct err *);
 
 extern const struct route spot_price_routes[];

@@ -54,7 +54,7 @@ static const struct schema record_schema = {
 	.size = sizeof(struct aws_record), .fields = record_fields
 };
 
-/* ---- bytes and batches ----------------------------------------------------------- */
+/* ---- bytes and batches --------------------------------------------------- */
 
 struct reader {
 	const struct spot_price_source *source;
@@ -140,7 +140,7 @@ add(struct reader *r, struct spot_price p, const char *where)
 	return r->n == SPOT_PRICE_BATCH ? flush(r) : 0;
 }
 
-/* ---- JSON records -------------------------------------------------------------------- */
+/* ---- JSON records -------------------------------------------------------- */
 
 static int
 bad(struct reader *r, const char *what)
@@ -343,7 +343,7 @@ read_json(struct reader *r, int first)
 	return read_lines(r);
 }
 
-/* ---- CSV ------------------------------------------------------------------------------- */
+/* ---- CSV ----------------------------------------------------------------- */
 
 static const struct {
 	const char *theirs, *ours;
@@ -454,6 +454,12 @@ read_csv(struct reader *r)
 	return rc == 1 && !r->failed ? 0 : -1;
 }
 
+static void
+free_batch(void *batch)
+{
+	arena_free(batch);
+}
+
 int
 spot_price_read(struct arena *a, const struct spot_price_source *source,
     const struct spot_price_sink *sink, struct spot_price_report *report,
@@ -477,7 +483,8 @@ spot_price_read(struct arena *a, const struct spot_price_source *source,
 		rc = read_csv(&r);
 	if (rc == 0)
 		rc = flush(&r);
-	arena_free(r.batch);
+	/* an error's fields may lie in it */
+	arena_defer(a, free_batch, r.batch);
 	if (rc == -1 && e->status == 0)
 		err_set(e, 400, "bad_request", "The request body ended early");
 	return rc;

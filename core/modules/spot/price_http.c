@@ -1,17 +1,14 @@
 /*
  * Prices and pools over HTTP. A single price is one statement without a
- * transaction: its natural key makes a repeat harmless. Files are streamed in
- * batches, each in a transaction of its own; a file that breaks in the middle
- * leaves whole batches, and the same file again completes it.
+ * transaction: its natural key makes a repeat harmless.
  */
 #include <string.h>
 
 #include "base/number.h"
 #include "http/http.h"
-#include "modules/auth/auth.h"
 #include "modules/spot/price.h"
 
-/* ---- one price ------------------------------------------------------------------- */
+/* ---- one price ----------------------------------------------------------- */
 
 #define P struct spot_price
 static const struct field point_fields[] = {
@@ -53,7 +50,7 @@ price_create(struct ctx *c, const void *in)
 	return reply(c, &p);
 }
 
-/* ---- lists --------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------- */
 
 struct price_in {
 	struct page_in page;
@@ -64,7 +61,7 @@ struct price_in {
 static const struct field price_fields[] = {
 	PAGE_LIMIT(F), PAGE_CURSOR(F),
 	FIELD(F, market, .oneof = ONEOF("aws", "simulated"),
-	    .def = "\"aws\"", .doc = "Whose market"),
+	    .flags = FF_NULLABLE, .doc = "Only this market"),
 	FIELD(F, region, .flags = FF_NULLABLE, .max = 32, .doc = "Region"),
 	FIELD(F, instance_type, .flags = FF_NULLABLE, .max = 64,
 	    .doc = "Instance type"),
@@ -129,7 +126,7 @@ struct pool_in {
 static const struct field pool_fields[] = {
 	PAGE_LIMIT(struct pool_in), PAGE_CURSOR(struct pool_in),
 	FIELD(struct pool_in, market, .oneof = ONEOF("aws", "simulated"),
-	    .def = "\"aws\"", .doc = "Whose market"),
+	    .flags = FF_NULLABLE, .doc = "Only this market"),
 	FIELD(struct pool_in, region, .flags = FF_NULLABLE, .max = 32,
 	    .doc = "Region"),
 	FIELD(struct pool_in, type, .flags = FF_NULLABLE, .max = 64,
@@ -165,32 +162,7 @@ pool_list(struct ctx *c, const void *in)
 	return reply_list(c, &rows, next);
 }
 
-/* ---- files ------------------------------------------------------------------------------ */
-
-struct batch {
-	struct db *db;
-	struct arena *a;
-	const struct spot_price *v;
-	size_t n;
-};
-
-static int
-store_batch(struct db *db, void *arg, struct err *e)
-{
-	struct batch *b = arg;
-
-	return spot_price_put_many(db, b->a, b->v, b->n, e);
-}
-
-static int
-put_batch(void *arg, struct arena *a, const struct spot_price *v, size_t n,
-    struct err *e)
-{
-	struct ctx *c = arg;
-	struct batch b = { .db = c->db, .a = a, .v = v, .n = n };
-
-	return db_txn(c->db, a, store_batch, &b, e);
-}
+/* ---- files --------------------------------------------------------------- */
 
 static long
 read_body(void *arg, void *buf, size_t n, struct err *e)
@@ -207,11 +179,10 @@ static int
 price_upload(struct ctx *c, const void *in)
 {
 	const struct spot_price_source source = { read_body, c };
-	const struct spot_price_sink sink = { put_batch, c };
 	struct spot_price_report out;
 
 	(void)in;
-	if (spot_price_read(c->a, &source, &sink, &out, &c->err) == -1)
+	if (spot_price_upload(c->db, c->a, &source, &out, &c->err) == -1)
 		return fail_err(c);
 	ctx_target(c, "spot_price", "", arena_printf(c->a,
 	    "{\"rows\":%lld,\"bytes\":%lld}", (long long)out.rows,

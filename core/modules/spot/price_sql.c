@@ -93,7 +93,8 @@ static const struct query POOL_ID = { "spot_pool.id",
 	"o.product, p.ts, p.price, p.src, p.pool_id FROM spot_pool o " \
 	"JOIN spot_price p ON p.pool_id = o.id "
 static const struct query PRICE_PAGE = { "spot_price.page",
-	PRICE_FROM "WHERE o.market = ? AND o.region = COALESCE(?, o.region) "
+	PRICE_FROM "WHERE o.market = COALESCE(?, o.market) "
+	"AND o.region = COALESCE(?, o.region) "
 	"AND o.az = COALESCE(?, o.az) "
 	"AND o.instance_type = COALESCE(?, o.instance_type) "
 	"AND o.product = COALESCE(?, o.product) "
@@ -118,7 +119,8 @@ const struct query spot_price_export = { "spot_price.export",
 	"AND v.os = IF(o.product LIKE 'Windows%', 'Windows', 'Linux') " \
 	"LEFT JOIN spot_type t ON t.instance_type = o.instance_type "
 static const struct query POOL_PAGE = { "spot_pool.page",
-	POOL_FROM "WHERE o.market = ? AND o.region = COALESCE(?, o.region) "
+	POOL_FROM "WHERE o.market = COALESCE(?, o.market) "
+	"AND o.region = COALESCE(?, o.region) "
 	"AND o.instance_type = COALESCE(?, o.instance_type) "
 	"AND o.id > ? ORDER BY o.id LIMIT ?", &spot_pool_schema };
 static const struct query POOL_OFFERS = { "spot_pool.offers",

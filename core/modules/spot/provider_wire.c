@@ -55,7 +55,7 @@ spot_access_open(struct spot_access *x, struct env *env, struct arena *a,
 	return 0;
 }
 
-/* ---- one call at a time ----------------------------------------------------- */
+/* ---- one call at a time -------------------------------------------------- */
 
 static void
 set_client(struct spot_access *x)
@@ -177,7 +177,7 @@ aws_signal(const struct spot_access *x, const struct ec2_instance *i,
 	return "NONE";		/* signals come from the event queue */
 }
 
-/* ---- many listings at once ---------------------------------------------------- */
+/* ---- many listings at once ----------------------------------------------- */
 
 struct round {
 	struct spot_access *x;

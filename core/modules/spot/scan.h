@@ -41,7 +41,7 @@ struct spot_shard {
 extern const struct schema spot_scan_schema, spot_shard_schema;
 extern const struct query *const spot_scan_queries[];
 
-/* ---- rows ------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------- */
 
 /* Queues a scan; when one of this kind waits or runs, that one. Inside or
  * outside a transaction. */
@@ -70,15 +70,17 @@ int spot_scan_hold(struct db *, struct uuid id, struct uuid holder,
     struct utc now, struct err *);
 int spot_scan_finish(struct db *, const struct spot_scan *,
     struct uuid holder, struct err *);
-int spot_scan_oldest(struct db *, struct arena *, struct utc *,
-    struct err *);
+/* Least recent last scan of the connected accounts, and the most overdue
+ * next one; 0 = there is no account. */
+int spot_scan_oldest(struct db *, struct arena *, struct utc *at,
+    struct utc *due, struct err *);
 int spot_shard_insert(struct db *, const struct spot_shard *, size_t n,
     struct arena *, struct err *);
 int spot_shard_all(struct db *, struct arena *, struct uuid scan,
     struct rows *, struct err *);
 int spot_shard_update(struct db *, const struct spot_shard *, struct err *);
 
-/* ---- use-cases ---------------------------------------------------------------- */
+/* ---- use-cases ----------------------------------------------------------- */
 
 /* 404; 409 unless the account is connected. Queues inside a transaction. */
 int spot_scan_request(struct db *, struct arena *, struct uuid tenant,

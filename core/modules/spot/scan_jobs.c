@@ -16,259 +16,13 @@
 #include "conf/conf.h"
 #include "modules/auth/auth.h"
 #include "modules/platform/platform.h"
-#include "modules/spot/catalog.h"
-#include "modules/spot/cloud.h"
 #include "modules/spot/conf.h"
-#include "modules/spot/instance.h"
-#include "modules/spot/price.h"
-#include "modules/spot/provider.h"
-#include "modules/spot/scan.h"
+#include "modules/spot/shard.h"
 #include "modules/spot/spot.h"
 
-enum { RUN_CAP = 512 << 20, ERROR_MAX = 450, INSTANCES_A_ROW = 10000 };
+enum { RUN_CAP = 512 << 20 };
 
-/* One scan while it runs. */
-struct scan_run {
-	struct env *env;
-	struct arena *a;
-	struct spot_scan *scan;
-	struct spot_account acc;
-	const struct spot_provider *p;
-	struct spot_access x;
-	struct spot_shard *shards;
-	size_t n;
-	bool prices;
-	struct err why;			/* credentials, or the regions */
-};
-
-/* One page, for its transaction. */
-struct page_store {
-	struct scan_run *run;
-	struct spot_shard *shard;
-	struct spot_shard next;
-	struct arena *a;
-	const struct ec2_page *page;
-	enum ec2_call what;
-};
-
-static struct spot_seen
-seen_of(const struct scan_run *run, const char *region)
-{
-	return (struct spot_seen){ .tenant = run->scan->tenant_id,
-	    .account = run->scan->account_id, .region = region,
-	    .generation = run->scan->generation,
-	    .at = run->scan->started_at };
-}
-
-static const char *
-keep_text(struct arena *a, const char *s)
-{
-	return arena_strndup(a, s, strnlen(s, ERROR_MAX));
-}
-
-/* ---- storing a page --------------------------------------------------------------- */
-
-static int
-store_instances(struct page_store *s, struct db *db, struct err *e)
-{
-	struct scan_run *run = s->run;
-	struct spot_seen seen = seen_of(run, s->shard->region);
-	size_t n = s->page->rows.n;
-	struct spot_seen_row *rows = arena_array(s->a, n, sizeof(*rows));
-
-	for (size_t i = 0; i < n; i++) {
-		rows[i].i = EC2_ROW(s->page, ec2_instance, i);
-		rows[i].signal = run->p->signal(&run->x, rows[i].i,
-		    run->scan->started_at);
-	}
-	return spot_instance_upsert(db, s->a, &seen, rows, n, e);
-}
-
-static int
-store_prices(struct page_store *s, struct db *db, struct err *e)
-{
-	size_t n = s->page->rows.n;
-	struct spot_price *rows = arena_array(s->a, n, sizeof(*rows));
-
-	for (size_t i = 0; i < n; i++) {
-		const struct ec2_price *p = EC2_ROW(s->page, ec2_price, i);
-
-		rows[i] = (struct spot_price){ .market = s->run->acc.provider,
-		    .region = s->shard->region, .availability_zone = p->az,
-		    .instance_type = p->instance_type, .product = p->product,
-		    .timestamp = p->at, .price = p->price,
-		    .src = s->run->acc.provider };
-	}
-	return spot_price_put_many(db, s->a, rows, n, e);
-}
-
-/* Only the simulated cloud tells on-demand prices and classes itself. */
-static int
-store_simulated_facts(struct page_store *s, struct db *db, struct err *e)
-{
-	const struct cloud_region *regions;
-	size_t nr = cloud_regions(&regions), n = s->page->rows.n, k = 0;
-	struct spot_od_price *od = arena_array(s->a, nr * n, sizeof(*od));
-	struct spot_advisor *adv = arena_array(s->a, nr * n, sizeof(*adv));
-	struct utc at = s->run->scan->started_at;
-
-	for (size_t i = 0; i < nr; i++)
-		for (size_t j = 0; j < n; j++) {
-			const char *type = EC2_ROW(s->page, ec2_type, j)->type;
-			struct dec price = cloud_od_price(regions[i].name,
-			    type);
-
-			if (price.e8 == 0)
-				continue;
-			od[k] = (struct spot_od_price){ "simulated",
-			    regions[i].name, type, "Linux/UNIX", price, at,
-			    "simulated" };
-			adv[k++] = (struct spot_advisor){ "simulated",
-			    regions[i].name, type, "Linux",
-			    cloud_interruption(regions[i].name, type), 0, at };
-		}
-	if (spot_od_price_put(db, s->a, od, k, e) == -1)
-		return -1;
-	return spot_advisor_put(db, s->a, adv, k, e);
-}
-
-static int
-store_types(struct page_store *s, struct db *db, struct err *e)
-{
-	size_t n = s->page->rows.n;
-	struct spot_type *rows = arena_array(s->a, n, sizeof(*rows));
-
-	for (size_t i = 0; i < n; i++) {
-		const struct ec2_type *t = EC2_ROW(s->page, ec2_type, i);
-
-		rows[i] = (struct spot_type){ .instance_type = t->type,
-		    .arch = t->arch, .vcpu = t->vcpu, .mem_mib = t->mem_mib,
-		    .gpu = t->gpu, .gpu_name = t->gpu_name == NULL ? "" :
-		    arena_strndup(s->a, t->gpu_name, strnlen(t->gpu_name, 64)),
-		    .nvme_gb = t->nvme_gb, .ebs_mbps = t->ebs_mbps,
-		    .interfaces = t->interfaces, .network = t->network == NULL
-		    ? "" : t->network, .hypervisor = t->hypervisor == NULL ?
-		    "" : t->hypervisor, .burstable = t->burstable,
-		    .bare_metal = t->bare_metal,
-		    .current_generation = t->current, .spot = t->spot,
-		    .src = s->run->acc.provider,
-		    .asof = s->run->scan->started_at };
-	}
-	if (spot_type_put(db, s->a, rows, n, e) == -1)
-		return -1;
-	return s->run->p == &spot_provider_simulated ?
-	    store_simulated_facts(s, db, e) : 0;
-}
-
-static int
-store_page(struct db *db, void *arg, struct err *e)
-{
-	struct page_store *s = arg;
-	int rc = 0;
-
-	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
-	    clock_now(), e) == -1)
-		return -1;
-	switch (s->what) {
-	case EC2_INSTANCES: rc = store_instances(s, db, e); break;
-	case EC2_PRICES: rc = store_prices(s, db, e); break;
-	case EC2_TYPES: rc = store_types(s, db, e); break;
-	case EC2_REGIONS: break;
-	}
-	return rc == -1 ? -1 : spot_shard_update(db, &s->next, e);
-}
-
-static int
-on_page(void *arg, struct spot_listing *l, struct arena *a,
-    const struct ec2_page *page, struct err *e)
-{
-	struct scan_run *run = arg;
-	struct spot_shard *shard = l->tag;
-	struct page_store s = { .run = run, .shard = shard, .next = *shard,
-	    .a = a, .page = page, .what = l->what };
-
-	s.next.state = "running";
-	s.next.pages++;
-	s.next.items += (int64_t)page->rows.n;
-	s.next.page_token = *page->next_token == '\0' ? NULL :
-	    page->next_token;
-	s.next.updated_at = clock_now();
-	if (db_txn(run->env->db, a, store_page, &s, e) == -1)
-		return -1;
-	*shard = s.next;
-	shard->page_token = NULL;	/* its text goes with the page */
-	return 0;
-}
-
-/* ---- the end of a shard --------------------------------------------------------------- */
-
-static const char *
-shard_state(const struct spot_shard *s, const struct err *why)
-{
-	if (why == NULL)
-		return "complete";
-	if (why->code != NULL && (strcmp(why->code, "aws_auth") == 0 ||
-	    strcmp(why->code, "aws_denied") == 0 ||
-	    strcmp(why->code, "aws_optin") == 0))
-		return "denied";
-	return s->pages > 0 ? "partial" : "unreachable";
-}
-
-struct end_store {
-	struct scan_run *run;
-	struct spot_shard *shard;
-	uint64_t gone;
-};
-
-static int
-store_end(struct db *db, void *arg, struct err *e)
-{
-	struct end_store *s = arg;
-	struct spot_seen seen = seen_of(s->run, s->shard->region);
-
-	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
-	    clock_now(), e) == -1 ||
-	    spot_shard_update(db, s->shard, e) == -1)
-		return -1;
-	if (s->run->prices)
-		return 0;
-	if (strcmp(s->shard->state, "complete") == 0)
-		return spot_instance_sweep(db, &seen, &s->gone, e);
-	return spot_instance_stale(db, &seen, e);
-}
-
-static int
-end_shard(struct scan_run *run, struct spot_shard *shard,
-    const struct err *why, struct err *e)
-{
-	struct end_store s = { .run = run, .shard = shard };
-	struct arena *a = arena_new((size_t)1 << 20);
-	int rc;
-
-	shard->state = shard_state(shard, why);
-	shard->page_token = NULL;
-	shard->updated_at = clock_now();
-	if (why != NULL) {
-		shard->error_code = why->code != NULL ? why->code : "";
-		shard->error = keep_text(run->a, why->detail);
-	}
-	rc = db_txn(run->env->db, a, store_end, &s, e);
-	arena_free(a);
-	run->scan->gone += (int64_t)s.gone;
-	return rc;
-}
-
-static int
-on_ended(void *arg, struct spot_listing *l, const struct err *why)
-{
-	struct err e = { 0 };
-	struct spot_shard *shard = l->tag;
-
-	shard->attempts = l->attempts;
-	return end_shard(arg, shard, why, &e);
-}
-
-/* ---- shards of a scan -------------------------------------------------------------------- */
+/* ---- shards of a scan ---------------------------------------------------- */
 
 static bool
 enabled(const struct ec2_region *r)
@@ -290,7 +44,7 @@ struct shard_list {
 };
 
 static void
-add_shard(struct scan_run *run, struct shard_list *l, const char *region,
+add_shard(struct spot_run *run, struct shard_list *l, const char *region,
     const char *service, const char *skipped)
 {
 	*VEC_ADD(run->a, &l->v) = (struct spot_shard){
@@ -302,7 +56,7 @@ add_shard(struct scan_run *run, struct shard_list *l, const char *region,
 
 /* The account's own list, or every region that is enabled. */
 static void
-plan_regions(struct scan_run *run, const struct ec2_page *known,
+plan_regions(struct spot_run *run, const struct ec2_page *known,
     struct shard_list *l)
 {
 	const char *service = run->prices ? "spot-prices" : "ec2";
@@ -330,7 +84,7 @@ plan_regions(struct scan_run *run, const struct ec2_page *known,
 /* -1: the scan cannot go on; run->why says it. A refusal to list regions
  * leaves the account's own list, or its home region. */
 static int
-make_shards(struct scan_run *run, struct err *e)
+make_shards(struct spot_run *run, struct err *e)
 {
 	struct ec2_page known;
 	struct shard_list l = { .v = { 0 } };
@@ -347,7 +101,7 @@ make_shards(struct scan_run *run, struct err *e)
 }
 
 static int
-load_shards(struct scan_run *run, struct err *e)
+load_shards(struct spot_run *run, struct err *e)
 {
 	struct rows rows;
 
@@ -365,10 +119,10 @@ load_shards(struct scan_run *run, struct err *e)
 	return 0;
 }
 
-/* ---- running the shards --------------------------------------------------------------------- */
+/* ---- running the shards -------------------------------------------------- */
 
 static int
-price_window(struct scan_run *run, struct utc *from, struct err *e)
+price_window(struct spot_run *run, struct utc *from, struct err *e)
 {
 	const struct spot_conf *cf = conf_get(run->env->conf, &spot_settings);
 	struct utc last;
@@ -400,10 +154,11 @@ open_shard(const struct spot_shard *s)
 }
 
 static int
-fetch_shards(struct scan_run *run, struct err *e)
+fetch_shards(struct spot_run *run, struct err *e)
 {
-	struct spot_fetch f = { .now = run->scan->started_at, .page = on_page,
-	    .ended = on_ended, .arg = run };
+	struct spot_fetch f = { .now = run->scan->started_at,
+	    .page = spot_shard_page,
+	    .ended = spot_shard_ended, .arg = run };
 	struct utc from = { 0 };
 
 	if (run->prices && price_window(run, &from, e) == -1)
@@ -423,19 +178,19 @@ fetch_shards(struct scan_run *run, struct err *e)
 
 /* Credentials failed in the middle: what is open ends with that. */
 static int
-end_rest(struct scan_run *run, struct err *e)
+end_rest(struct spot_run *run, struct err *e)
 {
 	for (size_t i = 0; i < run->n; i++)
 		if (open_shard(&run->shards[i]) &&
-		    end_shard(run, &run->shards[i], &run->why, e) == -1)
+		    spot_shard_end(run, &run->shards[i], &run->why, e) == -1)
 			return -1;
 	return 0;
 }
 
-/* ---- the end of a scan -------------------------------------------------------------------------- */
+/* ---- the end of a scan --------------------------------------------------- */
 
 static void
-sum_up(struct scan_run *run)
+sum_up(struct spot_run *run)
 {
 	struct spot_scan *s = run->scan;
 	struct str why;
@@ -458,7 +213,7 @@ sum_up(struct scan_run *run)
 	}
 	if (why.len == 0 && run->why.status != 0)
 		str_add(&why, run->why.detail);
-	s->error = keep_text(run->a, why.p);
+	s->error = spot_run_text(run->a, why.p);
 	s->coverage = s->wanted > 0 ? (double)s->done / (double)s->wanted : 0;
 	s->state = s->wanted > 0 && s->done == s->wanted ? "complete" :
 	    s->done > 0 ? "partial" : "failed";
@@ -466,7 +221,7 @@ sum_up(struct scan_run *run)
 }
 
 static int
-settle_account(struct scan_run *run, struct db *db, struct err *e)
+settle_account(struct spot_run *run, struct db *db, struct err *e)
 {
 	const char *verdict = run->why.status == 0 ? NULL :
 	    spot_credential_verdict(&run->why);
@@ -486,8 +241,8 @@ settle_account(struct scan_run *run, struct db *db, struct err *e)
 static int
 store_scan(struct db *db, void *arg, struct err *e)
 {
-	struct scan_run *run = arg;
-	struct spot_seen seen = seen_of(run, "");
+	struct spot_run *run = arg;
+	struct spot_seen seen = spot_run_seen(run, "");
 	struct spot_tally t;
 
 	if (!run->prices) {
@@ -503,7 +258,7 @@ store_scan(struct db *db, void *arg, struct err *e)
 }
 
 static void
-report(const struct scan_run *run)
+report(const struct spot_run *run)
 {
 	static const char *const states[] = { "complete", "partial",
 	    "failed" };
@@ -518,7 +273,7 @@ report(const struct scan_run *run)
 	    (run->scan->finished_at.us - run->scan->started_at.us) / 1000));
 }
 
-/* ---- one scan -------------------------------------------------------------------------------------- */
+/* ---- one scan ------------------------------------------------------------ */
 
 static bool
 lost(const struct err *e)
@@ -537,7 +292,7 @@ foreign(const struct err *e)
 }
 
 static int
-load_account(struct scan_run *run, struct err *e)
+load_account(struct spot_run *run, struct err *e)
 {
 	struct spot_credential c;
 	struct env *env = run->env;
@@ -555,7 +310,7 @@ load_account(struct scan_run *run, struct err *e)
 }
 
 static int
-run_shards(struct scan_run *run, struct err *e)
+run_shards(struct spot_run *run, struct err *e)
 {
 	int rc = load_account(run, e);
 
@@ -577,7 +332,7 @@ static int
 run_scan(struct env *env, struct spot_scan *scan, struct err *e)
 {
 	struct arena *a = arena_new(RUN_CAP);
-	struct scan_run run = { .env = env, .a = a, .scan = scan,
+	struct spot_run run = { .env = env, .a = a, .scan = scan,
 	    .prices = strcmp(scan->kind, "prices") == 0 };
 	struct utc now = clock_now();
 	int rc;
@@ -608,7 +363,7 @@ run_scan(struct env *env, struct spot_scan *scan, struct err *e)
 	return rc;
 }
 
-/* ---- one pass ----------------------------------------------------------------------------------------- */
+/* ---- one pass ------------------------------------------------------------ */
 
 static int
 queue_due(struct env *env, struct arena *a, struct err *e)

@@ -66,10 +66,11 @@ const struct schema spot_scan_schema = {
 };
 
 struct instant {
-	struct utc at;
+	struct utc at, due;
 };
 static const struct field instant_fields[] = {
 	FIELD(struct instant, at, .flags = FF_NULLABLE, .doc = "Instant"),
+	FIELD(struct instant, due, .flags = FF_NULLABLE, .doc = "Next one"),
 	FIELD_END
 };
 static const struct schema instant_schema = {
@@ -121,9 +122,10 @@ static const struct query SCAN_FINISH = { "spot_scan.finish",
 	"error = ?, finished_at = ? WHERE id = ? AND holder = ? "
 	"AND state = 'running'", NULL };
 static const struct query SCAN_OLDEST = { "spot_scan.oldest",
-	"SELECT MIN(COALESCE(last_scan_at, created_at)) AS at "
-	"FROM spot_account WHERE status IN ('connected', 'active', "
-	"'degraded')", &instant_schema };
+	"SELECT MIN(COALESCE(last_scan_at, created_at)) AS at, "
+	"MIN(COALESCE(next_scan_at, created_at)) AS due FROM spot_account "
+	"WHERE status IN ('connected', 'active', 'degraded')",
+	&instant_schema };
 static const struct query SHARD_INSERT = { "spot_scan_shard.insert",
 	"INSERT INTO spot_scan_shard (scan_id, region, service, state, error, "
 	"updated_at) VALUES (?, ?, ?, ?, ?, ?) "
@@ -210,10 +212,16 @@ spot_scan_complete_at(struct db *db, struct arena *a, struct uuid account,
 }
 
 int
-spot_scan_oldest(struct db *db, struct arena *a, struct utc *out,
-    struct err *e)
+spot_scan_oldest(struct db *db, struct arena *a, struct utc *at,
+    struct utc *due, struct err *e)
 {
-	return one_instant(db, a, &SCAN_OLDEST, NO_ARGS, out, e);
+	struct instant row;
+
+	if (db_one(db, a, &SCAN_OLDEST, NO_ARGS, &row, e) == -1)
+		return -1;
+	*at = row.at;
+	*due = row.due;
+	return 0;
 }
 
 int

@@ -148,5 +148,5 @@ const struct module spot_module = {
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
-		NULL }
+		spot_demo_commands, NULL }
 };

@@ -24,7 +24,7 @@ summary_get(struct ctx *c, const void *in)
 	return reply(c, &s);
 }
 
-/* ---- GET /api/v1/client/dashboard --------------------------------------------------- */
+/* ---- GET /api/v1/client/dashboard ---------------------------------------- */
 
 struct info {
 	struct uuid id;
@@ -258,7 +258,7 @@ dashboard_get(struct ctx *c, const void *in)
 	return reply(c, &d);
 }
 
-/* ---- GET /api/v1/client/summary -------------------------------------------------------- */
+/* ---- GET /api/v1/client/summary ------------------------------------------ */
 
 struct brief {
 	bool has_account;

@@ -4,7 +4,7 @@
  * transaction reached; the row lock on the epoch makes epochs grow in commit
  * order, so that a reader who saw epoch n sees all rows up to n.
  */
-#include "modules/auth/access.h"
+#include "modules/auth/revocation.h"
 #include "modules/auth/rows.h"
 
 static const struct field revocation_fields[] = {
@@ -42,7 +42,7 @@ static const struct query REVOCATION_SINCE = { "auth_revocation.since",
 	"SELECT kind, subject, epoch, expires_at FROM auth_revocation "
 	"WHERE epoch > ? AND expires_at > ? ORDER BY epoch", &auth_revocation_schema };
 
-const struct query *const auth_access_queries[] = {
+const struct query *const auth_revocation_queries[] = {
 	&EPOCH_READ, &EPOCH_STEP, &REVOCATION_PUT, &REVOCATION_PUT_SESSIONS,
 	&REVOCATION_SINCE, NULL
 };

@@ -1,0 +1,243 @@
+/*
+ * What a scan stores: a page's rows together with the token of the next page,
+ * and the end of a shard together with its sweep, each in one transaction
+ * that renews the hold on the scan. Refuses to sweep a region that was not
+ * seen completely, and to write for a scan that somebody else took over.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "modules/spot/catalog.h"
+#include "modules/spot/cloud.h"
+#include "modules/spot/price.h"
+#include "modules/spot/shard.h"
+
+enum { ERROR_MAX = 450 };
+
+/* One page, for its transaction. */
+struct page_store {
+	struct spot_run *run;
+	struct spot_shard *shard;
+	struct spot_shard next;
+	struct arena *a;
+	const struct ec2_page *page;
+	enum ec2_call what;
+};
+
+struct spot_seen
+spot_run_seen(const struct spot_run *run, const char *region)
+{
+	return (struct spot_seen){ .tenant = run->scan->tenant_id,
+	    .account = run->scan->account_id, .region = region,
+	    .generation = run->scan->generation,
+	    .at = run->scan->started_at };
+}
+
+const char *
+spot_run_text(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strnlen(s, ERROR_MAX));
+}
+
+/* ---- storing a page ------------------------------------------------------ */
+
+static int
+store_instances(struct page_store *s, struct db *db, struct err *e)
+{
+	struct spot_run *run = s->run;
+	struct spot_seen seen = spot_run_seen(run, s->shard->region);
+	size_t n = s->page->rows.n;
+	struct spot_seen_row *rows = arena_array(s->a, n, sizeof(*rows));
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i].i = EC2_ROW(s->page, ec2_instance, i);
+		rows[i].signal = run->p->signal(&run->x, rows[i].i,
+		    run->scan->started_at);
+	}
+	return spot_instance_upsert(db, s->a, &seen, rows, n, e);
+}
+
+static int
+store_prices(struct page_store *s, struct db *db, struct err *e)
+{
+	size_t n = s->page->rows.n;
+	struct spot_price *rows = arena_array(s->a, n, sizeof(*rows));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ec2_price *p = EC2_ROW(s->page, ec2_price, i);
+
+		rows[i] = (struct spot_price){ .market = s->run->acc.provider,
+		    .region = s->shard->region, .availability_zone = p->az,
+		    .instance_type = p->instance_type, .product = p->product,
+		    .timestamp = p->at, .price = p->price,
+		    .src = s->run->acc.provider };
+	}
+	return spot_price_put_many(db, s->a, rows, n, e);
+}
+
+/* Only the simulated cloud tells on-demand prices and classes itself. */
+static int
+store_simulated_facts(struct page_store *s, struct db *db, struct err *e)
+{
+	const struct cloud_region *regions;
+	size_t nr = cloud_regions(&regions), n = s->page->rows.n, k = 0;
+	struct spot_od_price *od = arena_array(s->a, nr * n, sizeof(*od));
+	struct spot_advisor *adv = arena_array(s->a, nr * n, sizeof(*adv));
+	struct utc at = s->run->scan->started_at;
+
+	for (size_t i = 0; i < nr; i++)
+		for (size_t j = 0; j < n; j++) {
+			const char *type = EC2_ROW(s->page, ec2_type, j)->type;
+			struct dec price = cloud_od_price(regions[i].name,
+			    type);
+
+			if (price.e8 == 0)
+				continue;
+			od[k] = (struct spot_od_price){ "simulated",
+			    regions[i].name, type, "Linux/UNIX", price, at,
+			    "simulated" };
+			adv[k++] = (struct spot_advisor){ "simulated",
+			    regions[i].name, type, "Linux",
+			    cloud_interruption(regions[i].name, type), 0, at };
+		}
+	if (spot_od_price_put(db, s->a, od, k, e) == -1)
+		return -1;
+	return spot_advisor_put(db, s->a, adv, k, e);
+}
+
+static int
+store_types(struct page_store *s, struct db *db, struct err *e)
+{
+	size_t n = s->page->rows.n;
+	struct spot_type *rows = arena_array(s->a, n, sizeof(*rows));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ec2_type *t = EC2_ROW(s->page, ec2_type, i);
+
+		rows[i] = (struct spot_type){ .instance_type = t->type,
+		    .arch = t->arch, .vcpu = t->vcpu, .mem_mib = t->mem_mib,
+		    .gpu = t->gpu, .gpu_name = t->gpu_name == NULL ? "" :
+		    arena_strndup(s->a, t->gpu_name, strnlen(t->gpu_name, 64)),
+		    .nvme_gb = t->nvme_gb, .ebs_mbps = t->ebs_mbps,
+		    .interfaces = t->interfaces, .network = t->network == NULL
+		    ? "" : t->network, .hypervisor = t->hypervisor == NULL ?
+		    "" : t->hypervisor, .burstable = t->burstable,
+		    .bare_metal = t->bare_metal,
+		    .current_generation = t->current, .spot = t->spot,
+		    .src = s->run->acc.provider,
+		    .asof = s->run->scan->started_at };
+	}
+	if (spot_type_put(db, s->a, rows, n, e) == -1)
+		return -1;
+	return s->run->p == &spot_provider_simulated ?
+	    store_simulated_facts(s, db, e) : 0;
+}
+
+static int
+store_page(struct db *db, void *arg, struct err *e)
+{
+	struct page_store *s = arg;
+	int rc = 0;
+
+	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
+	    clock_now(), e) == -1)
+		return -1;
+	switch (s->what) {
+	case EC2_INSTANCES: rc = store_instances(s, db, e); break;
+	case EC2_PRICES: rc = store_prices(s, db, e); break;
+	case EC2_TYPES: rc = store_types(s, db, e); break;
+	case EC2_REGIONS: break;
+	}
+	return rc == -1 ? -1 : spot_shard_update(db, &s->next, e);
+}
+
+int
+spot_shard_page(void *arg, struct spot_listing *l, struct arena *a,
+    const struct ec2_page *page, struct err *e)
+{
+	struct spot_run *run = arg;
+	struct spot_shard *shard = l->tag;
+	struct page_store s = { .run = run, .shard = shard, .next = *shard,
+	    .a = a, .page = page, .what = l->what };
+
+	s.next.state = "running";
+	s.next.pages++;
+	s.next.items += (int64_t)page->rows.n;
+	s.next.page_token = *page->next_token == '\0' ? NULL :
+	    page->next_token;
+	s.next.updated_at = clock_now();
+	if (db_txn(run->env->db, a, store_page, &s, e) == -1)
+		return -1;
+	*shard = s.next;
+	shard->page_token = NULL;	/* its text goes with the page */
+	return 0;
+}
+
+/* ---- the end of a shard -------------------------------------------------- */
+
+static const char *
+shard_state(const struct spot_shard *s, const struct err *why)
+{
+	if (why == NULL)
+		return "complete";
+	if (why->code != NULL && (strcmp(why->code, "aws_auth") == 0 ||
+	    strcmp(why->code, "aws_denied") == 0 ||
+	    strcmp(why->code, "aws_optin") == 0))
+		return "denied";
+	return s->pages > 0 ? "partial" : "unreachable";
+}
+
+struct end_store {
+	struct spot_run *run;
+	struct spot_shard *shard;
+	uint64_t gone;
+};
+
+static int
+store_end(struct db *db, void *arg, struct err *e)
+{
+	struct end_store *s = arg;
+	struct spot_seen seen = spot_run_seen(s->run, s->shard->region);
+
+	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
+	    clock_now(), e) == -1 ||
+	    spot_shard_update(db, s->shard, e) == -1)
+		return -1;
+	if (s->run->prices)
+		return 0;
+	if (strcmp(s->shard->state, "complete") == 0)
+		return spot_instance_sweep(db, &seen, &s->gone, e);
+	return spot_instance_stale(db, &seen, e);
+}
+
+int
+spot_shard_end(struct spot_run *run, struct spot_shard *shard,
+    const struct err *why, struct err *e)
+{
+	struct end_store s = { .run = run, .shard = shard };
+	struct arena *a = arena_new((size_t)1 << 20);
+	int rc;
+
+	shard->state = shard_state(shard, why);
+	shard->page_token = NULL;
+	shard->updated_at = clock_now();
+	if (why != NULL) {
+		shard->error_code = why->code != NULL ? why->code : "";
+		shard->error = spot_run_text(run->a, why->detail);
+	}
+	rc = db_txn(run->env->db, a, store_end, &s, e);
+	arena_free(a);
+	run->scan->gone += (int64_t)s.gone;
+	return rc;
+}
+
+int
+spot_shard_ended(void *arg, struct spot_listing *l, const struct err *why)
+{
+	struct err e = { 0 };
+	struct spot_shard *shard = l->tag;
+
+	shard->attempts = l->attempts;
+	return spot_shard_end(arg, shard, why, &e);
+}

@@ -1,0 +1,215 @@
+/*
+ * How to call with success what cannot be derived from the row.
+ */
+#include <json.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "tests/harness/contract.h"
+#include "tests/harness/fakeec2.h"
+
+#define KEYS "{\"access_key\":\"" FAKE_ACCESS_KEY "\",\"secret_key\":\"" \
+	FAKE_SECRET_KEY "\"}"
+#define NEW_PASSWORD "\"another password\""
+
+const struct recipe contract_recipes[] = {
+	/* ---- auth ---- */
+	{ .id = "auth.session.login",
+	    .body = "{\"identifier\":\"$email\",\"password\":\"$password\"}" },
+	{ .id = "auth.session.refresh", .flags = CT_FRESH,
+	    .body = "{\"refresh_token\":\"$refresh\"}" },
+	{ .id = "auth.session.logout", .flags = CT_FRESH },
+	{ .id = "auth.session.step_up", .flags = CT_FRESH,
+	    .body = "{\"password\":\"$password\"}" },
+	{ .id = "auth.session.list", .flags = CT_VOLATILE },
+	{ .id = "auth.session.delete", .path = "id=$session",
+	    .flags = CT_FRESH },
+	{ .id = "auth.user.profile", .flags = CT_VOLATILE },
+	{ .id = "auth.user.profile_patch", .flags = CT_FRESH },
+	{ .id = "auth.user.set_roles", .body = "{\"roles\":[\"client\"]}" },
+	{ .id = "auth.password.change", .flags = CT_FRESH,
+	    .body = "{\"current_password\":\"$password\","
+	    "\"new_password\":" NEW_PASSWORD "}" },
+	{ .id = "auth.password.reset",
+	    .body = "{\"token\":\"$reset\",\"new_password\":" NEW_PASSWORD
+	    "}" },
+	{ .id = "auth.apikey.create", .body = "{\"name\":\"same $n\","
+	    "\"scopes\":[\"auth:self\"]}" },
+	{ .id = "auth.invite.create", .body = "{\"roles\":[\"viewer\"],"
+	    "\"days\":3}" },
+	{ .id = "auth.user.create", .body = "{\"email\":"
+	    "\"$t$n@example.test\",\"username\":\"$t-$n\",\"password\":"
+	    "\"long enough\",\"full_name\":\"Same $n\","
+	    "\"roles\":[\"viewer\"]}" },
+	{ .id = "auth.user.update", .body = "{\"full_name\":\"New name\"}" },
+	{ .id = "auth.tenant.create", .body = "{\"name\":\"Same $n\"}",
+	    .flags = CT_SHARED },
+	{ .id = "auth.tenant.update", .body = "{\"name\":\"Renamed\"}",
+	    .flags = CT_SHARED },
+	{ .id = "auth.tenant.list", .flags = CT_SHARED },
+	{ .id = "auth.tenant.get", .flags = CT_SHARED },
+	{ .id = "auth.audit.verify", .flags = CT_FRESH | CT_SHARED },
+	{ .id = "auth.audit.list", .flags = CT_VOLATILE },
+
+	/* ---- platform ---- */
+	{ .id = "health.get", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "health.root", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "health.ready", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "health.db", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "health.redis", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "health.services", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "metrics.get", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.status.get", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.process.list", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.route.list", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.log.list", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.component.list", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.component.act", .flags = CT_SHARED,
+	    .path = "name=spot.discover&action=pause" },
+	{ .id = "docs.static", .path = "file=docs/docs.js" },
+
+	/* ---- spot ---- */
+	{ .id = "spot.account.credentials", .path = "id=$keys",
+	    .body = KEYS },
+	{ .id = "spot.summary.get", .flags = CT_VOLATILE },
+	{ .id = "spot.account.template", .path = "id=$role" },
+	{ .id = "spot.scan.get", .path = "id=$scan" },
+	{ .id = "spot.scan.list", .path = "id=$cloud" },
+	{ .id = "spot.scan.request", .path = "id=$id:spot.account" },
+	{ .id = "spot.price.pull", .path = "id=$id:spot.account" },
+	{ .id = "spot.price.list", .query = "market=simulated" },
+	{ .id = "spot.price.create", .flags = CT_SHARED },
+	{ .id = "spot.price.import", .flags = CT_SHARED,
+	    .type = "application/json", .body = "{\"SpotPriceHistory\":[{"
+	    "\"AvailabilityZone\":\"us-east-1a\",\"InstanceType\":"
+	    "\"m5.large\",\"ProductDescription\":\"Linux/UNIX\","
+	    "\"SpotPrice\":\"0.0345\",\"Timestamp\":"
+	    "\"2026-11-20T01:02:03+00:00\"}]}" },
+	{ .id = "spot.compat.remove", .path = "aws_account=$aws" },
+	{ .id = "spot.compat.connect", .body = KEYS, .flags = CT_ONCE },
+	{ .id = "spot.compat.discovery", .path = "id=$cloud" },
+	{ .id = "spot.compat.rediscover", .path = "id=$cloud" },
+	{ .id = "spot.compat.overview", .path = "id=$cloud" },
+	{ .id = NULL }
+};
+
+/* ---- around the routes ------------------------------------------------------ */
+
+static struct fakeec2 cloud;
+
+void
+contract_stack(struct stack *st)
+{
+	static struct arena *a;
+	const char *settings[5];
+
+	if (a == NULL)
+		a = arena_new(1 << 20);
+	stack_user();
+	fakeec2_start(&cloud, a, NULL);
+	settings[0] = arena_printf(a, "aws.endpoint=%s", cloud.url);
+	settings[1] = arena_printf(a, "aws.sts_endpoint=%s", cloud.url);
+	settings[2] = "aws.access_key=" FAKE_ACCESS_KEY;
+	settings[3] = "aws.secret_key=" FAKE_SECRET_KEY;
+	settings[4] = NULL;
+	stack_start(st, &(struct stack_options){ .web = "nginx",
+	    .settings = settings });
+}
+
+void
+contract_end(void)
+{
+	fakeec2_stop(&cloud);
+}
+
+static const char *
+post_id(struct world *w, struct twin *t, const char *path, const char *body)
+{
+	const struct reply *r = http_send(w->st, "POST", path,
+	    t->admin.token, body);
+
+	if (r->status / 100 != 2)
+		ct_bad(w, "POST %s: %d %.300s", path, r->status, r->body);
+	return arena_strdup(w->st->a, json_text_at(r->json, "id"));
+}
+
+/* A simulated account with an inventory; the same in both tenants. */
+static const char *
+fleet(struct world *w, struct twin *t)
+{
+	if (t->cloud == NULL)
+		t->cloud = post_id(w, t, "/api/spot/accounts",
+		    "{\"name\":\"fleet\",\"connection_method\":"
+		    "\"simulated\"}");
+	return t->cloud;
+}
+
+void
+contract_prepare(struct world *w)
+{
+	const char *out;
+
+	w->at = "prepare";
+	fleet(w, &w->a);
+	fleet(w, &w->b);
+	if (stack_program(w->st, &out, "quincunx-discover",
+	    (const char *[]){ NULL }) != 0)
+		fail_msg("quincunx-discover: %s", out);
+}
+
+static const char *
+scan_of(struct world *w, struct twin *t)
+{
+	const struct reply *r = http_get(w->st, arena_printf(w->st->a,
+	    "/api/spot/accounts/%s/scans", fleet(w, t)), t->admin.token);
+
+	return arena_strdup(w->st->a, json_text_at(r->json, "items.0.id"));
+}
+
+/* The account that is entered by keys: one per tenant, as the fake cloud has
+ * one account. */
+static const char *
+keyed(struct world *w, struct twin *t)
+{
+	struct json_object *items;
+
+	http_send(w->st, "POST", "/api/v1/onboarding/connect/credentials",
+	    t->admin.token, KEYS);
+	items = json_at(http_get(w->st, "/api/spot/accounts?limit=200",
+	    t->admin.token)->json, "items");
+	for (size_t i = 0; items != NULL &&
+	    i < json_object_array_length(items); i++) {
+		struct json_object *o = json_object_array_get_idx(items, i);
+
+		if (strcmp(json_text_at(o, "connection_method"),
+		    "access_keys") == 0)
+			return arena_strdup(w->st->a, json_text_at(o, "id"));
+	}
+	return "";
+}
+
+const char *
+contract_word(struct world *w, struct twin *t, const char *word)
+{
+	if (strcmp(word, "cloud") == 0)
+		return fleet(w, t);
+	if (strcmp(word, "scan") == 0)
+		return scan_of(w, t);
+	if (strcmp(word, "role") == 0)
+		return post_id(w, t, "/api/spot/accounts", arena_printf(
+		    w->st->a, "{\"name\":\"role %u\","
+		    "\"connection_method\":\"iam_role\"}", ++t->n));
+	if (strcmp(word, "keys") == 0)
+		return keyed(w, t);
+	if (strcmp(word, "aws") == 0) {
+		keyed(w, t);
+		return FAKE_ACCOUNT;
+	}
+	return NULL;
+}
