@@ -31,6 +31,7 @@ LIB     := $(BUILD)/libcore.a
 PROGS   := $(patsubst cgi/%.c,$(BUILD)/bin/%,$(wildcard cgi/*.c))
 HARNESS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/harness/*.c))
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+HOST    := $(patsubst tests/host/%.c,$(BUILD)/tests/host/%,$(wildcard tests/host/test_*.c))
 DBT     := $(patsubst tests/db/%.c,$(BUILD)/tests/db/%,$(wildcard tests/db/test_*.c))
 E2E     := $(patsubst tests/e2e/%.c,$(BUILD)/tests/e2e/%,$(wildcard tests/e2e/test_*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -87,11 +88,12 @@ dev: deps
 
 # ---- checks -----------------------------------------------------------------------
 # check     pure tests, fuzz corpora replayed: under ten seconds once built
+# check-host processes, sockets, the shared segment: no database
 # check-db  models against a private MariaDB
 # check-e2e through real web servers
 # test      everything CI runs, with what it needs installed
 
-.PHONY: test-deps check check-db check-e2e check-fake lint format test coverage fuzz
+.PHONY: test-deps check check-host check-db check-e2e check-fake lint format test coverage fuzz
 test-deps:
 	@packaging/deps.sh test
 
@@ -105,6 +107,9 @@ check: $(UNIT) $(FUZZ)
 	@$(RUNTEST) unit $(UNIT)
 	@for f in $(FUZZ); do \
 		$$f tests/fuzz/corpus/$$(basename $$f | sed s/^fuzz_//) || exit 1; done
+
+check-host: $(HOST) $(PROGS)
+	@$(RUNTEST) host $(HOST)
 
 check-fake:
 	@/usr/bin/python3 -B tests/harness/test_fake_ec2.py
@@ -127,7 +132,7 @@ test: test-deps
 	@tests/run.sh
 
 coverage:
-	@$(MAKE) COV=1 check check-db check-e2e
+	@$(MAKE) COV=1 check check-host check-db check-e2e
 	@lcov -q -c -d build/cov -o build/cov/all.info --rc lcov_branch_coverage=1 2>/dev/null
 	@genhtml -q build/cov/all.info -o build/cov/html 2>/dev/null && echo build/cov/html/index.html
 
@@ -164,6 +169,6 @@ clean:
 
 help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
-	@echo "make test|check|check-db|check-e2e|lint|format|coverage|fuzz"
+	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
 	@echo "make bench-http|bench-discover        figures against the peers"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

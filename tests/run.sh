@@ -18,11 +18,13 @@ step "build (gcc, warnings are errors)" make -s -j"$jobs" WERROR=1 all
 step "lint" make -s lint
 step "fake EC2" make -s check-fake
 step "unit tests" make -s -j"$jobs" check
+step "host tests" make -s -j"$jobs" check-host
 step "database tests" make -s -j"$jobs" check-db
 step "end to end" make -s -j"$jobs" check-e2e
 step "fresh clone" tests/e2e/run.sh
 step "build with sanitizers" make -s -j"$jobs" SAN=$SAN WERROR=1 all
 step "unit tests with sanitizers" make -s -j"$jobs" SAN=$SAN check
+step "host tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-host
 step "database tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-db
 step "end to end with sanitizers" make -s -j"$jobs" SAN=$SAN check-e2e
 echo

@@ -6,7 +6,8 @@
 
 #include "http/site.h"
 
-/* Authorization sent twice arrives joined by a comma and is refused by us. */
+/* Authorization sent twice arrives joined by a comma and is refused by us.
+ * Header names with underscores are passed on: one would hide a proxy's. */
 static const char head[] =
     "server.http-parseopts = (\n"
     "    \"header-strict\" => \"enable\",\n"
@@ -15,6 +16,7 @@ static const char head[] =
     "    \"url-ctrls-reject\" => \"enable\",\n"
     "    \"url-normalize\" => \"disable\"\n"
     ")\n"
+    "setenv.set-request-header = ( \"X_Forwarded_For\" => \"\" )\n"
     "server.tag = \"\"\n"
     "server.max-request-field-size = 16384\n"
     "server.max-read-idle = 30\n"
@@ -117,7 +119,8 @@ site_lighttpd(struct site *s)
 		    "server.pid-file = \"%s/lighttpd.pid\"\n"
 		    "server.errorlog = \"%s/lighttpd-error.log\"\n"
 		    "server.upload-dirs = ( \"%s\" )\n", d, d, d, d);
-	str_addf(s->out, "server.modules += ( \"mod_fastcgi\"%s )\n",
+	str_addf(s->out, "server.modules += ( \"mod_setenv\", "
+	    "\"mod_fastcgi\"%s )\n",
 	    s->o->tls_cert != NULL ? ", \"mod_openssl\"" : "");
 	listens(s);
 	if (s->o->server_name != NULL)

@@ -81,12 +81,21 @@ stage_key_rate(struct ctx *c)
 	return 0;
 }
 
-/* True if a permission of the route needs a fresh password. */
-static bool
-needs_step_up(const struct ctx *c)
+/* Dangerous acts: a person who proved the password lately, never a key. */
+static int
+stage_step_up(struct ctx *c)
 {
-	return (c->route->flags & R_STEP_UP) &&
-	    c->who.kind == PRINCIPAL_USER;
+	if (!(c->route->flags & R_STEP_UP) || c->who.kind == PRINCIPAL_SYSTEM)
+		return 0;
+	if (c->who.kind == PRINCIPAL_KEY)
+		return err_set(&c->err, 403, "step_up_required",
+		    "An API key may not do this: it takes a person who has "
+		    "just proved the password");
+	if (c->now.us - c->who.auth_time.us >
+	    c->http->conf->step_up_s * US_PER_S)
+		return err_set(&c->err, 403, "step_up_required",
+		    "Prove your password again: POST /api/auth/step-up");
+	return 0;
 }
 
 static int
@@ -113,11 +122,7 @@ stage_authenticate(struct ctx *c)
 	if (!principal_may(&c->who, rt->permission))
 		return err_set(&c->err, 403, "forbidden",
 		    "Permission %s is required", rt->permission);
-	if (needs_step_up(c) && c->now.us - c->who.auth_time.us >
-	    c->http->conf->step_up_s * US_PER_S)
-		return err_set(&c->err, 403, "step_up_required",
-		    "Prove your password again: POST /api/auth/step-up");
-	return 0;
+	return stage_step_up(c);
 }
 
 /* ---- input ----------------------------------------------------------------- */

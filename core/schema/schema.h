@@ -58,7 +58,7 @@ struct field {
 	 * min = max = 0: unbounded (text then at most 64 KiB). */
 	int64_t min, max;
 	const char *const *oneof;	/* NULL-terminated choices for text */
-	const char *pattern;	/* POSIX extended regex, anchored by itself */
+	const char *pattern;	/* POSIX extended regex; write ^ and $ */
 	const struct schema *sub;
 	enum ftype elem;	/* FT_LIST without .sub: type of the items */
 	const char *column;	/* SQL column when it differs from name */

@@ -456,7 +456,7 @@ function opCard(e) {
 		class: 'what' }, e.op.summary), el('span', { class: 'lock',
 		title: e.op['x-permission'] || '' },
 	    e.op.security && !e.op.security.some(s => !Object.keys(s).length) ?
-	    '🔒' : '')));
+	    'key' : '')));
 
 	card.addEventListener('toggle', () => {
 		if (card.open && card.children.length === 1) {

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 TOP, BIN = sys.argv[1:3]
 INSTANCES, REGIONS = (int(x) for x in sys.argv[3:5])
@@ -95,13 +96,25 @@ def sql(text, db="quincunx"):
     return run("mariadb", "--no-defaults", "-uroot", "-S", SOCK, "-N", "-B", "-e", text, *([db] if db else [])).strip()
 
 
+def fleet():
+    """Live instances, unevenly over the regions, as many as are wanted."""
+    sys.path.insert(0, TOP + "/tests/harness")
+    from fakeaws.world import REGIONS as names
+    weights = [1 + 40 // (i + 1) for i in range(REGIONS)]
+    counts = [max(1, INSTANCES * w // sum(weights)) for w in weights]
+    counts[0] += INSTANCES - sum(counts)
+    return {"add": [{"region": r, "count": n, "state": "running"} for r, n in zip(names, counts)]}
+
+
 def fake():
-    p = spawn("fake_ec2", ["/usr/bin/python3", "-B", TOP + "/tests/harness/fake_ec2.py", "--instances", str(INSTANCES),
+    p = spawn("fake_ec2", ["/usr/bin/python3", "-B", TOP + "/tests/harness/fake_ec2.py", "--instances", "0",
                            "--regions", str(REGIONS)], stdout=subprocess.PIPE, text=True)
     line = p.stdout.readline().split()
     if line[:1] != ["port"]:
         die("the fake EC2 did not start")
-    return p, "http://127.0.0.1:" + line[1]
+    url = "http://127.0.0.1:" + line[1]
+    urllib.request.urlopen(url + "/_control/fleet", json.dumps(fleet()).encode(), 60).read()
+    return p, url
 
 
 def configure(endpoint):

@@ -5,4 +5,5 @@
 # usage: tests/bench/discover.sh [INSTANCES [REGIONS]]
 set -eu
 cd "$(dirname "$0")/../.."
-exec /usr/bin/python3 -B tests/bench/discover.py "$PWD" "${QX_BIN:-$PWD/build/bin}" "${1:-10000}" "${2:-17}"
+# -P: http.py beside it is not the library of that name
+exec /usr/bin/python3 -BP tests/bench/discover.py "$PWD" "${QX_BIN:-$PWD/build/bin}" "${1:-10000}" "${2:-17}"

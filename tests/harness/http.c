@@ -102,6 +102,16 @@ http_close(struct stack *s)
 	s->client = NULL;
 }
 
+void
+http_reconnect(struct stack *s)
+{
+	struct client *c = client(s);
+
+	if (c->easy != NULL)
+		curl_easy_cleanup(c->easy);
+	c->easy = NULL;
+}
+
 /* ---- one exchange ----------------------------------------------------------- */
 
 static size_t

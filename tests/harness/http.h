@@ -106,5 +106,7 @@ bool http_ready(struct stack *, int ms);
 /* Drops all replies so far. */
 void http_forget(struct stack *);
 void http_close(struct stack *);
+/* The next call opens a connection of its own. */
+void http_reconnect(struct stack *);
 
 #endif

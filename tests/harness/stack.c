@@ -34,7 +34,7 @@
 #include "tests/harness/stack.h"
 
 enum { ARENA_CAP = 512 << 20, WORDS = 40, START_MS = 30000, STOP_MS = 12000,
-	TAIL = 3000, FILE_MAX = 32 << 20 };
+	TAIL = 3000, FILE_MAX = 32 << 20, CHILDREN = 256 };
 
 #define PREFIX "qx."
 
@@ -373,19 +373,31 @@ stack_children(const struct stack *s, pid_t *out, size_t max)
 	return n;
 }
 
-long
-stack_rss_kib(pid_t pid)
+static long
+status_kib(pid_t pid, const char *name)
 {
 	struct arena *a = arena_new(1 << 20);
 	char path[64], *p;
 	long kib = 0;
 
 	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	p = strstr(slurp(a, path), "VmRSS:");
+	p = strstr(slurp(a, path), name);
 	if (p != NULL)
-		kib = strtol(p + 6, NULL, 10);
+		kib = strtol(p + strlen(name), NULL, 10);
 	arena_free(a);
 	return kib;
+}
+
+long
+stack_rss_kib(pid_t pid)
+{
+	return status_kib(pid, "VmRSS:");
+}
+
+long
+stack_peak_kib(pid_t pid)
+{
+	return status_kib(pid, "VmHWM:");
 }
 
 /* ---- configuration ------------------------------------------------------------------ */
@@ -629,23 +641,53 @@ occurrences(const char *text, const char *what)
 	return n;
 }
 
+/* Old children go on serving the connections that the web server keeps; it
+ * gives them up when it is reloaded itself. */
+static void
+old_ones_gone(struct stack *s, const pid_t *old, size_t n)
+{
+	pid_t now[CHILDREN];
+	bool left = true;
+	int ms;
+
+	if (s->server > 0 && strcmp(s->web, "nginx") == 0)
+		kill(s->server, SIGHUP);
+	http_reconnect(s);
+	for (ms = 0; left && ms < START_MS; ms += 10) {
+		size_t k = stack_children(s, now, CHILDREN);
+
+		left = false;
+		for (size_t i = 0; i < n; i++)
+			for (size_t j = 0; j < k; j++)
+				left |= old[i] == now[j];
+		if (left)
+			nap_ms(10);
+	}
+	if (left)
+		die(s, "old children are still there after a reload");
+}
+
 bool
 stack_reload(struct stack *s)
 {
 	struct arena_mark m = arena_mark(s->a);
 	const char *log = stack_file(s, "log/server.log");
 	size_t done = occurrences(log, "\"reloaded\"");
-	size_t refused = occurrences(log, "reload refused");
+	size_t refused = occurrences(log, "reload refused"), n;
+	pid_t old[CHILDREN];
 	int ms;
 
+	n = stack_children(s, old, CHILDREN);
 	kill(s->responder, SIGHUP);
 	for (ms = 0; ms < START_MS; ms += 20) {
 		arena_rewind(s->a, m);
 		log = stack_file(s, "log/server.log");
 		if (occurrences(log, "reload refused") > refused)
 			return false;
-		if (occurrences(log, "\"reloaded\"") > done)
+		if (occurrences(log, "\"reloaded\"") > done) {
+			old_ones_gone(s, old, n);
 			return true;
+		}
 		if (ended(&s->responder))
 			die(s, "quincunx.fcgi ended at a reload");
 		nap_ms(20);

@@ -84,6 +84,8 @@ void stack_responder_stop(struct stack *, int sig);
 size_t stack_children(const struct stack *, pid_t *, size_t max);
 /* Resident memory of a process in KiB, 0 = gone. */
 long stack_rss_kib(pid_t);
+/* The most it ever was. */
+long stack_peak_kib(pid_t);
 
 /* Runs `quincunx -c CONF ARGS…` (NULL-terminated). Exit status; output, if
  * wanted, is the text of stdout and stderr in the stack's arena. */

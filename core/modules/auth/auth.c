@@ -95,7 +95,7 @@ static const struct permission permissions[] = {
 static const struct table tables[] = {
 	{ .name = "auth_tenant", .row = &auth_tenant_schema,
 	    .snapshot = SNAP_FULL },
-	{ .name = "auth_user", .row = &auth_user_schema,
+	{ .name = "auth_user", .row = &auth_user_row_schema,
 	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
 	{ .name = "auth_role", .row = &auth_role_schema,
 	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },

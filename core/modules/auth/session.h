@@ -17,6 +17,7 @@ struct auth_session {
 	const char *agent, *ip;		/* shown to the owner */
 	struct utc auth_time;		/* password proved */
 	struct utc created_at, used_at, expires_at;
+	struct utc revoked_at;		/* ended by somebody; 0 = open */
 	bool current;			/* the caller's own (JSON) */
 };
 extern const struct schema auth_session_schema, auth_attempt_schema,

@@ -28,6 +28,8 @@ static const struct field session_fields[] = {
 	FIELD(struct auth_session, used_at, .doc = "Last refresh"),
 	FIELD(struct auth_session, expires_at,
 	    .doc = "End, unless it is refreshed before"),
+	FIELD(struct auth_session, revoked_at, .flags = FF_HIDDEN |
+	    FF_NULLABLE, .doc = "When somebody ended it"),
 	FIELD(struct auth_session, current, .flags = FF_NOSQL,
 	    .doc = "The session that asks"),
 	FIELD_END

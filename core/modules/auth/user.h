@@ -18,6 +18,7 @@ struct auth_user {
 	struct utc last_login_at, created_at, updated_at;
 };
 extern const struct schema auth_user_schema;
+extern const struct schema auth_user_row_schema;	/* with hidden columns */
 extern const struct query *const auth_user_queries[];
 
 /* Field rows of a user that lies at `at` inside T ("user." or nothing). */

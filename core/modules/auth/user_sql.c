@@ -20,6 +20,19 @@ const struct schema auth_user_schema = {
 	.size = sizeof(struct auth_user), .fields = user_fields
 };
 
+static const struct field row_fields[] = {
+	AUTH_USER_FIELDS(struct auth_account, user.),
+	FIELD(struct auth_account, password_hash, .flags = FF_HIDDEN,
+	    .doc = "PHC string"),
+	FIELD(struct auth_account, password_at, .flags = FF_HIDDEN,
+	    .doc = "When the password was set"),
+	FIELD_END
+};
+const struct schema auth_user_row_schema = {
+	.name = "UserRow", .doc = "All columns of a user",
+	.size = sizeof(struct auth_account), .fields = row_fields
+};
+
 static const struct field account_fields[] = {
 	AUTH_USER_FIELDS(struct auth_account, user.),
 	FIELD(struct auth_account, password_hash, .flags = FF_HIDDEN,
