@@ -29,6 +29,7 @@ struct table {
 	const char *retention_column;	/* time column the sweep looks at */
 	enum snapshot_class snapshot;
 	const char *const *sealed;	/* columns with keyring values */
+	const char *const *sql_only;	/* columns without a struct member */
 };
 
 struct permission {

@@ -38,6 +38,8 @@ struct net_call {
 	size_t body_len;
 	int64_t timeout_ms;		/* 0 = default */
 	size_t max_bytes;		/* 0 = default, which is also the cap */
+	bool no_breaker;		/* one of many hosts of the service; the
+					 * caller bounds its own retries */
 };
 
 struct net_reply {

@@ -81,7 +81,8 @@ rule(const struct transfer *t)
 static bool
 has_breaker(const struct transfer *t)
 {
-	return t->net->shm != NULL && t->call.service != NULL;
+	return t->net->shm != NULL && t->call.service != NULL &&
+	    !t->call.no_breaker;
 }
 
 static int

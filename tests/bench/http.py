@@ -21,7 +21,7 @@ QX_PORT = 18020
 PEERS = ["nginx", "fastapi", "php", "ep4keep"]
 BIN = TOP + "/build/bin/"
 VAR = P.RUN + "/qx"
-INSTANCES = 10000
+ROWS = 10000  # as in the peers' table
 GOALS = [  # label, mode, our stack, peer, goal, "at least" or "at most"
     ("read, FastAPI / ours", "get", "fastapi", 15, ">="),
     ("read, PHP-FPM / ours", "get", "php", 2, ">="),
@@ -96,22 +96,29 @@ def qx_start():
     return p
 
 
-def qx_fleet(token):
-    """Rows to read: a fleet as the discovery would have stored it."""
+def qx_rows(token):
+    """Rows to read: users, and a fleet as the discovery stores it."""
     acc = call("POST", "/api/spot/accounts", token, {"name": "bench", "connection_method": "simulated"})
     if "id" not in acc:
         raise SystemExit("bench-http: no account: %s" % acc)
-    cols = P.sql("SELECT GROUP_CONCAT(column_name) FROM information_schema.columns WHERE table_schema='quincunx' AND table_name='spot_instance'").strip().split(",")
     qx("quincunx-discover")
-    have = int(P.sql("SELECT COUNT(*) FROM quincunx.spot_instance"))
-    if not have:
+    if not int(P.sql("SELECT COUNT(*) FROM quincunx.spot_instance")):
         raise SystemExit("bench-http: discovery stored nothing")
-    copy = ",".join("UNHEX(REPLACE(UUID(),'-',''))" if c == "id" else "CONCAT('i-',LPAD(HEX(s.seq),17,'0'))" if c == "instance_id" else "i." + c for c in cols)
-    P.sql("INSERT INTO quincunx.spot_instance (%s) SELECT %s FROM (SELECT * FROM quincunx.spot_instance LIMIT 1) i, seq_1_to_%d s"
-          % (",".join(cols), copy, INSTANCES), "quincunx")
-    ids = P.sql("SELECT LOWER(CONCAT_WS('-',SUBSTR(h,1,8),SUBSTR(h,9,4),SUBSTR(h,13,4),SUBSTR(h,17,4),SUBSTR(h,21))) FROM (SELECT HEX(id) h FROM quincunx.spot_instance LIMIT %d) x" % INSTANCES)
-    open(VAR + "/ids", "w").write(ids)
-    os.environ["WRK_IDS"] = VAR + "/ids"
+    fresh = "UNHEX(REPLACE(UUID(),'-',''))"
+    copies("spot_instance", {"id": fresh, "instance_id": "CONCAT('i-',LPAD(HEX(s.seq),17,'0'))"}, "instances")
+    copies("auth_user", {"id": fresh, "email": "CONCAT('u',s.seq,'@example.org')", "username": "CONCAT('user',s.seq)"}, "users")
+
+
+def copies(table, changed, name):
+    """ROWS copies of one row, like the peers' table; their ids in a file for wrk."""
+    cols = P.sql("SELECT GROUP_CONCAT(column_name) FROM information_schema.columns WHERE table_schema='quincunx' AND table_name='%s'" % table)
+    cols = cols.strip().split(",")
+    P.sql("INSERT INTO %s (%s) SELECT %s FROM (SELECT * FROM %s LIMIT 1) i, seq_1_to_%d s"
+          % (table, ",".join(cols), ",".join(changed.get(c, "i." + c) for c in cols), table, ROWS), "quincunx")
+    ids = P.sql("SELECT LOWER(CONCAT_WS('-',SUBSTR(h,1,8),SUBSTR(h,9,4),SUBSTR(h,13,4),SUBSTR(h,17,4),SUBSTR(h,21))) "
+                "FROM (SELECT HEX(id) h FROM %s LIMIT %d) x" % (table, ROWS), "quincunx")
+    open(VAR + "/" + name, "w").write(ids)
+    os.environ["WRK_IDS"] = VAR
 
 
 def main():
@@ -140,7 +147,7 @@ def main():
         ours = call("POST", "/api/auth/login", None, {"email": admin["email"], "password": admin["password"]}).get("access_token")
         if not ours:
             raise SystemExit("bench-http: login failed")
-        qx_fleet(ours)
+        qx_rows(ours)
         peer_token = B.token()
         rows = measure(db, ng, apps, peer_token, ours)
         report(rows, apps)
@@ -150,7 +157,7 @@ def main():
 
 def measure(db, ng, apps, peer_token, ours):
     plan = [(s, m) for m in ("health", "get", "post") for s in PEERS + ["qx"] if s != "nginx" or m == "health"]
-    plan += [("qx", m) for m in ("401", "404", "422")]
+    plan += [("qx", m) for m in ("priced", "401", "404", "422")]
     rows = []
     for rep in range(-1, REPS):  # the first round warms up and checks
         for stack, mode in plan:

@@ -56,6 +56,13 @@ for f in $(git ls-files 'core/modules/*/*.c' | grep -vE '_(http|sql|ops|jobs|wir
 	fi
 done
 
+# ---- every query is in a list, so that it is prepared by a test and timed
+for f in $(git ls-files 'core/modules/*/*_sql.c'); do
+	for q in $(sed -nE 's/^(static )?const struct query ([A-Za-z_0-9]+) = .*/\2/p' "$f"); do
+		grep -qE "&$q *(,|\})" "$f" || say "$f: query $q is in no list"
+	done
+done
+
 # ---- banned functions and words
 git ls-files 'core/*.[ch]' 'cgi/*.c' | xargs grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|rand|srand|gmtime|localtime|ctime|asctime|alloca|longjmp|setjmp|strtok|tmpnam|mktemp)\(' | grep -v 'str_' && say "banned function"
 git ls-files 'core/*.c' | grep -v '^core/base/' | xargs grep -nE '\b(malloc|calloc|realloc|free)\(' && say "memory outside core/base"

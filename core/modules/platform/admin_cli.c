@@ -136,15 +136,15 @@ admin_init(struct env *env, int argc, char **argv)
 	struct option_walk w = { argc, 0, argv };
 	struct err e = { 0 };
 
-	while (terminal_option(&w, "--email", &email) ||
-	    terminal_option(&w, "--url", &url) ||
-	    terminal_option(&w, "--out", &out))
+	while (platform_terminal_option(&w, "--email", &email) ||
+	    platform_terminal_option(&w, "--url", &url) ||
+	    platform_terminal_option(&w, "--out", &out))
 		;
 	if (w.i != argc || email == NULL || url == NULL || out == NULL)
-		return terminal_usage("admin init --email E --url U "
+		return platform_terminal_usage("admin init --email E --url U "
 		    "--out FILE");
 	if (admin_make(env, email, url, out, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	return 0;
 }
 

@@ -57,18 +57,18 @@ call_read(struct env *env, int argc, char **argv, bool import,
 	int rc;
 
 	for (;;) {
-		if (terminal_option(&w, "--tenant", &c->tenant))
+		if (platform_terminal_option(&w, "--tenant", &c->tenant))
 			continue;
-		if (import && terminal_option(&w, "--dry-run", NULL)) {
+		if (import && platform_terminal_option(&w, "--dry-run", NULL)) {
 			c->dry_run = true;
 			continue;
 		}
-		if (c->noun == NULL ? !terminal_word(&w, &c->noun) :
-		    c->file != NULL || !terminal_word(&w, &c->file))
+		if (c->noun == NULL ? !platform_terminal_word(&w, &c->noun) :
+		    c->file != NULL || !platform_terminal_word(&w, &c->file))
 			break;
 	}
 	if (w.i != argc || c->noun == NULL || (import && c->file == NULL))
-		return terminal_usage(import ? "import NOUN FILE [--dry-run] "
+		return platform_terminal_usage(import ? "import NOUN FILE [--dry-run] "
 		    "[--tenant NAME|ID]" : "export NOUN [FILE] "
 		    "[--tenant NAME|ID]");
 	c->x = platform_exchange_find(env->modules, c->noun);
@@ -80,7 +80,7 @@ call_read(struct env *env, int argc, char **argv, bool import,
 	if (rc == 1)
 		err_set(&e, 404, "not_found", "no tenant \"%.100s\"",
 		    c->tenant != NULL ? c->tenant : "");
-	return rc == 0 ? 0 : terminal_error(&e);
+	return rc == 0 ? 0 : platform_terminal_error(&e);
 }
 
 static int
@@ -107,7 +107,7 @@ import(struct env *env, int argc, char **argv)
 	if (rc == -1) {
 		fprintf(stderr, "%s:%lld: ", c.file,
 		    (long long)j.done.line);
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	}
 	return j.done.failed > 0;
 }
@@ -123,7 +123,7 @@ export(struct env *env, int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	if (platform_export_run(env, c.x, c.id, c.file, &n, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	if (c.file != NULL)
 		printf("%lld rows in %s\n", (long long)n, c.file);
 	return 0;

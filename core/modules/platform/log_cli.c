@@ -38,25 +38,25 @@ logs(struct env *env, int argc, char **argv)
 	struct rows rows;
 	struct str out;
 
-	while (terminal_option(&w, "--component", &f.component) ||
-	    terminal_option(&w, "--level", &f.level) ||
-	    terminal_option(&w, "--contains", &f.contains) ||
-	    terminal_option(&w, "--since", &since) ||
-	    terminal_option(&w, "--limit", &limit))
+	while (platform_terminal_option(&w, "--component", &f.component) ||
+	    platform_terminal_option(&w, "--level", &f.level) ||
+	    platform_terminal_option(&w, "--contains", &f.contains) ||
+	    platform_terminal_option(&w, "--since", &since) ||
+	    platform_terminal_option(&w, "--limit", &limit))
 		;
 	if (w.i != argc || (since != NULL && clock_parse(since, &f.since)) ||
 	    (limit != NULL && (num_i64(limit, strlen(limit), &f.limit) !=
 	    NUM_OK || f.limit < 1 || f.limit > 10000)) ||
 	    (f.level != NULL && log_level_parse(f.level) == -1))
-		return terminal_usage("logs [--component C] [--level L] "
+		return platform_terminal_usage("logs [--component C] [--level L] "
 		    "[--since TIME] [--contains TEXT] [--limit N]");
 	if (platform_log_read(env->a, cf->log_dir, &f, "", &rows, &next,
 	    &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	str_init(&out, env->a);
 	for (size_t i = rows.n; i > 0; i--)
 		print(&out, ROW(&rows, struct platform_log_entry, i - 1));
-	return terminal_write(&out);
+	return platform_terminal_write(&out);
 }
 
 const struct command platform_log_commands[] = {

@@ -35,13 +35,13 @@ run(struct env *env, enum migrate_mode mode)
 	str_init(&out, env->a);
 	if (db_open_migrator(&db, env->a, conf_get(env->conf, &db_settings),
 	    &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	rc = migrate(db, env->a, sql_dir(env), mode, &out, &pending, &e);
 	db_close(db);
-	if (terminal_write(&out) != 0)
+	if (platform_terminal_write(&out) != 0)
 		return 1;
 	if (rc == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	if (mode == MIGRATE_RUN)
 		printf("schema is up to date\n");
 	else
@@ -59,7 +59,7 @@ cmd_migrate(struct env *env, int argc, char **argv)
 		return run(env, MIGRATE_PLAN);
 	if (argc == 1 && strcmp(argv[0], "--status") == 0)
 		return run(env, MIGRATE_STATUS);
-	return terminal_usage("migrate [--plan | --status] | migrate new NAME");
+	return platform_terminal_usage("migrate [--plan | --status] | migrate new NAME");
 }
 
 static int
@@ -69,9 +69,9 @@ cmd_new(struct env *env, int argc, char **argv)
 	const char *path;
 
 	if (argc != 1)
-		return terminal_usage("migrate new MODULE_WHAT");
+		return platform_terminal_usage("migrate new MODULE_WHAT");
 	if (migrate_new(env->a, sql_dir(env), argv[0], &path, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	printf("%s\n", path);
 	return 0;
 }

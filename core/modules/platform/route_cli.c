@@ -44,17 +44,17 @@ routes(struct env *env, int argc, char **argv)
 	struct str out;
 	bool json = false;
 
-	while (terminal_option(&w, "--seed", &seed) ||
-	    (terminal_option(&w, "--json", NULL) && (json = true)))
+	while (platform_terminal_option(&w, "--seed", &seed) ||
+	    (platform_terminal_option(&w, "--json", NULL) && (json = true)))
 		;
 	if (w.i != argc)
-		return terminal_usage("routes [--seed 003] [--json]");
+		return platform_terminal_usage("routes [--seed 003] [--json]");
 	if (http_open(&h, env, &auth_http_hooks, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	str_init(&out, env->a);
 	platform_route_rows(h, env->a, seed, &rows);
 	print(&rows, json, &out);
-	return terminal_write(&out);
+	return platform_terminal_write(&out);
 }
 
 static int
@@ -66,15 +66,15 @@ openapi(struct env *env, int argc, char **argv)
 	struct http *h;
 	struct str out;
 
-	terminal_option(&w, "--seed", &seed);
+	platform_terminal_option(&w, "--seed", &seed);
 	if (w.i != argc)
-		return terminal_usage("openapi [--seed 003]");
+		return platform_terminal_usage("openapi [--seed 003]");
 	if (http_open(&h, env, &auth_http_hooks, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	str_init(&out, env->a);
 	openapi_emit(h, seed, &out);
 	str_addc(&out, '\n');
-	return terminal_write(&out);
+	return platform_terminal_write(&out);
 }
 
 const struct command platform_route_commands[] = {

@@ -21,14 +21,14 @@ list(struct env *env, int argc, char **argv)
 
 	(void)argv;
 	if (argc != 0)
-		return terminal_usage("component list");
+		return platform_terminal_usage("component list");
 	for (; *all != NULL; all++) {
 		struct platform_component row;
 		int rc = platform_component_by_name(env->db, env->a,
 		    (*all)->name, &row, &e);
 
 		if (rc == -1)
-			return terminal_error(&e);
+			return platform_terminal_error(&e);
 		printf("%-24s %-8s %s\n", (*all)->name,
 		    rc == 0 ? row.desired : "running", (*all)->doc);
 	}
@@ -64,11 +64,11 @@ act(struct env *env, const char *word, int argc, char **argv)
 	struct err e = { 0 };
 
 	if (argc != 1)
-		return terminal_usage("component start|stop|pause|resume "
+		return platform_terminal_usage("component start|stop|pause|resume "
 		    "NAME");
 	x.name = argv[0];
 	if (db_txn(env->db, env->a, act_txn, &x, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	for (size_t i = 0; i < x.changes.n; i++) {
 		const struct platform_change *c = ROW(&x.changes,
 		    struct platform_change, i);

@@ -26,7 +26,7 @@ config_check(struct env *env)
 
 	if (auth_keys_open(env, &e) == -1 ||
 	    http_open(&h, env, &auth_http_hooks, &e) == -1)
-		return terminal_error(&e);
+		return platform_terminal_error(&e);
 	printf("configuration is valid: %zu settings, %zu routes\n",
 	    conf_items(env->conf, env->a, &items), http_route_count(h));
 	return 0;
@@ -39,10 +39,10 @@ config_sample(struct env *env, const char *kind)
 
 	str_init(&out, env->a);
 	if (strcmp(kind, "conf") != 0 && strcmp(kind, "env") != 0)
-		return terminal_usage("config --sample=conf|env");
+		return platform_terminal_usage("config --sample=conf|env");
 	conf_sample(conf_groups(env->conf), strcmp(kind, "env") == 0 ?
 	    CONF_ENV : CONF_LIBCONFIG, &out);
-	return terminal_write(&out);
+	return platform_terminal_write(&out);
 }
 
 static int
@@ -60,7 +60,7 @@ config_effective(struct env *env)
 		str_term(&out, items[i].origin, strlen(items[i].origin));
 		str_addc(&out, '\n');
 	}
-	return terminal_write(&out);
+	return platform_terminal_write(&out);
 }
 
 static int
@@ -79,7 +79,7 @@ config(struct env *env, int argc, char **argv)
 		crypto_new_key(key);
 		return printf("%s\n", key) < 0;
 	}
-	return terminal_usage("config --check | --sample=conf|env | "
+	return platform_terminal_usage("config --check | --sample=conf|env | "
 	    "--effective | --new-key");
 }
 

@@ -40,25 +40,25 @@ site(struct env *env, int argc, char **argv)
 	struct str out;
 
 	for (;;) {
-		if (terminal_option(&w, "--listen", &value))
+		if (platform_terminal_option(&w, "--listen", &value))
 			*VEC_ADD(env->a, &listens) = value;
-		else if (terminal_option(&w, "--tls", &value))
+		else if (platform_terminal_option(&w, "--tls", &value))
 			split_tls(env->a, value, &o);
-		else if (!terminal_option(&w, "--server-name",
-		    &o.server_name) && !terminal_option(&w, "--standalone",
+		else if (!platform_terminal_option(&w, "--server-name",
+		    &o.server_name) && !platform_terminal_option(&w, "--standalone",
 		    &o.standalone) && (o.server != NULL ||
-		    !terminal_word(&w, &o.server)))
+		    !platform_terminal_word(&w, &o.server)))
 			break;
 	}
 	*VEC_ADD(env->a, &listens) = NULL;
 	o.listens = listens.v;
 	if (w.i != argc || o.server == NULL)
-		return terminal_usage(usage);
+		return platform_terminal_usage(usage);
 	str_init(&out, env->a);
 	if (http_open(&h, env, &auth_http_hooks, &e) == -1 ||
 	    site_emit(h, &o, &out, &e) == -1)
-		return terminal_error(&e);
-	return terminal_write(&out);
+		return platform_terminal_error(&e);
+	return platform_terminal_write(&out);
 }
 
 const struct command platform_site_commands[] = {

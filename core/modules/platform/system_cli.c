@@ -27,7 +27,7 @@ print(struct env *env, const struct platform_status *st)
 		str_addf(&s, "  %-10s %lld processes, %lld busy, %lld "
 		    "requests\n", p[i].name, (long long)p[i].processes,
 		    (long long)p[i].busy, (long long)p[i].requests);
-	return terminal_write(&s);
+	return platform_terminal_write(&s);
 }
 
 static int
@@ -38,13 +38,13 @@ status(struct env *env, int argc, char **argv)
 	int rc;
 
 	if (argc > 1 || (argc == 1 && strcmp(argv[0], "--json") != 0))
-		return terminal_usage("status [--json]");
+		return platform_terminal_usage("status [--json]");
 	platform_status_fill(env, env->a, clock_now(), &st);
 	if (argc == 1) {
 		str_init(&s, env->a);
 		schema_encode(&platform_status_schema, &st, &s);
 		str_addc(&s, '\n');
-		rc = terminal_write(&s);
+		rc = platform_terminal_write(&s);
 	} else
 		rc = print(env, &st);
 	return rc != 0 ? rc : strcmp(st.status, "down") == 0;

@@ -9,7 +9,7 @@
 #include "modules/platform/terminal.h"
 
 int
-terminal_error(const struct err *e)
+platform_terminal_error(const struct err *e)
 {
 	fprintf(stderr, "quincunx: %s%s%s\n",
 	    e->detail[0] != '\0' ? e->detail : "failed",
@@ -18,14 +18,14 @@ terminal_error(const struct err *e)
 }
 
 int
-terminal_usage(const char *text)
+platform_terminal_usage(const char *text)
 {
 	fprintf(stderr, "usage: quincunx %s\n", text);
 	return 2;
 }
 
 int
-terminal_write(const struct str *s)
+platform_terminal_write(const struct str *s)
 {
 	if (fwrite(s->p, 1, s->len, stdout) != s->len || fflush(stdout) != 0) {
 		perror("quincunx: stdout");
@@ -35,7 +35,7 @@ terminal_write(const struct str *s)
 }
 
 bool
-terminal_option(struct option_walk *w, const char *name, const char **value)
+platform_terminal_option(struct option_walk *w, const char *name, const char **value)
 {
 	const char *arg = w->i < w->argc ? w->argv[w->i] : "";
 	size_t n = strlen(name);
@@ -61,7 +61,7 @@ terminal_option(struct option_walk *w, const char *name, const char **value)
 }
 
 bool
-terminal_word(struct option_walk *w, const char **value)
+platform_terminal_word(struct option_walk *w, const char **value)
 {
 	if (w->i >= w->argc || strncmp(w->argv[w->i], "--", 2) == 0)
 		return false;

@@ -12,11 +12,11 @@ struct err;
 struct str;
 
 /* "quincunx: sentence: cause" on stderr; returns 1. */
-int terminal_error(const struct err *);
+int platform_terminal_error(const struct err *);
 /* "usage: quincunx …" on stderr; returns 2. */
-int terminal_usage(const char *);
+int platform_terminal_usage(const char *);
 /* All of it to stdout; 0, or 1 when that failed. */
-int terminal_write(const struct str *);
+int platform_terminal_write(const struct str *);
 
 /* Options "--name value", "--name=value" and flags, then words. */
 struct option_walk {
@@ -25,9 +25,9 @@ struct option_walk {
 };
 /* True if the argument under the walk is this option: *value is set and the
  * walk has moved on. NULL value: a flag without one. */
-bool terminal_option(struct option_walk *, const char *name,
+bool platform_terminal_option(struct option_walk *, const char *name,
     const char **value);
 /* The same for a word that is no option. */
-bool terminal_word(struct option_walk *, const char **value);
+bool platform_terminal_word(struct option_walk *, const char **value);
 
 #endif

@@ -219,6 +219,8 @@ build(struct round *r, struct spot_listing *l, struct arena *a,
 	l->signed_at = clock_now();
 	(void)ec2_request(a, &r->x->client, l->what, &q, l->signed_at, call,
 	    e);
+	/* a dead region must not stop the calls to the others */
+	call->no_breaker = true;
 }
 
 static bool

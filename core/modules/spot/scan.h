@@ -59,7 +59,8 @@ int spot_scan_last(struct db *, struct arena *, struct uuid tenant,
 /* When the last complete scan of the kind began; 0 = never. */
 int spot_scan_complete_at(struct db *, struct arena *, struct uuid account,
     const char *kind, struct utc *, struct err *);
-/* Scans nobody works at, oldest first, over all tenants. */
+/* Scans nobody works at, over all tenants: inventories before prices, oldest
+ * first. */
 int spot_scan_waiting(struct db *, struct arena *, struct utc now,
     struct rows *, struct err *);
 /* 0 ours, 1 somebody else was faster. */

@@ -107,7 +107,7 @@ static const struct query SCAN_COMPLETE_AT = { "spot_scan.complete_at",
 	"AND kind = ? AND state = 'complete'", &instant_schema };
 static const struct query SCAN_WAITING = { "spot_scan.waiting",
 	SCAN_FROM "WHERE state = 'queued' OR (state = 'running' "
-	"AND held_at < ?) ORDER BY id LIMIT 100", &spot_scan_schema };
+	"AND held_at < ?) ORDER BY kind, id LIMIT 100", &spot_scan_schema };
 static const struct query SCAN_TAKE = { "spot_scan.take",
 	"UPDATE spot_scan SET state = 'running', holder = ?, held_at = ?, "
 	"started_at = COALESCE(started_at, ?) WHERE id = ? "

@@ -61,7 +61,7 @@ static const struct permission permissions[] = {
 	{ "spot:write", "Connect, scan and remove accounts",
 	    "admin operator client lab", false },
 	{ "spot:prices", "Store prices, which all tenants see",
-	    "admin operator", false },
+	    "", false },
 	{ NULL, NULL, NULL, false }
 };
 
@@ -72,7 +72,8 @@ static const struct table tables[] = {
 	{ .name = "spot_credential", .row = &spot_credential_schema,
 	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL,
 	    .sealed = (const char *const[]){ "secret", NULL } },
-	{ .name = "spot_scan", .row = &spot_scan_schema,
+	{ .name = "spot_scan",
+	    .sql_only = ONEOF("live", "holder", "held_at"), .row = &spot_scan_schema,
 	    .tenant_column = "tenant_id", .retention_days = 90,
 	    .retention_column = "created_at", .snapshot = SNAP_NEVER },
 	{ .name = "spot_scan_shard", .row = &spot_shard_schema,
