@@ -198,6 +198,19 @@ escape(const char *s, int step, char out[16])
 	return (size_t)step;
 }
 
+/* Bytes that go out as they are and cannot begin a secret, at most max. */
+static size_t
+plain_run(const char *s, size_t n, size_t max)
+{
+	size_t i;
+
+	for (i = 0; i < n && i < max; i++)
+		if (s[i] < ' ' || s[i] == '"' || s[i] == '\\' ||
+		    s[i] == 0x7f || redact_starts(s[i]))
+			break;
+	return i;
+}
+
 /* Text, redacted and escaped, up to max bytes; the caller has kept room for
  * what must follow. */
 static void
@@ -210,6 +223,11 @@ put_text(struct line *l, const char *s, size_t n, size_t max)
 	int step;
 
 	while (i < n) {
+		len = r.n == 0 ? plain_run(s + i, n - i, end - l->n) : 0;
+		if (len > 0 && put(l, s + i, len)) {
+			i += len;
+			continue;
+		}
 		skip = redact_at(&r, s, n, i);
 		step = utf8_step(s + i, n - i);
 		len = skip > 0 ? sizeof(mask) - 1 : escape(s + i, step, out);

@@ -46,8 +46,8 @@ log_redact(const char *secret)
 	st.first[(unsigned char)secret[0]] = true;
 }
 
-bool
-redact_field(const char *key)
+static bool
+holds_secret_word(const char *key)
 {
 	static const char *const parts[] = {
 		"password", "passwd", "passphrase", "secret", "token",
@@ -56,13 +56,29 @@ redact_field(const char *key)
 		"signing_key", "session_key", "master_key", "key_material",
 		"keymaterial", "credentials"
 	};
-	size_t i;
+	enum { SHORTEST = 5 };
+	size_t n = strlen(key);
 
-	for (i = 0; i < NITEMS(parts); i++)
-		if (strcasestr(key, parts[i]) != NULL)
-			return true;
-	return strcasecmp(key, "pwd") == 0 || strcasecmp(key, "jwt") == 0 ||
-	    strcasecmp(key, "otp") == 0 || strcasecmp(key, "totp") == 0;
+	for (; n >= SHORTEST; key++, n--)
+		for (size_t i = 0; i < NITEMS(parts); i++)
+			if ((*key | 0x20) == parts[i][0] && strncasecmp(key,
+			    parts[i], strlen(parts[i])) == 0)
+				return true;
+	return false;
+}
+
+bool
+redact_field(const char *key)
+{
+	return holds_secret_word(key) || strcasecmp(key, "pwd") == 0 ||
+	    strcasecmp(key, "jwt") == 0 || strcasecmp(key, "otp") == 0 ||
+	    strcasecmp(key, "totp") == 0;
+}
+
+bool
+redact_starts(char c)
+{
+	return c == ':' || c == 'B' || c == 'b' || st.first[(unsigned char)c];
 }
 
 static size_t

@@ -290,7 +290,7 @@ test_simulated(void **state)
 			assert_string_equal(adv.decision, "EVACUATE");
 	}
 	good(spot_summary_load(env.db, a, one.tenant_id,
-	    (struct uuid){ { 0 } }, clock_now(), &s, &groups, &err));
+	    (struct uuid){ { 0 } }, &s, &groups, &err));
 	assert_true(s.nodes == (int64_t)rows.n && s.running > 0);
 	assert_int_equal(s.unpriced, 0);
 	assert_true(s.hourly_cost.e8 > 0 && s.coverage == 1.0);

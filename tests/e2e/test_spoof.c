@@ -170,7 +170,7 @@ static const struct row {
 	{ NULL, "GET /health live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 	  "\r\n", REFUSED, AS_IS, NULL },
 	{ NULL, "GET /health HTTP/9.9\r\nHost: x\r\nConnection: close\r\n\r\n",
-	  REFUSED, AS_IS, NULL },
+	  0, AS_IS, NULL },
 	{ NULL, "\x16\x03\x01\x02\r\n\r\n", REFUSED, AS_IS, NULL }
 };
 

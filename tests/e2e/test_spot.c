@@ -33,7 +33,6 @@
 #define ROLE_ARN "arn:aws:iam::222233334444:role/reader"
 #define KEYS "\"access_key\":\"" FAKE_ACCESS_KEY "\",\"secret_key\":\"" \
 	FAKE_SECRET_KEY "\""
-#define SCANS "/api/spot/accounts/%s/scans?limit=1"
 
 enum { FLEET = 120, PAGE = 10, SHARDS = 4, RUN_MS = 120000 };
 
@@ -71,11 +70,12 @@ fill_cloud(void)
 static void
 cloud(const char *const *more)
 {
-	const char *argv[16] = { "--instances", "0", "--regions", "4" };
-	struct net_conf conf = { .allow = (const char *const[]){ NULL },
+	static const char *const nothing[] = { NULL };
+	static const struct net_conf conf = { .allow = nothing,
 	    .ca_file = "", .connect_timeout_ms = 1000, .timeout_ms = 10000,
 	    .max_bytes = 4 << 20, .breaker_failures = 5,
 	    .breaker_open_s = 30, .breaker_probes = 2 };
+	const char *argv[16] = { "--instances", "0", "--regions", "4" };
 	struct err e = { 0 };
 	size_t n = 4;
 
@@ -137,14 +137,18 @@ live_in(const char *region)
 
 /* The account's newest scan of a kind, with its shards. */
 static struct json_object *
-last_scan(const char *id)
+last_scan(const char *id, const char *kind)
 {
-	const struct reply *r = http_get(&st, http_text(&st, SCANS, id),
-	    token);
+	const struct reply *r = http_get(&st, http_text(&st,
+	    "/api/spot/accounts/%s/scans?limit=20", id), token);
+	int i = 0;
 
 	expect_status(r, 200);
+	while (strcmp(json_text_at(r->json, http_text(&st, "items.%d.kind",
+	    i)), kind) != 0)
+		assert_true(++i < 20);
 	r = http_get(&st, http_text(&st, "/api/spot/scans/%s",
-	    json_text_at(r->json, "items.0.id")), token);
+	    json_text_at(r->json, http_text(&st, "items.%d.id", i))), token);
 	expect_status(r, 200);
 	return r->json;
 }
@@ -172,7 +176,7 @@ rescan(void)
 {
 	expect_status(ask("rediscover"), 202);
 	assert_int_equal(discover(), 0);
-	return last_scan(account);
+	return last_scan(account, "inventory");
 }
 
 static const char *
@@ -407,13 +411,13 @@ killed_scan_goes_on(void **state)
 	rules("");
 	/* it may still be at work somewhere: not taken over yet */
 	assert_int_equal(discover(), 0);
-	scan = last_scan(account);
+	scan = last_scan(account, "inventory");
 	assert_string_equal(json_text_at(scan, "state"), "running");
 	assert_int_equal(count_sql(PAGES_OF_LAST), before);
 	mariadb_sql(st.db, "UPDATE spot_scan SET held_at = held_at - INTERVAL "
 	    "1 HOUR WHERE state = 'running'");
 	assert_int_equal(discover(), 0);
-	scan = last_scan(account);
+	scan = last_scan(account, "inventory");
 	whole(scan, FLEET - 19);
 	assert_int_equal(json_int_at(scan, "gone"), 0);
 	/* 50 + 26 + 17 + 8 instances: 5 + 3 + 2 + 1 pages, none read twice */
@@ -434,14 +438,14 @@ two_at_once(void **state)
 	b = discover_start("run");
 	assert_int_equal(forked_wait(a), 0);
 	assert_int_equal(forked_wait(b), 0);
-	whole(last_scan(account), FLEET - 19);
+	whole(last_scan(account, "inventory"), FLEET - 19);
 	assert_int_equal(count_sql(PAGES_OF_LAST), 11);
 	expect_status(ask("rediscover"), 202);
 	a = discover_start("run");	/* two hosts: only the table does */
 	b = discover_start("run2");
 	assert_int_equal(forked_wait(a), 0);
 	assert_int_equal(forked_wait(b), 0);
-	whole(last_scan(account), FLEET - 19);
+	whole(last_scan(account, "inventory"), FLEET - 19);
 	assert_int_equal(count_sql(PAGES_OF_LAST), 11);
 	rules("");
 }
@@ -458,8 +462,8 @@ prices_from_the_cloud(void **state)
 	expect_status(r, 202);
 	assert_string_equal(json_text_at(r->json, "kind"), "prices");
 	assert_int_equal(discover(), 0);
-	assert_string_equal(json_text_at(last_scan(account), "state"),
-	    "complete");
+	assert_string_equal(json_text_at(last_scan(account, "prices"),
+	    "state"), "complete");
 	r = http_get(&st, "/api/spot/prices?region=us-east-1&limit=5", token);
 	expect_status(r, 200);
 	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
@@ -631,7 +635,8 @@ external_id(void **state)
 	assert_string_equal(json_text_at(r->json, "aws_account"),
 	    "222233334444");
 	assert_int_equal(discover(), 0);
-	assert_string_equal(json_text_at(last_scan(id), "state"), "complete");
+	assert_string_equal(json_text_at(last_scan(id, "inventory"), "state"),
+	    "complete");
 }
 
 /* ---- the end of an account --------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct call {
 					 * unix socket */
 	bool fresh;			/* a connection of its own */
 	bool may_fail;			/* status 0 instead of failing */
+	long timeout_ms;		/* 0: two minutes */
 };
 
 struct reply {

@@ -453,8 +453,8 @@ onboarding_overview(struct ctx *c, const void *in)
 	    .next_steps = { (void *)(uintptr_t)next, 2 } };
 
 	if (find(c, w->id, &x) == -1 || count(c, w->id, &r) == -1 ||
-	    spot_summary_load(c->db, c->a, c->who.tenant_id, w->id, c->now,
-	    &s, &groups, &c->err) == -1)
+	    spot_summary_load(c->db, c->a, c->who.tenant_id, w->id, &s,
+	    &groups, &c->err) == -1)
 		return fail_err(c);
 	distribute(c->a, &groups, &out.instance_distribution);
 	return reply(c, &out);

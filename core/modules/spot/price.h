@@ -18,7 +18,7 @@ struct spot_price {
 	const char *src;
 	int64_t pool_id;
 };
-/* A pool with the figures of now and the age of each. */
+/* A pool with the figures of now and the instant of each. */
 struct spot_pool {
 	int64_t id;
 	const char *market, *region, *az, *instance_type, *product;
@@ -27,7 +27,6 @@ struct spot_pool {
 	int64_t interruption;			/* -1 = not known */
 	const char *interruption_label;		/* JSON */
 	double saving_percent;			/* JSON */
-	int64_t price_age_s, on_demand_age_s, interruption_age_s;	/* JSON */
 	/* of the type: for decisions */
 	const char *arch;
 	int64_t vcpu, mem_mib, gpu;
@@ -54,7 +53,7 @@ int spot_price_page(struct db *, struct arena *,
     const struct spot_price_filter *, struct rows *, struct err *);
 int spot_pool_page(struct db *, struct arena *, const char *market,
     const char *region, const char *type, int64_t after, int64_t limit,
-    struct utc now, struct rows *, struct err *);
+    struct rows *, struct err *);
 /* All pools of a region and product, for a decision. */
 int spot_pool_offers(struct db *, struct arena *, const char *market,
     const char *region, const char *product, struct spot_offer **,

@@ -151,7 +151,7 @@ pool_list(struct ctx *c, const void *in)
 	if (*key != '\0' && num_i64(key, strlen(key), &after) != NUM_OK)
 		return fail(c, 422, "cursor", "Not a cursor of this list");
 	if (spot_pool_page(c->db, c->a, p->market, p->region, p->type, after,
-	    p->page.limit + 1, c->now, &rows, &c->err) == -1)
+	    p->page.limit + 1, &rows, &c->err) == -1)
 		return fail_err(c);
 	if ((int64_t)rows.n > p->page.limit) {
 		rows.n = (size_t)p->page.limit;
@@ -218,7 +218,8 @@ const struct route spot_price_routes[] = {
 	{ .id = "spot.pool.list", .method = HTTP_GET,
 	  .path = "/api/spot/pools", .summary = "Pools with their figures",
 	  .doc = "Current price, on-demand price, saving and interruption "
-	  "class, with the age of every number.",
+	  "class, and since when each number "
+	  "holds.",
 	  .auth = AUTH_USER, .permission = "spot:read", .in = &pool_schema,
 	  .out = &spot_pool_schema, .ok = 200, .flags = R_LIST,
 	  .run = pool_list },

@@ -44,21 +44,15 @@ static const struct field pool_fields[] = {
 	FIELD(P, price, .flags = FF_NULLABLE,
 	    .doc = "Spot price, USD per hour"),
 	FIELD(P, price_at, .flags = FF_NULLABLE, .doc = "Since when"),
-	FIELD(P, price_age_s, .flags = FF_NOSQL | FF_NULLABLE,
-	    .doc = "Age of the spot price in seconds"),
 	FIELD(P, on_demand, .flags = FF_NULLABLE,
 	    .doc = "On-demand price, USD per hour"),
 	FIELD(P, on_demand_at, .flags = FF_NULLABLE, .doc = "As of"),
-	FIELD(P, on_demand_age_s, .flags = FF_NOSQL | FF_NULLABLE,
-	    .doc = "Age of the on-demand price in seconds"),
 	FIELD(P, saving_percent, .flags = FF_NOSQL,
 	    .doc = "Spot below on-demand, percent; 0 when not known"),
 	FIELD(P, interruption, .doc = "Class 0-4; -1 = not known"),
 	FIELD(P, interruption_label, .flags = FF_NOSQL,
 	    .doc = "Share of instances interrupted in a month"),
 	FIELD(P, interruption_at, .flags = FF_NULLABLE, .doc = "As of"),
-	FIELD(P, interruption_age_s, .flags = FF_NOSQL | FF_NULLABLE,
-	    .doc = "Age of the class in seconds"),
 	FIELD(P, arch, .flags = FF_HIDDEN, .doc = "Architecture"),
 	FIELD(P, vcpu, .flags = FF_HIDDEN, .doc = "Virtual processors"),
 	FIELD(P, mem_mib, .flags = FF_HIDDEN, .doc = "Memory"),
@@ -246,16 +240,10 @@ spot_price_page(struct db *db, struct arena *a,
 	    V(f->limit)), out, e);
 }
 
-static int64_t
-age(struct utc at, struct utc now)
-{
-	return at.us == 0 ? 0 : (now.us - at.us) / 1000000;
-}
-
 int
 spot_pool_page(struct db *db, struct arena *a, const char *market,
     const char *region, const char *type, int64_t after, int64_t limit,
-    struct utc now, struct rows *out, struct err *e)
+    struct rows *out, struct err *e)
 {
 	if (db_all(db, a, &POOL_PAGE, ARGS(V(market), V(region), V(type),
 	    V(after), V(limit)), out, e) == -1)
@@ -263,9 +251,6 @@ spot_pool_page(struct db *db, struct arena *a, const char *market,
 	for (size_t i = 0; i < out->n; i++) {
 		struct spot_pool *p = ROW(out, struct spot_pool, i);
 
-		p->price_age_s = age(p->price_at, now);
-		p->on_demand_age_s = age(p->on_demand_at, now);
-		p->interruption_age_s = age(p->interruption_at, now);
 		p->interruption_label = spot_class_label(p->interruption);
 		if (p->price.e8 > 0 && p->on_demand.e8 > 0)
 			p->saving_percent = (double)(int64_t)(1000 -

@@ -30,7 +30,6 @@ static const struct field summary_fields[] = {
 	    "completely"),
 	FIELD(S, oldest_scan_at, .flags = FF_NULLABLE,
 	    .doc = "The least recent of the accounts' last scans"),
-	FIELD(S, oldest_scan_age_s, .doc = "Its age in seconds"),
 	FIELD_END
 };
 #undef S

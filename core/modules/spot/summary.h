@@ -25,7 +25,6 @@ struct spot_summary {
 	int64_t unpriced;		/* running, price not known */
 	double coverage;		/* of the last inventories */
 	struct utc oldest_scan_at;
-	int64_t oldest_scan_age_s;
 };
 extern const struct schema spot_summary_schema;
 
@@ -38,8 +37,7 @@ int spot_group_all(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, struct rows *, struct err *);
 /* Groups, coverage and ages together. */
 int spot_summary_load(struct db *, struct arena *, struct uuid tenant,
-    struct uuid account, struct utc now, struct spot_summary *,
-    struct rows *groups, struct err *);
+    struct uuid account, struct spot_summary *, struct rows *groups, struct err *);
 
 extern const struct route spot_summary_routes[], spot_onboarding_routes[];
 

@@ -19,7 +19,7 @@ summary_get(struct ctx *c, const void *in)
 
 	(void)in;
 	if (spot_summary_load(c->db, c->a, c->who.tenant_id,
-	    (struct uuid){ { 0 } }, c->now, &s, &groups, &c->err) == -1)
+	    (struct uuid){ { 0 } }, &s, &groups, &c->err) == -1)
 		return fail_err(c);
 	return reply(c, &s);
 }
@@ -210,8 +210,8 @@ fill(struct ctx *c, const struct spot_account *x, struct dashboard *d,
 	struct spot_summary s;
 	struct rows groups;
 
-	if (spot_summary_load(c->db, c->a, c->who.tenant_id, x->id, c->now,
-	    &s, &groups, &c->err) == -1 ||
+	if (spot_summary_load(c->db, c->a, c->who.tenant_id, x->id, &s,
+	    &groups, &c->err) == -1 ||
 	    fill_nodes(c, x->id, &d->instances) == -1)
 		return -1;
 	fill_stats(&s, stats);
@@ -307,7 +307,7 @@ const struct route spot_summary_routes[] = {
 	{ .id = "spot.summary.get", .method = HTTP_GET,
 	  .path = "/api/spot/summary", .summary = "The fleet in numbers",
 	  .doc = "Totals always come with the coverage of the scans behind "
-	  "them and the age of the oldest.",
+	  "them and the instant of the oldest.",
 	  .auth = AUTH_USER, .permission = "spot:read",
 	  .out = &spot_summary_schema, .ok = 200, .run = summary_get },
 	{ .id = "spot.compat.dashboard", .method = HTTP_GET,

@@ -89,8 +89,8 @@ spot_group_all(struct db *db, struct arena *a, struct uuid tenant,
 
 int
 spot_summary_load(struct db *db, struct arena *a, struct uuid tenant,
-    struct uuid account, struct utc now, struct spot_summary *out,
-    struct rows *groups, struct err *e)
+    struct uuid account, struct spot_summary *out, struct rows *groups,
+    struct err *e)
 {
 	struct sight s;
 
@@ -102,7 +102,5 @@ spot_summary_load(struct db *db, struct arena *a, struct uuid tenant,
 	out->accounts = s.accounts;
 	out->coverage = s.wanted > 0 ? (double)s.done / (double)s.wanted : 0;
 	out->oldest_scan_at = s.oldest;
-	if (s.oldest.us != 0)
-		out->oldest_scan_age_s = (now.us - s.oldest.us) / 1000000;
 	return 0;
 }
