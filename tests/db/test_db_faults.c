@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "db/db.h"
 #include "tests/harness/mariadb.h"
+#include "tests/harness/pace.h"
 
 #define DB "test_faults"
 #define S INT64_C(1000000000)
@@ -105,7 +106,7 @@ recovers(int64_t want)
 
 	while ((n = get()) == -1 && clock_boot_ns() < end) {
 		assert_int_equal(err.status, 503);
-		usleep(20000);
+		pace_us(20000);
 	}
 	assert_int_equal(n, want);
 }
@@ -167,7 +168,7 @@ frozen(void **state)
 	assert_string_equal(err.code, "db_down");
 	assert_true(t > S / 2 && t < S * 3 / 2);
 	/* Connecting to a stopped server ends as well. */
-	usleep(400000);
+	pace_us(400000);
 	t = clock_boot_ns();
 	assert_int_equal(get(), -1);
 	assert_true(clock_boot_ns() - t < 3 * S);
@@ -191,7 +192,7 @@ frozen_write(void **state)
 	assert_int_equal(add(), -1);
 	assert_string_equal(err.code, "db_uncertain");
 	mariadb_thaw();
-	usleep(300000);
+	pace_us(300000);
 	recovers(3);
 }
 

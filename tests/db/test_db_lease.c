@@ -23,6 +23,7 @@
 #include "db/db.h"
 #include "db/lease.h"
 #include "tests/harness/mariadb.h"
+#include "tests/harness/pace.h"
 
 #define DB "test_lease"
 
@@ -187,7 +188,7 @@ hold(struct ring *r, const struct lease *l)
 	    __ATOMIC_SEQ_CST))
 		__atomic_add_fetch(&r->backwards, 1, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&r->turns, 1, __ATOMIC_SEQ_CST);
-	usleep((useconds_t)random_below(30000));
+	pace_us((useconds_t)random_below(30000));
 	__atomic_sub_fetch(&r->inside, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -205,7 +206,7 @@ party(struct ring *r)
 		l.holder = uuid_new();
 		err_clear(&e);
 		if (lease_take(d, &l, 1, &e) != 0) {
-			usleep((useconds_t)random_below(5000));
+			pace_us((useconds_t)random_below(5000));
 			continue;
 		}
 		hold(r, &l);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "db/db.h"
 #include "tests/harness/mariadb.h"
+#include "tests/harness/pace.h"
 
 #define DB "test_txn"
 enum { ROWS = 4 };
@@ -496,7 +497,7 @@ kill_connections(void)
 	mariadb_sql(NULL, "BEGIN NOT ATOMIC FOR p IN (SELECT id FROM "
 	    "information_schema.processlist WHERE db = '" DB "') DO "
 	    "KILL p.id; END FOR; END");
-	usleep(20000);
+	pace_us(20000);
 }
 
 static void
@@ -547,7 +548,7 @@ idle_connection_is_reopened(void **state)
 	if (add(db, 1, &err) == -1)
 		fail_msg("%s (%s)", err.detail, err.cause);
 	kill_connections();
-	usleep(80000);
+	pace_us(80000);
 	assert_int_equal(add(db, 1, &err), 0);
 	kill_connections();
 	assert_int_equal(db_begin(db, &err), 0);

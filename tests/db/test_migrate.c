@@ -23,6 +23,7 @@
 #include "db/db.h"
 #include "db/migrate.h"
 #include "tests/harness/mariadb.h"
+#include "tests/harness/pace.h"
 
 #define DB "test_migrate"
 
@@ -344,7 +345,7 @@ waits_for_the_server(void **state)
 		mariadb_sql(DB, "/* migration 3/1 */ DO SLEEP(1.2)");
 		_exit(0);
 	}
-	usleep(200000);
+	pace_us(200000);
 	t = clock_boot_ns();
 	must_run();
 	t = clock_boot_ns() - t;

@@ -770,13 +770,13 @@ count_fleet(void)
 	struct ec2_page regions, page;
 	int64_t n = 0;
 
-	good(ec2_fetch(a, &c, EC2_REGIONS, &all, &regions, &err));
+	good(spot_ec2_fetch(a, &c, EC2_REGIONS, &all, &regions, &err));
 	for (size_t i = 0; i < regions.rows.n; i++) {
 		struct ec2_query q = { .region =
 		    EC2_ROW(&regions, ec2_region, i)->name };
 
 		do {
-			good(ec2_fetch(a, &c, EC2_INSTANCES, &q, &page,
+			good(spot_ec2_fetch(a, &c, EC2_INSTANCES, &q, &page,
 			    &err));
 			for (size_t k = 0; k < page.rows.n; k++)
 				n += strcmp(EC2_ROW(&page, ec2_instance,

@@ -84,15 +84,15 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 		which = (enum ec2_call)(in[0] % 4);
 		r = (struct net_reply){ .status = 300 + in[1],
 		    .body = (const char *)in + 2, .len = n - 2 };
-		if (ec2_parse(a, which, in + 2, n - 2, &page, &err) == 0)
+		if (spot_ec2_parse(a, which, in + 2, n - 2, &page, &err) == 0)
 			check_rows(which, &page);
 		else
 			check_error(&err);
 		err_clear(&err);
-		ASSERT(aws_check(a, &c, &r, (struct utc){ 0 }, &err) == -1);
+		ASSERT(spot_aws_check(a, &c, &r, (struct utc){ 0 }, &err) == -1);
 		check_error(&err);
 		err_clear(&err);
-		if (sts_session_parse(a, in + 2, n - 2, &s, &err) == -1)
+		if (spot_sts_session_parse(a, in + 2, n - 2, &s, &err) == -1)
 			check_error(&err);
 	}
 	arena_free(a);

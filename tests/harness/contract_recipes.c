@@ -84,6 +84,7 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.scan.request", .path = "id=$id:spot.account" },
 	{ .id = "spot.price.pull", .path = "id=$id:spot.account" },
 	{ .id = "spot.price.list", .query = "market=simulated" },
+	{ .id = "spot.pool.list", .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "spot.price.create", .flags = CT_SHARED },
 	{ .id = "spot.price.import", .flags = CT_SHARED,
 	    .type = "application/json", .body = "{\"SpotPriceHistory\":[{"

@@ -79,7 +79,7 @@ fetch(struct aws_client *c, enum ec2_call which, const struct ec2_query *q,
 {
 	struct err err = { 0 };
 
-	if (ec2_fetch(arena, c, which, q, page, &err) == -1)
+	if (spot_ec2_fetch(arena, c, which, q, page, &err) == -1)
 		fail_msg("%s: %s (%s)", err.code, err.detail, err.cause);
 }
 
@@ -122,7 +122,7 @@ test_regions(void **state)
 	assert_int_equal(page.rows.n, 5);
 	assert_string_equal(EC2_ROW(&page, ec2_region, 0)->opt_in,
 	    "opt-in-not-required");
-	assert_true(aws_region_ok(EC2_ROW(&page, ec2_region, 0)->name));
+	assert_true(spot_aws_region_ok(EC2_ROW(&page, ec2_region, 0)->name));
 	q.all_regions = true;
 	fetch(&c, EC2_REGIONS, &q, &page);
 	for (size_t i = 0; i < page.rows.n; i++)
@@ -216,28 +216,28 @@ test_sts(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(sts_identity(arena, &c, "us-east-1", &who, &err), 0);
+	assert_int_equal(spot_sts_identity(arena, &c, "us-east-1", &who, &err), 0);
 	assert_string_equal(who.account, FAKE_ACCOUNT);
-	assert_int_equal(sts_assume_role(arena, &c, "us-east-1", &role, &s,
+	assert_int_equal(spot_sts_assume_role(arena, &c, "us-east-1", &role, &s,
 	    &err), 0);
 	assert_true(s.expires_at.us > clock_now().us);
 	c.key = (struct sigv4_key){ s.access_key, s.secret_key,
 	    s.session_token };
 	fetch(&c, EC2_INSTANCES, &q, &page);
 	assert_true(page.rows.n > 0);
-	assert_int_equal(sts_identity(arena, &c, "us-east-1", &who, &err), 0);
+	assert_int_equal(spot_sts_identity(arena, &c, "us-east-1", &who, &err), 0);
 	assert_non_null(strstr(who.arn, "reader"));
 	fakeec2_control(&fake, arena, net, "/_control/expire", "{}");
-	assert_int_equal(ec2_fetch(arena, &c, EC2_INSTANCES, &q, &page, &err),
+	assert_int_equal(spot_ec2_fetch(arena, &c, EC2_INSTANCES, &q, &page, &err),
 	    -1);
 	assert_string_equal(err.code, "aws_auth");
 	c = client();
 	role.external_id = "outside-2";
-	assert_int_equal(sts_assume_role(arena, &c, "us-east-1", &role, &s,
+	assert_int_equal(spot_sts_assume_role(arena, &c, "us-east-1", &role, &s,
 	    &err), -1);
 	assert_string_equal(err.code, "aws_denied");
 	role.session_name = "a b";
-	assert_int_equal(sts_assume_role(arena, &c, "us-east-1", &role, &s,
+	assert_int_equal(spot_sts_assume_role(arena, &c, "us-east-1", &role, &s,
 	    &err), -1);
 	assert_string_equal(err.code, "aws_bug");
 }
@@ -287,7 +287,7 @@ test_faults(void **state)
 		struct err err = { 0 };
 
 		script(faults[i].rule);
-		if (ec2_fetch(a, &c, EC2_INSTANCES, &q, &page, &err) == 0)
+		if (spot_ec2_fetch(a, &c, EC2_INSTANCES, &q, &page, &err) == 0)
 			fail_msg("%s was accepted", faults[i].rule);
 		if (strcmp(err.code, faults[i].class) != 0)
 			fail_msg("%s: %s: %s (%s)", faults[i].rule, err.code,
@@ -307,7 +307,7 @@ expect_class(struct aws_client *c, const char *region, const char *class)
 	struct ec2_page page;
 	struct err err = { 0 };
 
-	assert_int_equal(ec2_fetch(arena, c, EC2_INSTANCES, &q, &page, &err),
+	assert_int_equal(spot_ec2_fetch(arena, c, EC2_INSTANCES, &q, &page, &err),
 	    -1);
 	if (strcmp(err.code, class) != 0)
 		fail_msg("%s, not %s: %s", err.code, class, err.detail);
@@ -355,7 +355,7 @@ test_clock(void **state)
 		off = c.clock_skew_us - want;
 		assert_true(off < 3 * US_PER_S && off > -3 * US_PER_S);
 		c = client();
-		if (sts_identity(arena, &c, "us-east-1", &who, &err) == -1)
+		if (spot_sts_identity(arena, &c, "us-east-1", &who, &err) == -1)
 			fail_msg("%s", err.detail);
 		c = client();
 		c.key.secret_key = "wrong";	/* does not loop */
@@ -382,7 +382,7 @@ next_region(void *arg, struct arena *a, struct net_call *call, void **tag)
 	if (s->started == s->n)
 		return false;
 	q.region = s->regions[s->started++];
-	assert_int_equal(ec2_request(a, &s->c, EC2_INSTANCES, &q, clock_now(),
+	assert_int_equal(spot_ec2_request(a, &s->c, EC2_INSTANCES, &q, clock_now(),
 	    call, &err), 0);
 	*tag = (void *)(uintptr_t)q.region;
 	return true;
@@ -397,13 +397,13 @@ region_done(void *arg, void *tag, struct arena *a, const struct net_reply *r,
 	struct err err = { 0 };
 
 	assert_null(failure);
-	if (aws_check(a, &s->c, r, clock_now(), &err) == -1) {
+	if (spot_aws_check(a, &s->c, r, clock_now(), &err) == -1) {
 		assert_string_equal(tag, s->regions[1]);
 		assert_string_equal(err.code, "aws_denied");
 		s->failed++;
 		return;
 	}
-	assert_int_equal(ec2_parse(a, EC2_INSTANCES, r->body, r->len, &page,
+	assert_int_equal(spot_ec2_parse(a, EC2_INSTANCES, r->body, r->len, &page,
 	    &err), 0);
 	s->rows += page.rows.n;
 }

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "tests/harness/pace.h"
+
 /* Accepts one connection, answers each read with the next text. */
 static pid_t
 serve(const char *const *answers, int *port)
@@ -43,7 +45,7 @@ serve(const char *const *answers, int *port)
 
 			if (write(c, *answers, half) != (ssize_t)half)
 				_exit(1);
-			usleep(1000);
+			pace_us(1000);
 			if (write(c, *answers + half, len - half) !=
 			    (ssize_t)(len - half))
 				_exit(1);

@@ -22,9 +22,9 @@ test_same_seed_same_fleet(void **state)
 	struct ec2_page one, two, other;
 
 	(void)state;
-	cloud_fleet(a, 7, "us-east-1", now, &one);
-	cloud_fleet(a, 7, "us-east-1", now, &two);
-	cloud_fleet(a, 8, "us-east-1", now, &other);
+	spot_cloud_fleet(a, 7, "us-east-1", now, &one);
+	spot_cloud_fleet(a, 7, "us-east-1", now, &two);
+	spot_cloud_fleet(a, 8, "us-east-1", now, &other);
 	assert_true(one.rows.n >= 20);
 	assert_int_equal(one.rows.n, two.rows.n);
 	for (size_t i = 0; i < one.rows.n; i++) {
@@ -50,8 +50,8 @@ test_fleet_changes_with_time(void **state)
 	size_t same = 0;
 
 	(void)state;
-	cloud_fleet(a, 7, "us-east-1", now, &one);
-	cloud_fleet(a, 7, "us-east-1",
+	spot_cloud_fleet(a, 7, "us-east-1", now, &one);
+	spot_cloud_fleet(a, 7, "us-east-1",
 	    (struct utc){ now.us + 60 * 86400 * US_PER_S }, &later);
 	for (size_t i = 0; i < one.rows.n; i++)
 		for (size_t j = 0; j < later.rows.n; j++)
@@ -67,19 +67,19 @@ test_spot_is_cheaper_and_moves_little(void **state)
 {
 	const struct cloud_region *r;
 	const struct ec2_type *t;
-	size_t nr = cloud_regions(&r), nt = cloud_types(&t), offered = 0;
+	size_t nr = spot_cloud_regions(&r), nt = spot_cloud_types(&t), offered = 0;
 	size_t calm = 0, pairs = 0;
 
 	(void)state;
 	for (size_t i = 0; i < nr; i++)
 		for (size_t z = 0; z < CLOUD_ZONES; z++)
 			for (size_t k = 0; k < nt; k++) {
-				struct dec p = cloud_spot_price(7,
+				struct dec p = spot_cloud_spot_price(7,
 				    r[i].zones[z], t[k].type, now);
-				struct dec q = cloud_spot_price(7,
+				struct dec q = spot_cloud_spot_price(7,
 				    r[i].zones[z], t[k].type, (struct utc){
 				    now.us + 7 * 86400 * US_PER_S });
-				struct dec od = cloud_od_price(r[i].name,
+				struct dec od = spot_cloud_od_price(r[i].name,
 				    t[k].type);
 				int64_t d;
 
@@ -108,12 +108,12 @@ test_history_agrees_with_the_price(void **state)
 	const struct ec2_price *last = NULL;
 
 	(void)state;
-	cloud_prices(a, 7, "eu-central-1", from, now, &page);
+	spot_cloud_prices(a, 7, "eu-central-1", from, now, &page);
 	assert_true(page.rows.n > 100);
 	for (size_t i = 0; i < page.rows.n; i++) {
 		const struct ec2_price *p = EC2_ROW(&page, ec2_price, i);
 
-		assert_int_equal(p->price.e8, cloud_spot_price(7, p->az,
+		assert_int_equal(p->price.e8, spot_cloud_spot_price(7, p->az,
 		    p->instance_type, p->at).e8);
 		assert_true(last == NULL || p->at.us <= last->at.us);
 		last = p;
@@ -129,11 +129,11 @@ test_unknown_names(void **state)
 	struct ec2_page page;
 
 	(void)state;
-	assert_int_equal(cloud_od_price("us-east-1", "z9.huge").e8, 0);
-	assert_int_equal(cloud_spot_price(1, "mars-1a", "m5.large", now).e8, 0);
-	cloud_prices(a, 1, "mars-1", now, now, &page);
+	assert_int_equal(spot_cloud_od_price("us-east-1", "z9.huge").e8, 0);
+	assert_int_equal(spot_cloud_spot_price(1, "mars-1a", "m5.large", now).e8, 0);
+	spot_cloud_prices(a, 1, "mars-1", now, now, &page);
 	assert_int_equal(page.rows.n, 0);
-	cloud_fleet(a, 1, "mars-1", now, &page);
+	spot_cloud_fleet(a, 1, "mars-1", now, &page);
 	assert_int_equal(page.rows.n, 0);
 	arena_free(a);
 }
@@ -146,12 +146,12 @@ test_signals_are_rare(void **state)
 	size_t hit = 0, n = 0;
 
 	(void)state;
-	cloud_fleet(a, 7, "us-east-1", now, &page);
+	spot_cloud_fleet(a, 7, "us-east-1", now, &page);
 	for (int h = 0; h < 24 * 30; h++)
 		for (size_t i = 0; i < page.rows.n; i++) {
 			const struct ec2_instance *x = EC2_ROW(&page,
 			    ec2_instance, i);
-			const char *s = cloud_signal(7, x, (struct utc){
+			const char *s = spot_cloud_signal(7, x, (struct utc){
 			    now.us + h * 3600 * US_PER_S });
 
 			if (strcmp(x->lifecycle, "spot") != 0)

@@ -459,7 +459,10 @@ test_one_line_for_each_damage(void **state)
 		    0, "line 4", NULL },
 		{ "timestamp,price,availability_zone,instance_type\n"
 		    "1999-12-31,1,us-east-1a,m5.large\n", 0,
-		    "between 2000 and 2100", NULL },
+		    "price 1: the time is not between", NULL },
+		{ "{\"a\":[{\"b\":1e999}]}", 0, "at a 0 b: Number", NULL },
+		{ "{\"SpotPriceHistory\":[nul]}", 0, "character 21: Expecting",
+		    NULL },
 		{ "timestamp,price,availability_zone,instance_type\n"
 		    "2021-12-31,1,nowhere,m5.large\n", 0, "nowhere", NULL },
 		{ "timestamp,price,availability_zone,instance_type\n"

@@ -120,7 +120,7 @@ test_instances(void **state)
 		skip();
 	}
 	f = need(&t, "responses/ec2-describe-instances.xml");
-	assert_int_equal(ec2_parse(a, EC2_INSTANCES, f->text, f->n, &page,
+	assert_int_equal(spot_ec2_parse(a, EC2_INSTANCES, f->text, f->n, &page,
 	    &err), 0);
 	want = json_tokener_parse(need(&t,
 	    "responses/ec2-describe-instances.json")->text);
@@ -157,7 +157,7 @@ test_prices(void **state)
 		skip();
 	}
 	f = need(&t, "responses/ec2-describe-spot-price-history.xml");
-	assert_int_equal(ec2_parse(a, EC2_PRICES, f->text, f->n, &page, &err),
+	assert_int_equal(spot_ec2_parse(a, EC2_PRICES, f->text, f->n, &page, &err),
 	    0);
 	want = json_tokener_parse(need(&t,
 	    "responses/ec2-describe-spot-price-history.json")->text);
@@ -180,7 +180,7 @@ test_prices(void **state)
 		assert_int_equal(p->price.e8, price.e8);
 	}
 	f = need(&t, "errors/ec2-describe-instances.xml");
-	assert_int_equal(ec2_parse(a, EC2_INSTANCES, f->text, f->n, &page,
+	assert_int_equal(spot_ec2_parse(a, EC2_INSTANCES, f->text, f->n, &page,
 	    &err), -1);
 	assert_string_equal(err.code, "aws_bug");
 	assert_string_equal(err.detail,
@@ -207,7 +207,7 @@ test_recorded(void **state)
 	for (size_t i = 0; i < t.n; i++)
 		for (int c = EC2_REGIONS; c <= EC2_PRICES; c++) {
 			err_clear(&err);
-			if (ec2_parse(a, (enum ec2_call)c, t.v[i].text,
+			if (spot_ec2_parse(a, (enum ec2_call)c, t.v[i].text,
 			    t.v[i].n, &page, &err) == 0) {
 				rows += page.rows.n;
 				continue;
@@ -239,7 +239,7 @@ parse_text(struct arena *a, enum ec2_call which, const char *text,
     struct ec2_page *page, struct err *err)
 {
 	err_clear(err);
-	return ec2_parse(a, which, text, strlen(text), page, err);
+	return spot_ec2_parse(a, which, text, strlen(text), page, err);
 }
 
 static void
@@ -478,7 +478,7 @@ check_reply(struct arena *a, const struct aws_client *c, struct net_reply *r,
 	r->body = body;
 	r->len = strlen(body);
 	err_clear(err);
-	assert_int_equal(aws_check(a, c, r, at_time, err), -1);
+	assert_int_equal(spot_aws_check(a, c, r, at_time, err), -1);
 }
 
 static void
@@ -509,7 +509,7 @@ test_classes(void **state)
 			assert_non_null(strstr(err.detail, f->code));
 			assert_int_equal(err.native, f->status);
 			assert_int_equal(err.retry_after_s, 3);
-			assert_int_equal(aws_retryable(&err), strcmp(f->class,
+			assert_int_equal(spot_aws_retryable(&err), strcmp(f->class,
 			    "aws_throttle") == 0 || strcmp(f->class,
 			    "aws_transient") == 0);
 		}
@@ -554,9 +554,9 @@ test_odd_errors(void **state)
 	r.date.us = now.us + 1000 * US_PER_S;
 	check_reply(a, &c, &r, auth, now, &err);
 	assert_string_equal(err.code, "aws_clock");
-	assert_true(aws_clock_correct(&c, &r, now));
+	assert_true(spot_aws_clock_correct(&c, &r, now));
 	assert_int_equal(c.clock_skew_us, 1000 * US_PER_S);
-	assert_false(aws_clock_correct(&c, &r, now));
+	assert_false(spot_aws_clock_correct(&c, &r, now));
 	check_reply(a, &c, &r, auth, now, &err);
 	assert_string_equal(err.code, "aws_auth");
 	check_reply(a, &c, &r, expired, now, &err);
@@ -565,7 +565,7 @@ test_odd_errors(void **state)
 	check_reply(a, &c, &r, expired, now, &err);
 	assert_string_equal(err.code, "aws_auth");
 	r.date.us = 0;
-	assert_false(aws_clock_correct(&c, &r, now));
+	assert_false(spot_aws_clock_correct(&c, &r, now));
 	arena_free(a);
 }
 
@@ -576,11 +576,11 @@ test_net_errors(void **state)
 
 	(void)state;
 	err_set(&err, 504, "net_timeout", "x");
-	aws_net_failed(&err);
+	spot_aws_net_failed(&err);
 	assert_string_equal(err.code, "aws_transient");
 	assert_int_equal(err.status, 504);
 	err_set(&err, 502, "net_refused", "x");
-	aws_net_failed(&err);
+	spot_aws_net_failed(&err);
 	assert_string_equal(err.code, "net_refused");
 }
 
@@ -591,9 +591,9 @@ test_backoff(void **state)
 	for (unsigned n = 0; n < 70; n++) {
 		int64_t top = n < 8 ? 100000 << n : 20000000;
 
-		assert_int_equal(aws_backoff_us(n, 0), 0);
-		assert_int_equal(aws_backoff_us(n, (uint64_t)top), top);
-		assert_int_equal(aws_backoff_us(n, (uint64_t)top + 1), 0);
+		assert_int_equal(spot_aws_backoff_us(n, 0), 0);
+		assert_int_equal(spot_aws_backoff_us(n, (uint64_t)top), top);
+		assert_int_equal(spot_aws_backoff_us(n, (uint64_t)top + 1), 0);
 	}
 }
 
@@ -621,7 +621,7 @@ test_requests(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(ec2_request(a, &c, EC2_INSTANCES, &q, now, &call,
+	assert_int_equal(spot_ec2_request(a, &c, EC2_INSTANCES, &q, now, &call,
 	    &err), 0);
 	assert_string_equal(call.url, "https://ec2.eu-west-1.amazonaws.com/");
 	assert_string_equal(call.method, "POST");
@@ -644,7 +644,7 @@ test_requests(void **state)
 	q = (struct ec2_query){ .region = "us-gov-west-1", .types = types,
 	    .products = products, .from = now, .az = "us-gov-west-1a",
 	    .next_token = "a+b/c==", .page_size = 5 };
-	assert_int_equal(ec2_request(a, &c, EC2_PRICES, &q, now, &call, &err),
+	assert_int_equal(spot_ec2_request(a, &c, EC2_PRICES, &q, now, &call, &err),
 	    0);
 	assert_string_equal(call.url, "http://localhost:4566/services/Cloud");
 	assert_string_equal(header_value(&call, "Host"), "localhost:4566");
@@ -677,21 +677,21 @@ test_refused_requests(void **state)
 	(void)state;
 	for (size_t i = 0; i < NITEMS(regions); i++) {
 		q.region = regions[i];
-		assert_int_equal(ec2_request(a, &c, EC2_REGIONS, &q,
+		assert_int_equal(spot_ec2_request(a, &c, EC2_REGIONS, &q,
 		    (struct utc){ 1 }, &call, &err), -1);
 		assert_string_equal(err.code, "aws_bug");
 	}
 	q.region = "eu-west-1";
 	for (size_t i = 0; i < NITEMS(endpoints); i++) {
 		c.ec2_endpoint = endpoints[i];
-		assert_int_equal(ec2_request(a, &c, EC2_REGIONS, &q,
+		assert_int_equal(spot_ec2_request(a, &c, EC2_REGIONS, &q,
 		    (struct utc){ 1 }, &call, &err), -1);
 		assert_string_equal(err.code, "aws_bug");
 	}
-	assert_string_equal(aws_domain("cn-north-1"), "amazonaws.com.cn");
-	assert_string_equal(aws_domain("us-isob-east-1"), "sc2s.sgov.gov");
-	assert_string_equal(aws_domain("us-iso-east-1"), "c2s.ic.gov");
-	assert_string_equal(aws_domain("us-gov-west-1"), "amazonaws.com");
+	assert_string_equal(spot_aws_domain("cn-north-1"), "amazonaws.com.cn");
+	assert_string_equal(spot_aws_domain("us-isob-east-1"), "sc2s.sgov.gov");
+	assert_string_equal(spot_aws_domain("us-iso-east-1"), "c2s.ic.gov");
+	assert_string_equal(spot_aws_domain("us-gov-west-1"), "amazonaws.com");
 	arena_free(a);
 }
 
@@ -714,17 +714,17 @@ test_sts(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(sts_identity_parse(a, identity, strlen(identity),
+	assert_int_equal(spot_sts_identity_parse(a, identity, strlen(identity),
 	    &who, &err), 0);
 	assert_string_equal(who.account, "123456789012");
 	assert_string_equal(who.arn, "arn:aws:iam::1:user/x");
 	assert_string_equal(who.user_id, "AIDA");
-	assert_int_equal(sts_session_parse(a, session, strlen(session), &s,
+	assert_int_equal(spot_sts_session_parse(a, session, strlen(session), &s,
 	    &err), 0);
 	assert_string_equal(s.access_key, "ASIA");
 	assert_string_equal(s.session_token, "t");
 	same_time(s.expires_at, "2026-11-21T10:00:00Z");
-	assert_int_equal(sts_session_parse(a, identity, strlen(identity), &s,
+	assert_int_equal(spot_sts_session_parse(a, identity, strlen(identity), &s,
 	    &err), -1);
 	assert_string_equal(err.code, "aws_malformed");
 	arena_free(a);

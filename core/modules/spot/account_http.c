@@ -189,7 +189,7 @@ account_patch(struct ctx *c, const void *in)
 		const char *const *r = p->regions.items;
 
 		for (size_t i = 0; i < p->regions.n; i++)
-			if (!aws_region_ok(r[i]))
+			if (!spot_aws_region_ok(r[i]))
 				return fail_field(c, "regions", "value_error",
 				    "Value error, not the name of a region");
 		x.region_names = spot_names_join(c->a, p->regions);

@@ -161,10 +161,10 @@ check_input(const struct spot_connect *in, struct arena *a, struct err *e)
 	bool keys = strcmp(in->connection_method, "access_keys") == 0;
 
 	for (size_t i = 0; i < in->regions.n; i++)
-		if (!aws_region_ok(r[i]))
+		if (!spot_aws_region_ok(r[i]))
 			return err_set(e, 422, "region", "\"%.40s\" is not the "
 			    "name of a region", r[i]);
-	if (in->region != NULL && !aws_region_ok(in->region))
+	if (in->region != NULL && !spot_aws_region_ok(in->region))
 		return err_set(e, 422, "region", "\"%.40s\" is not the name "
 		    "of a region", in->region);
 	if (keys && (in->access_key == NULL || *in->access_key == '\0' ||

@@ -493,8 +493,9 @@ decide(struct work *w, struct spot_advice *out)
 	}
 	out->decision = "STAY";
 	if (best == NULL) {
-		say(w, arena_printf(w->a, "No other pool fits: all %zu were "
-		    "refused", w->bad.n));
+		say(w, w->bad.n == 0 ? "There is no other pool to compare "
+		    "with" : arena_printf(w->a, "No other pool fits: all %zu "
+		    "were refused", w->bad.n));
 		return false;
 	}
 	if (!worth_it(w, best))

@@ -191,11 +191,11 @@ fault(struct arena *a, const void *body, size_t len, struct err *err)
 	struct aws_client nobody = { 0 };
 	struct net_reply reply = { .status = 400, .body = body, .len = len };
 
-	return aws_check(a, &nobody, &reply, (struct utc){ 0 }, err);
+	return spot_aws_check(a, &nobody, &reply, (struct utc){ 0 }, err);
 }
 
 int
-aws_rows(struct arena *a, const struct aws_list *list, const void *body,
+spot_aws_rows(struct arena *a, const struct aws_list *list, const void *body,
     size_t len, struct list *out, const char **next_token, struct err *err)
 {
 	struct reading r = { .a = a, .list = list,

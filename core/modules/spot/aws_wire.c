@@ -30,7 +30,7 @@ static const struct domain domains[] = {
 };
 
 bool
-aws_region_ok(const char *name)
+spot_aws_region_ok(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
@@ -39,7 +39,7 @@ aws_region_ok(const char *name)
 }
 
 const char *
-aws_domain(const char *region)
+spot_aws_domain(const char *region)
 {
 	for (size_t i = 0; i < NITEMS(domains); i++)
 		if (strncmp(region, domains[i].prefix,
@@ -82,12 +82,12 @@ place_of(struct arena *a, const struct aws_client *c,
 	const char *endpoint = strcmp(r->service, "sts") == 0 ?
 	    c->sts_endpoint : c->ec2_endpoint;
 
-	if (r->region == NULL || !aws_region_ok(r->region))
+	if (r->region == NULL || !spot_aws_region_ok(r->region))
 		return err_set(err, 502, "aws_bug",
 		    "not the name of an AWS region");
 	if (endpoint == NULL || *endpoint == '\0')
 		endpoint = arena_printf(a, "https://%s.%s.%s/", r->service,
-		    r->region, aws_domain(r->region));
+		    r->region, spot_aws_domain(r->region));
 	return split_endpoint(a, endpoint, out, err);
 }
 
@@ -127,7 +127,7 @@ sign(struct arena *a, const struct aws_client *c, const struct aws_request *r,
 }
 
 int
-aws_request(struct arena *a, const struct aws_client *c,
+spot_aws_request(struct arena *a, const struct aws_client *c,
     const struct aws_request *r, struct utc now, struct net_call *call,
     struct err *err)
 {
@@ -316,7 +316,7 @@ settle_clock(const struct aws_client *c, const struct net_reply *r,
 }
 
 int
-aws_check(struct arena *a, const struct aws_client *c,
+spot_aws_check(struct arena *a, const struct aws_client *c,
     const struct net_reply *r, struct utc signed_at, struct err *err)
 {
 	struct fault f = { .a = a };
@@ -344,7 +344,7 @@ aws_check(struct arena *a, const struct aws_client *c,
 }
 
 void
-aws_net_failed(struct err *err)
+spot_aws_net_failed(struct err *err)
 {
 	if (strcmp(err->code, "net_failed") == 0 ||
 	    strcmp(err->code, "net_timeout") == 0 ||
@@ -353,7 +353,7 @@ aws_net_failed(struct err *err)
 }
 
 bool
-aws_clock_correct(struct aws_client *c, const struct net_reply *r,
+spot_aws_clock_correct(struct aws_client *c, const struct net_reply *r,
     struct utc now)
 {
 	int64_t skew, d;
@@ -369,14 +369,14 @@ aws_clock_correct(struct aws_client *c, const struct net_reply *r,
 }
 
 bool
-aws_retryable(const struct err *err)
+spot_aws_retryable(const struct err *err)
 {
 	return err->code != NULL && (strcmp(err->code, "aws_throttle") == 0 ||
 	    strcmp(err->code, "aws_transient") == 0);
 }
 
 int64_t
-aws_backoff_us(unsigned attempt, uint64_t random)
+spot_aws_backoff_us(unsigned attempt, uint64_t random)
 {
 	int64_t top = 20 * US_PER_S;
 
@@ -396,17 +396,17 @@ send_once(struct arena *a, struct aws_client *c, const struct aws_request *r,
 
 	memset(reply, 0, sizeof(*reply));
 	*at = clock_now();
-	if (aws_request(a, c, r, *at, &call, err) == -1)
+	if (spot_aws_request(a, c, r, *at, &call, err) == -1)
 		return -1;
 	if (net_http(c->net, a, &call, reply, err) == -1) {
-		aws_net_failed(err);
+		spot_aws_net_failed(err);
 		return -1;
 	}
-	return aws_check(a, c, reply, *at, err);
+	return spot_aws_check(a, c, reply, *at, err);
 }
 
 int
-aws_send(struct arena *a, struct aws_client *c, const struct aws_request *r,
+spot_aws_send(struct arena *a, struct aws_client *c, const struct aws_request *r,
     struct net_reply *reply, struct err *err)
 {
 	struct utc at;
@@ -414,7 +414,7 @@ aws_send(struct arena *a, struct aws_client *c, const struct aws_request *r,
 	if (send_once(a, c, r, reply, &at, err) == 0)
 		return 0;
 	if (strcmp(err->code, "aws_clock") != 0 ||
-	    !aws_clock_correct(c, reply, clock_now()))
+	    !spot_aws_clock_correct(c, reply, clock_now()))
 		return -1;
 	err_clear(err);
 	return send_once(a, c, r, reply, &at, err);

@@ -1,13 +1,13 @@
 /*
  * What EC2 and STS have in common on the wire: signed Query-protocol calls,
  * errors sorted into classes, lists of rows read out of XML by table. Parsing
- * and request building are pure; only aws_send() touches the network.
+ * and request building are pure; only spot_aws_send() touches the network.
  *
  * Error classes (err->code); the AWS code and message are in detail, the HTTP
  * status in native:
- *   aws_throttle   wait (retry_after_s or aws_backoff_us) and try again
+ *   aws_throttle   wait (retry_after_s or spot_aws_backoff_us) and try again
  *   aws_transient  5xx, timeouts, no answer: try again
- *   aws_clock      our clock is off: aws_clock_correct(), try once more
+ *   aws_clock      our clock is off: spot_aws_clock_correct(), try once more
  *   aws_token      the page token is no good: start the listing again
  *   aws_auth       wrong, disabled or expired credentials
  *   aws_denied     valid credentials without the right
@@ -43,32 +43,32 @@ struct aws_request {
 };
 
 /* True for a name that may become part of a host name: [a-z0-9-]{4,32}. */
-bool aws_region_ok(const char *);
+bool spot_aws_region_ok(const char *);
 /* "amazonaws.com", "amazonaws.com.cn", … for a region. */
-const char *aws_domain(const char *region);
+const char *spot_aws_domain(const char *region);
 
 /* Signed POST, allocated in the arena. -1: "aws_bug" (region, endpoint). */
-int aws_request(struct arena *, const struct aws_client *,
+int spot_aws_request(struct arena *, const struct aws_client *,
     const struct aws_request *, struct utc now, struct net_call *,
     struct err *);
 /* 0 for a 2xx answer, else -1 with its class. signed_at: the local time that
- * was given to aws_request(). */
-int aws_check(struct arena *, const struct aws_client *,
+ * was given to spot_aws_request(). */
+int spot_aws_check(struct arena *, const struct aws_client *,
     const struct net_reply *, struct utc signed_at, struct err *);
 /* Turns an error of net_http() or net_run() into a class: no answer and an
  * open breaker are aws_transient, a refusal of the gate stays net_refused. */
-void aws_net_failed(struct err *);
+void spot_aws_net_failed(struct err *);
 /* Learns the difference between AWS's clock and ours from an answer's Date.
  * True if it changed by more than a second. */
-bool aws_clock_correct(struct aws_client *, const struct net_reply *,
+bool spot_aws_clock_correct(struct aws_client *, const struct net_reply *,
     struct utc now);
 /* True for aws_throttle and aws_transient. */
-bool aws_retryable(const struct err *);
+bool spot_aws_retryable(const struct err *);
 /* Full jitter: U(0, min(20 s, 0.1 s * 2^attempt)), attempt from 0; random is
  * 64 random bits. */
-int64_t aws_backoff_us(unsigned attempt, uint64_t random);
+int64_t spot_aws_backoff_us(unsigned attempt, uint64_t random);
 /* Builds, calls, checks; corrects the clock and repeats once on aws_clock. */
-int aws_send(struct arena *, struct aws_client *, const struct aws_request *,
+int spot_aws_send(struct arena *, struct aws_client *, const struct aws_request *,
     struct net_reply *, struct err *);
 
 /* ---- rows out of XML, by table ----------------------------------------- */
@@ -98,7 +98,7 @@ struct aws_list {
 /* Rows of the list and the text of the top-level nextToken ("" = last page).
  * An error document gives its class; anything irregular "aws_malformed" with
  * the element's name and position. */
-int aws_rows(struct arena *, const struct aws_list *, const void *body,
+int spot_aws_rows(struct arena *, const struct aws_list *, const void *body,
     size_t len, struct list *out, const char **next_token, struct err *);
 
 #endif

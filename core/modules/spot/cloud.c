@@ -73,14 +73,14 @@ static const char *const roles[] = { "web", "api", "batch", "cache", "ci",
     "search", "etl", "worker" };
 
 size_t
-cloud_regions(const struct cloud_region **out)
+spot_cloud_regions(const struct cloud_region **out)
 {
 	*out = regions;
 	return NITEMS(regions);
 }
 
 size_t
-cloud_types(const struct ec2_type **out)
+spot_cloud_types(const struct ec2_type **out)
 {
 	*out = types;
 	return NITEMS(types);
@@ -135,7 +135,7 @@ type_index(const char *type)
 /* ---- prices ---------------------------------------------------------------- */
 
 struct dec
-cloud_od_price(const char *region, const char *type)
+spot_cloud_od_price(const char *region, const char *type)
 {
 	int r = region_index(region), t = type_index(type);
 
@@ -145,7 +145,7 @@ cloud_od_price(const char *region, const char *type)
 }
 
 int
-cloud_interruption(const char *region, const char *type)
+spot_cloud_interruption(const char *region, const char *type)
 {
 	static const int classes[] = { 0, 0, 0, 1, 1, 2, 0, 1, 3, 4 };
 
@@ -160,7 +160,7 @@ offered(const char *az, const char *type)
 }
 
 struct dec
-cloud_spot_price(uint64_t seed, const char *az, const char *type,
+spot_cloud_spot_price(uint64_t seed, const char *az, const char *type,
     struct utc at)
 {
 	int64_t t = at.us / US_PER_S / CLOUD_PRICE_STEP_S * CLOUD_PRICE_STEP_S;
@@ -170,7 +170,7 @@ cloud_spot_price(uint64_t seed, const char *az, const char *type,
 	if (at.us < 0 || region_index(az) < 0 || type_index(type) < 0 ||
 	    !offered(az, type))
 		return (struct dec){ 0 };
-	full = cloud_od_price(az, type).e8;
+	full = spot_cloud_od_price(az, type).e8;
 	snprintf(pool, sizeof(pool), "%s:%s", az, type);
 	/* 26 to 46 % of on-demand, the pool's own level, then what moves */
 	ppm = 260000 + (int64_t)(draw(seed, "base", type, 0) % 200000);
@@ -184,7 +184,7 @@ cloud_spot_price(uint64_t seed, const char *az, const char *type,
 }
 
 void
-cloud_prices(struct arena *a, uint64_t seed, const char *region,
+spot_cloud_prices(struct arena *a, uint64_t seed, const char *region,
     struct utc from, struct utc to, struct ec2_page *out)
 {
 	const int64_t step = CLOUD_PRICE_STEP_S * US_PER_S;
@@ -200,10 +200,10 @@ cloud_prices(struct arena *a, uint64_t seed, const char *region,
 			for (size_t i = 0; i < NITEMS(types); i++) {
 				const char *az = regions[r].zones[z];
 				struct ec2_price p = { types[i].type, az,
-				    "Linux/UNIX", cloud_spot_price(seed, az,
+				    "Linux/UNIX", spot_cloud_spot_price(seed, az,
 				    types[i].type, (struct utc){ t }),
 				    { t } };
-				struct dec before = cloud_spot_price(seed, az,
+				struct dec before = spot_cloud_spot_price(seed, az,
 				    types[i].type, (struct utc){ t - step });
 
 				if (p.price.e8 > 0 &&
@@ -282,7 +282,7 @@ fill(struct arena *a, uint64_t seed, const struct place *p, const char *az,
 }
 
 void
-cloud_fleet(struct arena *a, uint64_t seed, const char *region,
+spot_cloud_fleet(struct arena *a, uint64_t seed, const char *region,
     struct utc now, struct ec2_page *out)
 {
 	struct ec2_instance *v = arena_array(a, FLEET, sizeof(*v));
@@ -311,7 +311,7 @@ cloud_fleet(struct arena *a, uint64_t seed, const char *region,
 }
 
 const char *
-cloud_signal(uint64_t seed, const struct ec2_instance *i, struct utc now)
+spot_cloud_signal(uint64_t seed, const struct ec2_instance *i, struct utc now)
 {
 	const int64_t hour = now.us / US_PER_S / 3600;
 

@@ -17,27 +17,27 @@ struct cloud_region {
 };
 
 /* Static tables; the return value is the count. */
-size_t cloud_regions(const struct cloud_region **);
-size_t cloud_types(const struct ec2_type **);
+size_t spot_cloud_regions(const struct cloud_region **);
+size_t spot_cloud_types(const struct ec2_type **);
 
 /* On-demand price per hour of a known region and type; 0 = not offered. */
-struct dec cloud_od_price(const char *region, const char *type);
+struct dec spot_cloud_od_price(const char *region, const char *type);
 /* Spot price per hour in force at an instant, in steps of 10^-4 USD. Moves a
  * few percent a week, with rare spikes. 0 = not offered there. */
-struct dec cloud_spot_price(uint64_t seed, const char *az, const char *type,
+struct dec spot_cloud_spot_price(uint64_t seed, const char *az, const char *type,
     struct utc);
 /* Interruption class of the spot advisor, 0 (under 5 % a month) to 4. */
-int cloud_interruption(const char *region, const char *type);
+int spot_cloud_interruption(const char *region, const char *type);
 
 /* Price changes of a region in [from, to], newest first as EC2 answers, with
  * the record in force at `from` at the end; at most a year. */
-void cloud_prices(struct arena *, uint64_t seed, const char *region,
+void spot_cloud_prices(struct arena *, uint64_t seed, const char *region,
     struct utc from, struct utc to, struct ec2_page *);
 /* Instances of a region at an instant. */
-void cloud_fleet(struct arena *, uint64_t seed, const char *region,
+void spot_cloud_fleet(struct arena *, uint64_t seed, const char *region,
     struct utc now, struct ec2_page *);
-/* "NONE", "REBALANCE" or "TERMINATION" for an instance of cloud_fleet(). */
-const char *cloud_signal(uint64_t seed, const struct ec2_instance *,
+/* "NONE", "REBALANCE" or "TERMINATION" for an instance of spot_cloud_fleet(). */
+const char *spot_cloud_signal(uint64_t seed, const struct ec2_instance *,
     struct utc now);
 
 #endif

@@ -51,7 +51,7 @@ read_member(struct unpack *u, struct arena *a, char **out, size_t *n)
 	while ((got = archive_read_data(u->ar, buf + len, cap - len)) > 0) {
 		len += (size_t)got;
 		u->bytes += got;
-		if (len > SPOT_DEMO_FILE_MAX || u->bytes > ARCHIVE_MAX)
+		if (len == SPOT_DEMO_FILE_MAX || u->bytes > ARCHIVE_MAX)
 			return 1;
 		if (len == cap) {
 			buf = arena_grow(a, buf, cap + 1, 2 * cap + 1);
@@ -113,7 +113,7 @@ use_member(struct unpack *u, struct archive_entry *e)
 	case 1:
 		bad_member(u, a, name, u->bytes > ARCHIVE_MAX ?
 		    "the archive unpacks to more than 1 GiB" :
-		    "larger than 64 MiB unpacked");
+		    "64 MiB or more unpacked");
 		on = u->bytes <= ARCHIVE_MAX;
 		break;
 	default:

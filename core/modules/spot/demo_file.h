@@ -17,7 +17,7 @@ struct spot_demo_watch {
 };
 
 enum {
-	SPOT_DEMO_FILE_MAX = 64 << 20,	/* bytes of one unpacked file */
+	SPOT_DEMO_FILE_MAX = 64 << 20,	/* an unpacked file is smaller */
 	SPOT_DEMO_MEMBERS = 20000,	/* files in one archive */
 	SPOT_DEMO_ENTRIES = 10000	/* files in the folder */
 };

@@ -22,6 +22,7 @@
 #include "schema/schema.h"
 
 enum { VALUES_MAX = 3000000 };
+#define POSITION "character"
 
 /* Where we are in JSON that json_scan() has passed. */
 struct cursor {
@@ -106,17 +107,17 @@ full_name(const struct text *t)
 	    arena_printf(t->a, "%s: %s", t->from, t->name);
 }
 
-/* ["record","SpotPrice"] as "record SpotPrice". */
+/* ["record 2","SpotPrice"] as "record 2 SpotPrice", not too long. */
 static const char *
 bare(struct arena *a, const char *json)
 {
 	struct str s;
 
 	str_init(&s, a);
-	for (; *json != '\0'; json++)
-		if (*json == ',')
+	for (; *json != '\0' && s.len < 80; json++)
+		if (*json == ',' && s.len > 0)
 			str_addc(&s, ' ');
-		else if (strchr("[]\"", *json) == NULL)
+		else if (strchr("[],\"", *json) == NULL)
 			str_addc(&s, *json);
 	return s.p;
 }
@@ -133,6 +134,10 @@ sentence(struct arena *a, const struct err *e)
 	if (f->ctx != NULL && strncmp(f->ctx, inside, n) == 0)
 		return arena_printf(a, "%s: %.*s", bare(a, f->loc),
 		    (int)(strlen(f->ctx) - n - 2), f->ctx + n);
+	/* a path from the top, not a position */
+	if (strncmp(f->loc, "[\"" POSITION "\"", sizeof(POSITION) + 2) == 0)
+		return arena_printf(a, "at %s: %s", bare(a, f->loc +
+		    sizeof(POSITION) + 2), f->msg);
 	return arena_printf(a, "%s: %s", bare(a, f->loc), f->msg);
 }
 
@@ -290,8 +295,12 @@ put_prices(void *arg, struct arena *a, const struct spot_price *v, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (spot_demo_price(p->t->d, v[i].availability_zone,
 		    v[i].instance_type, v[i].product, v[i].timestamp,
-		    v[i].price, &s, e) == -1)
-			return -1;
+		    v[i].price, &s, e) == -1) {
+			struct err why = *e;
+
+			return err_set(e, 422, "bad_price", "price %lld: "
+			    "%.200s", (long long)p->t->good + 1, why.detail);
+		}
 		if (p->on_demand.e8 > 0)
 			s->on_demand = p->on_demand;
 		p->t->good++;
@@ -311,8 +320,10 @@ read_prices(struct text *t, struct span v, struct dec on_demand)
 
 	if (spot_price_read(t->a, &source, &sink, &report, &e) == -1) {
 		t->bad++;
-		snprintf(t->first, sizeof(t->first), "%s (%lld prices before "
-		    "it are used)", sentence(t->a, &e), (long long)t->good);
+		snprintf(t->first, sizeof(t->first), "%s", t->good == 0 ?
+		    sentence(t->a, &e) : arena_printf(t->a, "%s (%lld prices "
+		    "before it are used)", sentence(t->a, &e),
+		    (long long)t->good));
 	}
 	close_text(t, "spot price history");
 }
@@ -547,7 +558,7 @@ read_checked(struct text *t, const char *text, size_t n)
 	struct cursor c = { text, text + n };
 	struct err e = { 0 };
 
-	if (json_scan(text, n, VALUES_MAX, "character", t->a, &e) == 0)
+	if (json_scan(text, n, VALUES_MAX, POSITION, t->a, &e) == 0)
 		read_json(t, take(&c));
 	else
 		spot_demo_bad(t->d, full_name(t), arena_printf(t->a,

@@ -133,13 +133,13 @@ request_of(struct arena *a, enum ec2_call which, const struct ec2_query *q)
 }
 
 int
-ec2_request(struct arena *a, const struct aws_client *c, enum ec2_call which,
+spot_ec2_request(struct arena *a, const struct aws_client *c, enum ec2_call which,
     const struct ec2_query *q, struct utc now, struct net_call *call,
     struct err *err)
 {
 	struct aws_request r = request_of(a, which, q);
 
-	return aws_request(a, c, &r, now, call, err);
+	return spot_aws_request(a, c, &r, now, call, err);
 }
 
 /* ---- rows -------------------------------------------------------------- */
@@ -372,12 +372,12 @@ strip(struct arena *a, struct list *rows)
 }
 
 int
-ec2_parse(struct arena *a, enum ec2_call which, const void *body, size_t len,
+spot_ec2_parse(struct arena *a, enum ec2_call which, const void *body, size_t len,
     struct ec2_page *out, struct err *err)
 {
 	memset(out, 0, sizeof(*out));
 	out->next_token = "";
-	if (aws_rows(a, &lists[which], body, len, &out->rows,
+	if (spot_aws_rows(a, &lists[which], body, len, &out->rows,
 	    &out->next_token, err) == -1)
 		return -1;
 	if (which == EC2_INSTANCES)
@@ -386,13 +386,13 @@ ec2_parse(struct arena *a, enum ec2_call which, const void *body, size_t len,
 }
 
 int
-ec2_fetch(struct arena *a, struct aws_client *c, enum ec2_call which,
+spot_ec2_fetch(struct arena *a, struct aws_client *c, enum ec2_call which,
     const struct ec2_query *q, struct ec2_page *out, struct err *err)
 {
 	struct aws_request r = request_of(a, which, q);
 	struct net_reply reply;
 
-	if (aws_send(a, c, &r, &reply, err) == -1)
+	if (spot_aws_send(a, c, &r, &reply, err) == -1)
 		return -1;
-	return ec2_parse(a, which, reply.body, reply.len, out, err);
+	return spot_ec2_parse(a, which, reply.body, reply.len, out, err);
 }

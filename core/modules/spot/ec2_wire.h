@@ -68,12 +68,12 @@ struct ec2_query {
 
 enum ec2_call { EC2_REGIONS, EC2_INSTANCES, EC2_TYPES, EC2_PRICES };
 
-int ec2_request(struct arena *, const struct aws_client *, enum ec2_call,
+int spot_ec2_request(struct arena *, const struct aws_client *, enum ec2_call,
     const struct ec2_query *, struct utc now, struct net_call *, struct err *);
-int ec2_parse(struct arena *, enum ec2_call, const void *body, size_t len,
+int spot_ec2_parse(struct arena *, enum ec2_call, const void *body, size_t len,
     struct ec2_page *, struct err *);
 /* Request, send (clock corrected once), parse. */
-int ec2_fetch(struct arena *, struct aws_client *, enum ec2_call,
+int spot_ec2_fetch(struct arena *, struct aws_client *, enum ec2_call,
     const struct ec2_query *, struct ec2_page *, struct err *);
 
 #endif

@@ -38,7 +38,7 @@ static int
 sim_regions(struct spot_access *x, struct ec2_page *out, struct err *e)
 {
 	const struct cloud_region *r;
-	size_t n = cloud_regions(&r);
+	size_t n = spot_cloud_regions(&r);
 	struct ec2_region *v = arena_array(x->a, n, sizeof(*v));
 
 	(void)e;
@@ -59,13 +59,13 @@ list(const struct spot_access *x, const struct spot_fetch *f,
 	*page = (struct ec2_page){ .next_token = "" };
 	switch (l->what) {
 	case EC2_INSTANCES:
-		cloud_fleet(a, fleet_seed(x), l->region, f->now, page);
+		spot_cloud_fleet(a, fleet_seed(x), l->region, f->now, page);
 		break;
 	case EC2_PRICES:
-		cloud_prices(a, MARKET_SEED, l->region, l->from, l->to, page);
+		spot_cloud_prices(a, MARKET_SEED, l->region, l->from, l->to, page);
 		break;
 	case EC2_TYPES:
-		n = cloud_types(&types);
+		n = spot_cloud_types(&types);
 		page->rows.items = arena_memdup(a, types, n * sizeof(*types));
 		page->rows.n = n;
 		break;
@@ -100,7 +100,7 @@ static const char *
 sim_signal(const struct spot_access *x, const struct ec2_instance *i,
     struct utc now)
 {
-	return cloud_signal(fleet_seed(x), i, now);
+	return spot_cloud_signal(fleet_seed(x), i, now);
 }
 
 const struct spot_provider spot_provider_simulated = {

@@ -89,7 +89,7 @@ assume(struct spot_access *x, struct err *e)
 	x->client.key.access_key = cf->access_key;
 	x->client.key.secret_key = cf->secret_key;
 	x->client.key.session_token = NULL;
-	if (sts_assume_role(x->a, &x->client, x->region, &role, &s, e) == -1)
+	if (spot_sts_assume_role(x->a, &x->client, x->region, &role, &s, e) == -1)
 		return -1;
 	x->client.key.access_key = s.access_key;
 	x->client.key.secret_key = s.secret_key;
@@ -130,11 +130,11 @@ some_bits(void)
 static bool
 again(const struct err *e, unsigned *attempt)
 {
-	if (!aws_retryable(e) || *attempt >= 4)
+	if (!spot_aws_retryable(e) || *attempt >= 4)
 		return false;
 	wait_us(e->retry_after_s > 0 && e->retry_after_s <= 5 ?
 	    e->retry_after_s * US_PER_S :
-	    aws_backoff_us((*attempt)++, some_bits()));
+	    spot_aws_backoff_us((*attempt)++, some_bits()));
 	if (e->retry_after_s > 0)
 		(*attempt)++;
 	return true;
@@ -146,7 +146,7 @@ aws_identity(struct spot_access *x, const char **account, struct err *e)
 	struct sts_identity id;
 	unsigned attempt = 0;
 
-	while (sts_identity(x->a, &x->client, x->region, &id, e) == -1) {
+	while (spot_sts_identity(x->a, &x->client, x->region, &id, e) == -1) {
 		if (!again(e, &attempt))
 			return -1;
 		err_clear(e);
@@ -161,7 +161,7 @@ aws_regions(struct spot_access *x, struct ec2_page *out, struct err *e)
 	struct ec2_query q = { .region = x->region, .all_regions = true };
 	unsigned attempt = 0;
 
-	while (ec2_fetch(x->a, &x->client, EC2_REGIONS, &q, out, e) == -1) {
+	while (spot_ec2_fetch(x->a, &x->client, EC2_REGIONS, &q, out, e) == -1) {
 		if (!again(e, &attempt))
 			return -1;
 		err_clear(e);
@@ -217,7 +217,7 @@ build(struct round *r, struct spot_listing *l, struct arena *a,
 		q.to = l->to;
 	}
 	l->signed_at = clock_now();
-	(void)ec2_request(a, &r->x->client, l->what, &q, l->signed_at, call,
+	(void)spot_ec2_request(a, &r->x->client, l->what, &q, l->signed_at, call,
 	    e);
 	/* a dead region must not stop the calls to the others */
 	call->no_breaker = true;
@@ -259,7 +259,7 @@ failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
 	int64_t wait;
 
 	if (is(e, "aws_clock") && reply != NULL && l->attempts++ < 2) {
-		(void)aws_clock_correct(&x->client, reply, l->signed_at);
+		(void)spot_aws_clock_correct(&x->client, reply, l->signed_at);
 		return;
 	}
 	if (is(e, "aws_token") && !l->restarted) {
@@ -276,10 +276,10 @@ failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
 		r->f->err = *e;
 		return;
 	}
-	if (aws_retryable(e) && ++l->attempts < TRIES) {
+	if (spot_aws_retryable(e) && ++l->attempts < TRIES) {
 		wait = e->retry_after_s > 0 && e->retry_after_s <= 20 ?
 		    e->retry_after_s * US_PER_S :
-		    aws_backoff_us(l->attempts, some_bits());
+		    spot_aws_backoff_us(l->attempts, some_bits());
 		l->ready_ns = clock_boot_ns() + wait * 1000;
 		return;
 	}
@@ -300,12 +300,12 @@ done_call(void *arg, void *tag, struct arena *a,
 		return;
 	if (reply == NULL) {
 		e = *net_err;
-		aws_net_failed(&e);
+		spot_aws_net_failed(&e);
 		failed(r, l, NULL, &e);
 		return;
 	}
-	if (aws_check(a, &r->x->client, reply, l->signed_at, &e) == -1 ||
-	    ec2_parse(a, l->what, reply->body, reply->len, &page, &e) == -1) {
+	if (spot_aws_check(a, &r->x->client, reply, l->signed_at, &e) == -1 ||
+	    spot_ec2_parse(a, l->what, reply->body, reply->len, &page, &e) == -1) {
 		failed(r, l, reply, &e);
 		return;
 	}

@@ -81,7 +81,7 @@ static int
 store_simulated_facts(struct page_store *s, struct db *db, struct err *e)
 {
 	const struct cloud_region *regions;
-	size_t nr = cloud_regions(&regions), n = s->page->rows.n, k = 0;
+	size_t nr = spot_cloud_regions(&regions), n = s->page->rows.n, k = 0;
 	struct spot_od_price *od = arena_array(s->a, nr * n, sizeof(*od));
 	struct spot_advisor *adv = arena_array(s->a, nr * n, sizeof(*adv));
 	struct utc at = s->run->scan->started_at;
@@ -89,7 +89,7 @@ store_simulated_facts(struct page_store *s, struct db *db, struct err *e)
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < n; j++) {
 			const char *type = EC2_ROW(s->page, ec2_type, j)->type;
-			struct dec price = cloud_od_price(regions[i].name,
+			struct dec price = spot_cloud_od_price(regions[i].name,
 			    type);
 
 			if (price.e8 == 0)
@@ -99,7 +99,7 @@ store_simulated_facts(struct page_store *s, struct db *db, struct err *e)
 			    "simulated" };
 			adv[k++] = (struct spot_advisor){ "simulated",
 			    regions[i].name, type, "Linux",
-			    cloud_interruption(regions[i].name, type), 0, at };
+			    spot_cloud_interruption(regions[i].name, type), 0, at };
 		}
 	if (spot_od_price_put(db, s->a, od, k, e) == -1)
 		return -1;

@@ -36,7 +36,7 @@ one_row(struct arena *a, const struct aws_list *list, const void *body,
 {
 	struct list rows = { 0 };
 
-	if (aws_rows(a, list, body, len, &rows, NULL, err) == -1)
+	if (spot_aws_rows(a, list, body, len, &rows, NULL, err) == -1)
 		return -1;
 	if (rows.n != 1)
 		return err_set(err, 502, "aws_malformed",
@@ -46,7 +46,7 @@ one_row(struct arena *a, const struct aws_list *list, const void *body,
 }
 
 int
-sts_identity_parse(struct arena *a, const void *body, size_t len,
+spot_sts_identity_parse(struct arena *a, const void *body, size_t len,
     struct sts_identity *out, struct err *err)
 {
 	const struct aws_list list = { .item = "GetCallerIdentityResult",
@@ -56,7 +56,7 @@ sts_identity_parse(struct arena *a, const void *body, size_t len,
 }
 
 int
-sts_session_parse(struct arena *a, const void *body, size_t len,
+spot_sts_session_parse(struct arena *a, const void *body, size_t len,
     struct sts_session *out, struct err *err)
 {
 	const struct aws_list list = { .item = "AssumeRoleResult",
@@ -74,18 +74,18 @@ ask(struct arena *a, struct aws_client *c, const char *region,
 	    .action = action, .version = "2011-06-15", .params = params,
 	    .nparams = n };
 
-	return aws_send(a, c, &r, reply, err);
+	return spot_aws_send(a, c, &r, reply, err);
 }
 
 int
-sts_identity(struct arena *a, struct aws_client *c, const char *region,
+spot_sts_identity(struct arena *a, struct aws_client *c, const char *region,
     struct sts_identity *out, struct err *err)
 {
 	struct net_reply reply;
 
 	if (ask(a, c, region, "GetCallerIdentity", NULL, 0, &reply, err) == -1)
 		return -1;
-	return sts_identity_parse(a, reply.body, reply.len, out, err);
+	return spot_sts_identity_parse(a, reply.body, reply.len, out, err);
 }
 
 static int
@@ -108,7 +108,7 @@ check_role(const struct sts_role *r, struct err *err)
 }
 
 int
-sts_assume_role(struct arena *a, struct aws_client *c, const char *region,
+spot_sts_assume_role(struct arena *a, struct aws_client *c, const char *region,
     const struct sts_role *role, struct sts_session *out, struct err *err)
 {
 	struct pair params[4];
@@ -127,5 +127,5 @@ sts_assume_role(struct arena *a, struct aws_client *c, const char *region,
 	ASSERT(n <= NITEMS(params));
 	if (ask(a, c, region, "AssumeRole", params, n, &reply, err) == -1)
 		return -1;
-	return sts_session_parse(a, reply.body, reply.len, out, err);
+	return spot_sts_session_parse(a, reply.body, reply.len, out, err);
 }

@@ -23,14 +23,14 @@ struct sts_session {
 	struct utc expires_at;
 };
 
-int sts_identity_parse(struct arena *, const void *, size_t,
+int spot_sts_identity_parse(struct arena *, const void *, size_t,
     struct sts_identity *, struct err *);
-int sts_session_parse(struct arena *, const void *, size_t,
+int spot_sts_session_parse(struct arena *, const void *, size_t,
     struct sts_session *, struct err *);
 /* region: of the STS endpoint that is asked and signed for. */
-int sts_identity(struct arena *, struct aws_client *, const char *region,
+int spot_sts_identity(struct arena *, struct aws_client *, const char *region,
     struct sts_identity *, struct err *);
-int sts_assume_role(struct arena *, struct aws_client *, const char *region,
+int spot_sts_assume_role(struct arena *, struct aws_client *, const char *region,
     const struct sts_role *, struct sts_session *, struct err *);
 
 #endif

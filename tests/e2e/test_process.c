@@ -1,0 +1,492 @@
+/*
+ * The life of the responders: children killed in the middle of a request,
+ * permits that come back, drain, reload, refusal of a bad file, stuck and
+ * slow requests, retirement. A lock on a table makes a request hang where a
+ * test needs one; an expensive password hash makes one that computes.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+#include <json.h>
+#include <mysql.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "tests/harness/forked.h"
+#include "tests/harness/load.h"
+#include "tests/harness/mariadb.h"
+#include "tests/harness/stack.h"
+#include "tests/harness/web.h"
+
+enum { CHILDREN = 4, WAIT_MS = 8000 };
+
+static struct stack st;
+static struct web web;
+static const char *admin;	/* header line */
+
+/* ---- tools ----------------------------------------------------------------------- */
+
+static const char *
+ask(const char *method, const char *path, const char *body)
+{
+	const char *entity = body == NULL ? "" : arena_printf(st.a,
+	    "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+	    strlen(body));
+
+	return arena_printf(st.a, "%s %s HTTP/1.1\r\nHost: localhost\r\n"
+	    "Connection: close\r\n%s%s\r\n%s", method, path, admin, entity,
+	    body == NULL ? "" : body);
+}
+
+/* A login that takes seconds (nobody's hash has today's cost). */
+static const char *
+slow_login(void)
+{
+	static unsigned n;
+	const char *body = arena_printf(st.a, "{\"email\":\"nobody%u@example."
+	    "test\",\"password\":\"whatever-it-is\"}", ++n);
+
+	return arena_printf(st.a, "POST /api/auth/login HTTP/1.1\r\n"
+	    "Host: localhost\r\nConnection: close\r\nContent-Type: "
+	    "application/json\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
+	    body);
+}
+
+static MYSQL *
+locked(const char *table)
+{
+	const char *url = mariadb_url(st.a, st.db);
+	MYSQL *my = mysql_init(NULL);
+	const char *sql = arena_printf(st.a, "LOCK TABLES %s WRITE", table);
+
+	assert_non_null(mysql_real_connect(my, NULL, "root", "", st.db, 0,
+	    strstr(url, "unix_socket=") + 12, 0));
+	assert_int_equal(mysql_query(my, sql), 0);
+	return my;
+}
+
+/* Processes that serve the route now, as the scoreboard tells. */
+static size_t
+serving(const char *route, pid_t *out, size_t max)
+{
+	struct raw_reply r = web_call(&web, "GET", "/api/system/processes",
+	    admin, NULL);
+	struct json_object *j, *items, *v;
+	size_t n = 0;
+
+	web_expect(&web, r, 200);
+	j = json_tokener_parse(r.body);
+	assert_true(json_object_object_get_ex(j, "items", &items));
+	for (size_t i = 0; i < json_object_array_length(items); i++) {
+		struct json_object *p = json_object_array_get_idx(items, i);
+		const char *at = "";
+
+		if (json_object_object_get_ex(p, "route", &v) && v != NULL)
+			at = json_object_get_string(v);
+		if (strcmp(at, route) == 0 && n < max &&
+		    json_object_object_get_ex(p, "pid", &v))
+			out[n++] = (pid_t)json_object_get_int64(v);
+	}
+	json_object_put(j);
+	return n;
+}
+
+struct awaited {
+	const char *route;
+	pid_t pid;
+};
+
+static bool
+is_serving(void *arg)
+{
+	struct awaited *w = arg;
+
+	return serving(w->route, &w->pid, 1) == 1;
+}
+
+static pid_t
+await_serving(const char *route)
+{
+	struct awaited w = { route, 0 };
+
+	if (!eventually(is_serving, &w, WAIT_MS))
+		fail_msg("%s: nobody serves %s", web.name, route);
+	return w.pid;
+}
+
+struct line {
+	const char *a, *b;
+};
+
+/* One line of our log holds both texts. */
+static bool
+logged(void *arg)
+{
+	struct line *l = arg;
+	const char *p = stack_file(&st, "log/server.log"), *end;
+
+	for (; (p = strstr(p, l->a)) != NULL; p = end) {
+		end = strchr(p, '\n');
+		if (end == NULL)
+			return false;
+		if (memmem(p, (size_t)(end - p), l->b, strlen(l->b)) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+expect_logged(const char *a, const char *b)
+{
+	struct line l = { a, b };
+
+	if (!eventually(logged, &l, WAIT_MS))
+		fail_msg("not logged: %s ... %s", a, b);
+}
+
+static size_t want_children;
+
+static bool
+full_again(void *arg)
+{
+	pid_t pids[64];
+
+	(void)arg;
+	return web_processes(&web, pids, 64) == want_children;
+}
+
+static void
+expect_children(size_t n)
+{
+	pid_t pids[64];
+
+	want_children = n;
+	if (!eventually(full_again, NULL, WAIT_MS))
+		fail_msg("%zu children, not %zu",
+		    web_processes(&web, pids, 64), n);
+}
+
+static long long
+counter(const char *name)
+{
+	struct raw_reply r = web_call(&web, "GET", "/metrics", NULL, NULL);
+	long long sum = 0;
+	size_t n = strlen(name);
+
+	web_expect(&web, r, 200);
+	for (const char *p = r.body; p != NULL && *p != '\0';
+	    p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (strncmp(p, name, n) == 0 && (p[n] == '{' || p[n] == ' '))
+			sum += strtoll(p + strcspn(p, " \n}") +
+			    (p[n] == '{' ? 1 : 0), NULL, 10);
+	}
+	return sum;
+}
+
+static void
+fast_get_ok(void)
+{
+	struct raw_reply r = web_call(&web, "GET", "/api/auth/profile", admin,
+	    NULL);
+
+	web_expect(&web, r, 200);
+}
+
+/* ---- a child dies in the middle ------------------------------------------------------ */
+
+static void
+test_kill_child(void **state)
+{
+	long long before = counter("quincunx_fcgi_respawns_total");
+	size_t all = web_processes(&web, (pid_t[64]){ 0 }, 64);
+	MYSQL *my = locked("auth_apikey");
+	pid_t client, victim;
+
+	(void)state;
+	client = load_one(&web.to, ask("GET", "/api/auth/keys", NULL));
+	victim = await_serving("auth.apikey.list");
+	assert_int_equal(kill(victim, SIGKILL), 0);
+	assert_int_equal(load_wait(client), 503);
+	for (int i = 0; i < 20; i++)
+		fast_get_ok();		/* the others serve */
+	mysql_close(my);
+	expect_children(all);		/* and it is replaced */
+	assert_true(counter("quincunx_fcgi_respawns_total") > before);
+	expect_logged("a child was killed", arena_printf(st.a, "%ld",
+	    (long)victim));
+}
+
+/* Metrics outlive the children that counted. */
+static void
+test_counters(void **state)
+{
+	long long seen = 0, now;
+	pid_t pids[64];
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		for (int k = 0; k < 10; k++)
+			fast_get_ok();
+		now = counter("quincunx_http_requests_total");
+		assert_true(now >= seen + 10);
+		seen = now;
+		assert_true(web_processes(&web, pids, 64) > 0);
+		kill(pids[0], SIGKILL);
+		nap_ms(60);
+	}
+	expect_children(8);
+}
+
+static void
+test_scoreboard(void **state)
+{
+	struct raw_reply r = web_call(&web, "GET", "/api/system/processes",
+	    admin, NULL);
+
+	(void)state;
+	web_expect(&web, r, 200);
+	assert_non_null(strstr(r.body, "\"pool\":\"api\""));
+	assert_non_null(strstr(r.body, "\"pool\":\"slow\""));
+	assert_non_null(strstr(r.body, "\"pool\":\"control\""));
+	assert_non_null(strstr(r.body, "\"pool\":\"manager\""));
+	assert_non_null(strstr(r.body, "\"system.process.list\""));
+}
+
+/* ---- slow and stuck -------------------------------------------------------------------- */
+
+static void
+test_slow_log(void **state)
+{
+	MYSQL *my = locked("auth_apikey");
+	pid_t client;
+
+	(void)state;
+	stack_setting(&st, "fcgi.api.slow", "300");
+	assert_true(stack_reload(&st));
+	client = load_one(&web.to, ask("GET", "/api/auth/keys", NULL));
+	await_serving("auth.apikey.list");
+	nap_ms(1500);
+	mysql_close(my);
+	assert_int_equal(load_wait(client), 200);
+	stack_setting(&st, "fcgi.api.slow", NULL);
+	expect_logged("slow request", "auth.apikey.list");
+	expect_logged("slow request", "auth_apikey");	/* the breadcrumb */
+}
+
+static void
+test_stuck(void **state)
+{
+	long long before = counter("quincunx_fcgi_kills_total");
+	MYSQL *my = locked("auth_apikey");
+	int64_t start;
+	pid_t client;
+
+	(void)state;
+	stack_setting(&st, "fcgi.api.kill", "1200");
+	assert_true(stack_reload(&st));
+	start = clock_boot_ns();
+	client = load_one(&web.to, ask("GET", "/api/auth/keys", NULL));
+	assert_int_equal(load_wait(client), 503);
+	assert_true(clock_boot_ns() - start < 4000000000LL);
+	mysql_close(my);
+	stack_setting(&st, "fcgi.api.kill", NULL);
+	expect_logged("stuck request killed", "auth.apikey.list");
+	assert_true(counter("quincunx_fcgi_kills_total") > before);
+	assert_true(stack_reload(&st));
+	fast_get_ok();
+}
+
+/* ---- reload and drain -------------------------------------------------------------------- */
+
+static void
+test_reload_under_load(void **state)
+{
+	struct load l;
+
+	(void)state;
+	load_start(&l, &web.to, 4, ask("POST", "/api/auth/keys",
+	    "{\"name\":\"load-" LOAD_NUMBER "\",\"scopes\":[\"auth:self\"]}"), 0);
+	for (int i = 0; i < 20; i++) {
+		kill(st.responder, SIGHUP);
+		nap_ms(100);
+	}
+	load_stop(&l);
+	if (load_bad(&l, 0) != 0 || l.now->total < 50) {
+		web_logs(&web);
+		fail_msg("load: %s", load_text(&l));
+	}
+	load_free(&l);
+	assert_true(stack_reload(&st));
+	expect_children(8);
+}
+
+static void
+test_bad_file(void **state)
+{
+	pid_t before[64], after[64];
+	size_t n = web_processes(&web, before, 64);
+
+	(void)state;
+	stack_setting(&st, "http.max_body", "1");
+	assert_false(stack_reload(&st));
+	fast_get_ok();
+	assert_int_equal(web_processes(&web, after, 64), n);
+	assert_memory_equal(before, after, n * sizeof(pid_t));
+	expect_logged("reload refused", "http.max_body");
+	stack_setting(&st, "http.max_body", NULL);
+	assert_true(stack_reload(&st));
+}
+
+/* POSTs go on while children end after every fifty. */
+static void
+test_retirement(void **state)
+{
+	pid_t before[64], after[64];
+	struct load l;
+
+	(void)state;
+	stack_setting(&st, "fcgi.api.max_requests", "50");
+	assert_true(stack_reload(&st));
+	web_processes(&web, before, 64);
+	load_start(&l, &web.to, 4, ask("POST", "/api/auth/keys",
+	    "{\"name\":\"retire-" LOAD_NUMBER "\",\"scopes\":[\"auth:self\"]}"), 0);
+	nap_ms(2500);
+	load_stop(&l);
+	if (load_bad(&l, 0) != 0 || l.now->total < 300) {
+		web_logs(&web);
+		fail_msg("load: %s", load_text(&l));
+	}
+	load_free(&l);
+	web_processes(&web, after, 64);
+	assert_memory_not_equal(before, after, CHILDREN * sizeof(pid_t));
+	stack_setting(&st, "fcgi.api.max_requests", NULL);
+	assert_true(stack_reload(&st));
+	expect_children(8);
+}
+
+static void
+expensive_hashes(bool on)
+{
+	stack_setting(&st, "auth.argon2_memory_kib", on ? "65536" : "1024");
+	stack_setting(&st, "auth.argon2_passes", on ? "12" : "1");
+	stack_setting(&st, "auth.password_parallel", on ? "1" : NULL);
+}
+
+/* SIGTERM: what is in flight is finished, then it ends. */
+static void
+test_drain(void **state)
+{
+	pid_t client;
+
+	(void)state;
+	expensive_hashes(true);
+	assert_true(stack_reload(&st));
+	client = load_one(&web.to, slow_login());
+	await_serving("auth.session.login");
+	stack_responder_stop(&st, SIGTERM);
+	assert_int_equal(load_wait(client), 401);
+	assert_int_not_equal(access(stack_path(&st, "run/api.sock"), F_OK), 0);
+	expensive_hashes(false);
+	stack_responder_start(&st);
+	fast_get_ok();
+}
+
+/* ---- permits ---------------------------------------------------------------------------------- */
+
+/* With one permit: the second login is refused while the first computes, and
+ * let in once the first one's process has died. */
+static void
+permits_come_back(void)
+{
+	pid_t client, victim;
+	int first;
+
+	client = load_one(&web.to, slow_login());
+	victim = await_serving("auth.session.login");
+	assert_int_equal(load_wait(load_one(&web.to, slow_login())), 503);
+	assert_int_equal(kill(victim, SIGKILL), 0);
+	first = load_wait(client);
+	if (first < 500)
+		fail_msg("%s: a killed login answered %d", web.name, first);
+	assert_int_equal(load_wait(load_one(&web.to, slow_login())), 401);
+}
+
+static void
+test_permits(void **state)
+{
+	enum web_shape shape = *(enum web_shape *)*state;
+	struct web_options o = { .shape = shape };
+	struct web main_web = web;
+
+	expensive_hashes(true);
+	assert_true(stack_reload(&st));
+	if (shape == WEB_NGINX)
+		permits_come_back();
+	else if (web_start(&web, &st, &o)) {
+		permits_come_back();
+		web_stop(&web);
+	}
+	web = main_web;
+	expensive_hashes(false);
+	assert_true(stack_reload(&st));
+}
+
+/* ---- main ------------------------------------------------------------------------------------------ */
+
+static int
+open_all(void **state)
+{
+	(void)state;
+	stack_start(&st, &(struct stack_options){ .no_web = true,
+	    .settings = (const char *const[]){ "fcgi.api.children=4",
+	    "fcgi.slow.children=2", "fcgi.control.children=2", NULL } });
+	if (!web_start(&web, &st, &(struct web_options){ WEB_NGINX, false,
+	    NULL }))
+		exit(0);
+	admin = web_login(&web);
+	return 0;
+}
+
+static int
+close_all(void **state)
+{
+	(void)state;
+	web_stop(&web);
+	stack_stop(&st);
+	return 0;
+}
+
+static enum web_shape shapes[] = { WEB_NGINX, WEB_SPAWN, WEB_BINPATH,
+	WEB_FCGID, WEB_LIGHTTPD_CGI, WEB_APACHE_CGI };
+
+#define PERMITS(i, name) { "test_permits_" name, test_permits, NULL, NULL, \
+	&shapes[i] }
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scoreboard),
+		cmocka_unit_test(test_kill_child),
+		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_slow_log),
+		cmocka_unit_test(test_stuck),
+		cmocka_unit_test(test_bad_file),
+		cmocka_unit_test(test_reload_under_load),
+		cmocka_unit_test(test_retirement),
+		cmocka_unit_test(test_drain),
+		PERMITS(0, "manager"), PERMITS(1, "spawn_fcgi"),
+		PERMITS(2, "binpath"), PERMITS(3, "fcgid"),
+		PERMITS(4, "lighttpd_cgi"), PERMITS(5, "apache_cgi")
+	};
+
+	return cmocka_run_group_tests(tests, open_all, close_all);
+}
