@@ -8,8 +8,6 @@ SAN     ?=
 COV     ?=
 SHARED  ?= ../shared
 PORT    ?= 8080
-VARIANT := $(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COV),-cov)
-comma   := ,
 BUILD   ?= build$(if $(SAN),/san)$(if $(COV),/cov)
 VERSION := 0.1.0
 
@@ -83,7 +81,8 @@ stop status logs:
 	@packaging/serve.sh $@
 
 # Rebuild and reload (SIGHUP: new children serve before old ones leave).
-dev: deps
+dev:
+	@packaging/deps.sh dev
 	@PORT="$(PORT)" packaging/dev.sh
 
 # ---- checks -----------------------------------------------------------------------
@@ -132,6 +131,7 @@ test: test-deps
 	@tests/run.sh
 
 coverage:
+	@packaging/deps.sh bench
 	@$(MAKE) COV=1 check check-host check-db check-e2e
 	@lcov -q -c -d build/cov -o build/cov/all.info --rc lcov_branch_coverage=1 2>/dev/null
 	@genhtml -q build/cov/all.info -o build/cov/html 2>/dev/null && echo build/cov/html/index.html

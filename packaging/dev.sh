@@ -3,7 +3,7 @@
 # request. Needs inotifywait (package inotify-tools).
 set -u
 cd "$(dirname "$0")/.."
-command -v inotifywait >/dev/null || { echo "apt-get install inotify-tools" >&2; exit 1; }
+
 make -s -j2 all && packaging/serve.sh start || exit 1
 trap 'packaging/serve.sh stop; exit 0' INT TERM
 while inotifywait -qq -r -e close_write,move,delete core cgi templates static sql; do

@@ -194,7 +194,8 @@ run_child(struct manager *m, struct err *e)
 	struct responder r = { .env = m->env, .http = m->http,
 	    .pool = POOL_API };
 
-	if (shm_slot_take(m->env->shm, "child", e) == -1)
+	if (shm_slot_take(m->env->shm, "child", e) == -1 ||
+	    boot_check(m->env, e) == -1)
 		return app_die(m->boot.program, e);
 	return responder_fcgi(&r, 0);
 }

@@ -14,4 +14,4 @@ mkdir -p "$scratch/run"
 make -s -C "$scratch/http" >/dev/null
 cp tests/bench/load.lua "$scratch/http/load.lua"
 chmod 755 "$scratch" "$scratch/run"
-/usr/bin/python3 -B tests/bench/http.py "$scratch" "$PWD" "${1:-4}" "${2:-3}" "${3:-16}"
+/usr/bin/python3 -B tests/bench/peers.py "$scratch" "$PWD" "${1:-4}" "${2:-3}" "${3:-16}"

@@ -107,8 +107,10 @@ admin_make(struct env *env, const char *email, const char *url,
     const char *out, struct err *e)
 {
 	struct admin ad = { url, email, NULL };
-	int rc = auth_first_admin(env, env->a, email, &ad.password, e);
+	int rc = auth_keys_check(env, e);	/* also makes our own secrets */
 
+	if (rc == 0)
+		rc = auth_first_admin(env, env->a, email, &ad.password, e);
 	if (rc == -1)
 		return -1;
 	if (rc == 0) {

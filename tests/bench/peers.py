@@ -1,7 +1,7 @@
 """Quincunx beside the peers of ../shared/peers/http, interleaved in one run.
 
 Everything is private: one MariaDB, one nginx, one process tree per stack.
-usage: http.py SCRATCH TOP SECONDS REPETITIONS CONNECTIONS
+usage: peers.py SCRATCH TOP SECONDS REPETITIONS CONNECTIONS
 """
 import json
 import os
