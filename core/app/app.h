@@ -44,6 +44,8 @@ int app_boot(struct env **, struct boot *, struct err *);
 /* Loads the configuration again and builds a new env beside the old one (for
  * SIGHUP); the caller frees the old arena when its last user is gone. */
 int app_reload(struct env **, const struct boot *, struct err *);
+/* Gives back what one env holds. NULL is allowed. */
+void app_env_free(struct env *);
 /* Gives everything back, in front of the process's end. NULL is allowed. */
 void app_end(struct env *, struct boot *);
 /* Modules of the list that modules.enabled names; -1 names what is missing. */

@@ -225,12 +225,18 @@ app_boot(struct env **out, struct boot *b, struct err *e)
 }
 
 void
+app_env_free(struct env *env)
+{
+	if (env == NULL)
+		return;
+	shm_detach(env->shm);
+	arena_free(env->a);
+}
+
+void
 app_end(struct env *env, struct boot *b)
 {
-	if (env != NULL) {
-		shm_detach(env->shm);
-		arena_free(env->a);
-	}
+	app_env_free(env);
 	arena_free(b->a);
 	b->a = NULL;
 }

@@ -123,24 +123,25 @@ manager_pools(struct manager *m)
 		    .run = pool_child, .arg = m };
 }
 
-/* A bad file keeps the running configuration. */
+/* A bad file keeps the running configuration. Old children have their own
+ * copy of what is freed here. */
 static int
 manager_reload(void *arg, struct err *e)
 {
 	struct manager *m = arg;
-	struct env *env;
+	struct env *env, *old = m->env;
 	struct http *http;
 
 	if (app_reload(&env, &m->boot, e) == -1)
 		return -1;
 	if (http_open(&http, env, &auth_http_hooks, e) == -1) {
-		shm_detach(env->shm);
-		arena_free(env->a);
+		app_env_free(env);
 		return -1;
 	}
 	m->env = env;
 	m->http = http;
 	manager_pools(m);
+	app_env_free(old);
 	return 0;
 }
 

@@ -180,7 +180,7 @@ static struct stack st;
 static struct result {
 	int status;
 	bool ours;
-	const char *body, *ip;
+	const char *body, *id, *ip;
 } results[WEB_SHAPES][ROWS];
 static bool ran[WEB_SHAPES];
 
@@ -272,15 +272,13 @@ static void
 send_row(struct web *w, const struct row *row, struct result *res,
     const char *auth)
 {
-	const char *text = request_text(row, auth), *id;
-	long from = log_size();
+	const char *text = request_text(row, auth);
 	struct raw_reply r = raw_exchange(st.a, &w->to, text, strlen(text));
 
-	id = raw_header(st.a, &r, "X-Request-ID");
+	res->id = raw_header(st.a, &r, "X-Request-ID");
 	res->status = r.status;
-	res->ours = id != NULL;
+	res->ours = res->id != NULL;
 	res->body = res->ours ? steady(r.body) : "";
-	res->ip = res->ours ? logged_ip(id, from) : "";
 	if (strstr(r.head, "evil") != NULL || strstr(r.body, "evil") != NULL)
 		res->body = "ECHOES WHAT WAS MADE UP";
 }
@@ -344,6 +342,7 @@ run_shape(enum web_shape shape)
 	struct web_options o = { .shape = shape };
 	const char *auth;
 	struct web w;
+	long from = log_size();
 	int bad = 0;
 
 	if (shape == WEB_SYSTEMD)
@@ -354,6 +353,10 @@ run_shape(enum web_shape shape)
 	auth = web_login(&w);
 	for (size_t i = 0; i < ROWS; i++)
 		send_row(&w, &rows[i], &results[shape][i], auth);
+	/* The access log is written about once a second: look at the end. */
+	for (size_t i = 0; i < ROWS; i++)
+		results[shape][i].ip = results[shape][i].ours ?
+		    logged_ip(results[shape][i].id, from) : "";
 	web_stop(&w);
 	stack_responder_start(&st);
 	for (size_t i = 0; i < ROWS; i++)

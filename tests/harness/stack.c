@@ -866,6 +866,23 @@ stack_start(struct stack *s, const struct stack_options *o)
 		die(s, "%s does not answer", s->web);
 }
 
+/* What a sanitizer said of a program of ours fails the suite. */
+static void
+judge_output(struct stack *s)
+{
+	static const char *const words[] = { "ERROR: AddressSanitizer",
+		"runtime error:", "*** stack smashing", NULL };
+	const char *text = stack_file(s, "log/responder.out");
+
+	for (size_t i = 0; words[i] != NULL; i++)
+		if (strstr(text, words[i]) != NULL) {
+			fprintf(stderr, "stack: a program said:\n%s\n",
+			    text);
+			mariadb_stop();
+			_exit(1);
+		}
+}
+
 void
 stack_stop(struct stack *s)
 {
@@ -880,6 +897,7 @@ stack_stop(struct stack *s)
 	http_close(s);
 	end(&s->server, SIGTERM);
 	end(&s->responder, SIGTERM);
+	judge_output(s);
 	if (getenv("QX_KEEP") == NULL)
 		remove_tree(s->dir);
 	else
