@@ -1,0 +1,46 @@
+#!/bin/bash
+# What a person does: clone, make start, the README's curl lines, stop. In a
+# clone of HEAD, on a free port, with the README itself as the script.
+set -u
+cd "$(dirname "$0")/../.."
+top=$PWD work=$(mktemp -d /tmp/qxr.XXXXXX) fails=0 passed=0
+chmod 755 "$work"
+ok() { if eval "$2"; then passed=$((passed + 1)); echo "run   ok    $1"; else fails=$((fails + 1)); echo "run   FAIL  $1"; fi; }
+finish() {
+	[ ! -d "$work/clone" ] || (cd "$work/clone" && make -s stop >/dev/null 2>&1)
+	rm -rf "$work"
+}
+trap finish EXIT
+git clone -q "$top" "$work/clone" || exit 1
+cd "$work/clone"
+port=$(/usr/bin/python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+
+make start PORT="$port" >"$work/start" 2>&1
+ok "make start" "[ $? = 0 ]" || cat "$work/start"
+ok "login is a file of its owner only" '[ "$(stat -c %a var/admin.json)" = 600 ]'
+ok "status lists what runs" 'make -s status | grep -q "responder *running"'
+ok "a busy port is named" '! PORT=$port packaging/serve.sh run >"$work/busy" 2>&1 && grep -q -e "$port" -e "already running" "$work/busy"'
+
+# The lines between ```sh and ``` under "First steps with curl".
+awk '/^## First steps with curl/ { on = 1 } on && /^```sh/ { code = 1; next } /^```/ { if (code) exit } code' README.md >"$work/steps.sh"
+sed -i 's/^curl -s -X POST .*rediscover.*/&; for i in $(seq 100); do curl -s "$url\/api\/spot\/accounts\/$id" -H "$auth" | grep -q "\\"last_scan_at\\":\\"" \&\& break; sleep 0.1; done/' "$work/steps.sh"
+bash "$work/steps.sh" >"$work/steps.out" 2>&1
+ok "instances are seen" 'grep -q "\"instance_id\":\"i-" "$work/steps.out"'
+ok "prices are seen" 'grep -q "\"saving_percent\":" "$work/steps.out"'
+ok "a decision with reasons" 'grep -qE "\"decision\":\"(STAY|SWITCH|DRAIN|EVACUATE)\".*\"reasons\":\[\"" "$work/steps.out"'
+ok "/docs is there" 'curl -fsS "http://127.0.0.1:$port/docs" | grep -q "<title"'
+if [ "$(id -u)" = 0 ]; then
+	ok "nothing runs as root" '! ps -o user= -p "$(cat var/run/*.pid | paste -sd,)" | grep -q root'
+fi
+
+make -s stop >/dev/null 2>&1
+ok "make stop ends everything" '! pgrep -f "$work/clone" >/dev/null'
+start=$(date +%s%N)
+make -s start PORT="$port" >/dev/null 2>&1
+ok "second start" "[ $? = 0 ]"
+echo "run         second start took $((($(date +%s%N) - start) / 1000000)) ms, make included"
+make -s stop >/dev/null 2>&1
+ok "only var/ and build/ were touched" '[ -z "$(git status --porcelain)" ]'
+[ $fails = 0 ] || { tail -n 30 "$work/steps.out" "$work/start" "$work"/clone/var/log/*.out; }
+echo "$passed passed, $fails failed"
+[ $fails = 0 ]
