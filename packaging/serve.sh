@@ -190,6 +190,8 @@ start_all() {
 	make_dirs
 	exec 9>"$RUN/serve.lock"
 	flock -n 9 || die "already running (make status, make stop)"
+	trap 'stop_all; exit 130' INT TERM HUP	# what we start, we stop
+	trap 'stop_all' EXIT
 	check_ports
 	make_secrets
 	start_mariadb
@@ -286,8 +288,6 @@ case ${1:-} in
 run)
 	[ -x "$BIN/quincunx" ] || die "build first: make"
 	drop_root "$@"
-	trap 'stop_all; exit 130' INT TERM HUP
-	trap 'stop_all' EXIT
 	start_all
 	show
 	say "  Ctrl-C stops everything."
