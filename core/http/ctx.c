@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "http/multipart.h"
 #include "http/serve.h"
 
 const char *
@@ -33,9 +34,10 @@ ctx_url(struct ctx *c, const char *path)
 	return arena_printf(c->a, "%s%s", base, path);
 }
 
-long
-ctx_read(struct ctx *c, void *buf, size_t n)
+static long
+read_raw(void *arg, void *buf, size_t n, struct err *e)
 {
+	struct ctx *c = arg;
 	size_t max = c->route->max_body > 0 ? c->route->max_body :
 	    (size_t)c->http->conf->max_body;
 	struct request *r = c->req;
@@ -47,11 +49,25 @@ ctx_read(struct ctx *c, void *buf, size_t n)
 		return 0;
 	got = r->t->read(r->t->t, buf, n);
 	if (got < 0 || (got == 0 && r->length >= 0))
-		return err_set(&c->err, 400, "bad_request",
+		return err_set(e, 400, "bad_request",
 		    "The request body ended early");
 	r->consumed += (size_t)got;
 	if (r->consumed > max)
-		return err_set(&c->err, 413, "too_large",
+		return err_set(e, 413, "too_large",
 		    "Request body is larger than %zu bytes", max);
 	return got;
+}
+
+long
+ctx_read(struct ctx *c, void *buf, size_t n)
+{
+	const struct multipart_source src = { read_raw, c };
+	struct request *r = c->req;
+
+	if (r->consumed == 0 && r->form == NULL && multipart_open(c->a,
+	    r->t->param(r->t->t, "CONTENT_TYPE"), &src, &r->form,
+	    &c->err) == -1)
+		return -1;
+	return r->form != NULL ? multipart_read(r->form, buf, n, &c->err) :
+	    read_raw(c, buf, n, &c->err);
 }

@@ -88,7 +88,8 @@ int cursor_open_uuid(struct ctx *, const char *cursor, struct uuid *after);
 
 /* HTTP request header by its HTTP name ("If-None-Match"); NULL = absent. */
 const char *ctx_header(struct ctx *, const char *name);
-/* Raw body of an R_RAW route: reads on; 0 = end, -1 error (413, 400). */
+/* Body of an R_RAW route, or the first file of it when it is
+ * multipart/form-data: reads on; 0 = end, -1 error (413, 400, 422). */
 long ctx_read(struct ctx *, void *, size_t);
 const char *ctx_content_type(struct ctx *);
 /* Absolute URL of a path under the configured public URL (or the path

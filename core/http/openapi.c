@@ -191,8 +191,11 @@ body_content(struct str *o, const struct route *r, const char *path)
 	if (r->flags & R_RAW) {
 		str_json(o, r->consumes != NULL ? r->consumes :
 		    "application/octet-stream");
-		str_add(o, ":{\"schema\":{\"type\":\"string\"}}},"
-		    "\"required\":true}");
+		str_add(o, ":{\"schema\":{\"type\":\"string\"}},"
+		    "\"multipart/form-data\":{\"schema\":{\"type\":\"object\","
+		    "\"properties\":{\"file\":{\"type\":\"string\","
+		    "\"contentMediaType\":\"application/octet-stream\"}},"
+		    "\"required\":[\"file\"]}}},\"required\":true}");
 		return;
 	}
 	str_addf(o, "\"application/json\":{\"schema\":{\"$ref\":"

@@ -15,6 +15,8 @@
 #include "base/types.h"
 #include "http/http.h"
 
+struct multipart;
+
 struct request {
 	const struct transport *t;
 	enum method method;		/* HEAD stays HEAD */
@@ -27,6 +29,7 @@ struct request {
 	size_t body_len;
 	bool body_read;
 	size_t consumed;		/* bytes taken from the transport */
+	struct multipart *form;		/* R_RAW body that is a form */
 	bool https;
 	const char *client_ip;
 };
