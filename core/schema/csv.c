@@ -264,7 +264,7 @@ csv_next(struct csv *c, struct arena *a, const struct pair **out, size_t *n,
 	if ((rc = read_row(&r)) != 0)
 		return rc;
 	if (r.n != c->ncols)
-		return err_set(err, 422, "bad_csv", "line %zu: %zu cells, the "
+		return err_set(err, 422, "csv_cells", "line %zu: %zu cells, the "
 		    "header has %zu", c->row, r.n, c->ncols);
 	pairs = arena_array(a, r.n, sizeof(*pairs));
 	for (i = 0; i < r.n; i++)

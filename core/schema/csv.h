@@ -20,7 +20,9 @@ enum { CSV_MAX_LINE = 1 << 20, CSV_MAX_CELLS = 256 };
 int csv_open(struct csv **, FILE *, struct arena *, struct err *);
 const char *csv_comment(const struct csv *);
 /* Next row as pairs in header order; text lives in the arena given. 0 row,
- * 1 end, -1 error (wrong cell count, bad quoting, too long, bad UTF-8). */
+ * 1 end, -1 error (bad quoting, too long, bad UTF-8). A row with another
+ * number of cells than the header is an error of code "csv_cells", after
+ * which the next row can be read. */
 int csv_next(struct csv *, struct arena *, const struct pair **, size_t *n,
     struct err *);
 /* Line number of the row last returned. */

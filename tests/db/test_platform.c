@@ -295,10 +295,15 @@ broken_files(void **state)
 		assert_int_equal(platform_import_run(&j, &err), -1);
 		assert_non_null(strstr(err.detail, names[i]));
 	}
-	j.path = file("cells.csv", "name,n\na,1\nb\n");
+	j.path = file("quote.csv", "name,n\na,1\n\"b,2\n");
 	err_clear(&err);
 	assert_int_equal(platform_import_run(&j, &err), -1);
 	rows_are("1");		/* what came before the break is kept */
+	j.path = file("cells.csv", "name,n\nb,1\nc\nd,2\n");
+	err_clear(&err);
+	assert_int_equal(platform_import_run(&j, &err), 0);
+	assert_int_equal(j.failed, 1);	/* one bad row, the others are in */
+	rows_are("3");
 }
 
 static void

@@ -148,6 +148,8 @@ next_csv(struct source *s, struct arena *a, const struct schema *sc,
 	int rc = csv_next(s->csv, a, &cells, &n, e);
 
 	*line = (int64_t)csv_line(s->csv);
+	if (rc == -1 && strcmp(e->code, "csv_cells") == 0)
+		return 2;	/* this row alone is bad */
 	if (rc != 0)
 		return rc;
 	return schema_decode_pairs(sc, cells, n, "row", true, a, out, &seen,
