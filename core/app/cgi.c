@@ -3,6 +3,7 @@
  * One request per process; a missing CONTENT_LENGTH means "read to the end".
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "app/responder.h"
 #include "base/arena.h"
 
-enum { REQUEST_CAP = 128 << 20 };
+enum { REQUEST_CAP = 128 << 20, DRAIN_MAX = 32 << 20, DRAIN_MS = 200 };
 
 static const char *
 cgi_param(void *t, const char *name)
@@ -63,6 +64,21 @@ cgi_write(void *t, const void *buf, size_t n)
 	return 0;
 }
 
+/* A reply given before the body was read: Apache's daemon would lose it, as
+ * the close of a socket with unread bytes resets the connection. */
+static void
+drain(void)
+{
+	struct pollfd p = { .fd = 0, .events = POLLIN };
+	char buf[16384];
+	size_t left = DRAIN_MAX;
+	ssize_t n;
+
+	while (left > 0 && poll(&p, 1, DRAIN_MS) > 0 &&
+	    (n = read(0, buf, sizeof(buf))) > 0)
+		left -= (size_t)n < left ? (size_t)n : left;
+}
+
 int
 responder_cgi(struct responder *r)
 {
@@ -74,6 +90,7 @@ responder_cgi(struct responder *r)
 	 * and the audit seal come after that */
 	signal(SIGTERM, SIG_IGN);
 	http_serve(r->http, &t, r->pool, a);
+	drain();
 	arena_free(a);
 	return 0;
 }

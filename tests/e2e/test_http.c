@@ -509,7 +509,7 @@ worst_bodies(void **state)
 	};
 	pid_t pids[CHILDREN], now[CHILDREN];
 	long before[CHILDREN];
-	size_t n, same = 0;
+	size_t n, m, same = 0;
 
 	(void)state;
 	/* all at once no more than the slow pool may hash */
@@ -529,9 +529,9 @@ worst_bodies(void **state)
 	}
 	print_message("worst growth: %ld KiB\n", peak_growth(pids, before,
 	    n));
-	assert_int_equal(stack_children(&st, now, CHILDREN), n);
+	m = stack_children(&st, now, CHILDREN);	/* a prober may be there */
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < n; k++)
+		for (size_t k = 0; k < m; k++)
 			same += pids[i] == now[k];
 	assert_int_equal(same, n);	/* nobody died of it */
 	arena_free(a);
