@@ -103,9 +103,10 @@ RUNTEST = tests/harness/run.sh
 export QX_BIN = $(abspath $(BUILD))/bin
 
 check: $(UNIT) $(FUZZ)
-	@$(RUNTEST) unit $(UNIT)
+	@JOBS=$$(nproc) $(RUNTEST) unit $(UNIT)
 	@for f in $(FUZZ); do \
-		$$f tests/fuzz/corpus/$$(basename $$f | sed s/^fuzz_//) || exit 1; done
+		echo $$f tests/fuzz/corpus/$$(basename $$f | sed s/^fuzz_//); done | \
+		xargs -P $$(nproc) -L 1 sh -c '"$$0" "$$@" >/dev/null 2>&1 || { "$$0" "$$@"; exit 255; }'
 
 check-host: $(HOST) $(PROGS)
 	@$(RUNTEST) host $(HOST)

@@ -51,10 +51,11 @@ upstream(struct site *s, enum pool_kind k)
 
 	str_addf(s->out, "upstream quincunx_%s {\n    server %s%s;\n",
 	    site_pool(k), *sock == '/' ? "unix:" : "", sock);
-	/* A kept connection would pin a child of the slow pool. */
+	/* A kept connection would pin a child of the slow pool. They live half
+	 * as long as a draining child may (fcgi.drain). */
 	if (k != POOL_SLOW)
 		str_add(s->out, "    keepalive 16;\n"
-		    "    keepalive_timeout 5s;\n    keepalive_time 30s;\n");
+		    "    keepalive_timeout 5s;\n    keepalive_time 15s;\n");
 	str_add(s->out, "}\n");
 }
 

@@ -1,9 +1,9 @@
 /*
  * The manager's view of the scoreboard, once per tick: which children are
- * busy, which request has been running too long. Nothing in it is believed
- * beyond that: a slot only matters if it names a child of ours, is locked, and
- * its times are possible; the worst a forged one achieves is the death of a
- * sibling.
+ * busy, which have retired, which request has been running too long. Nothing
+ * in it is believed beyond that: a slot only matters if it names a child of
+ * ours, is locked, and its times are possible; the worst a forged one
+ * achieves is the death of a sibling.
  */
 #include <string.h>
 #include <signal.h>
@@ -65,6 +65,10 @@ judge(struct manager *m, struct child *c, const struct shm_slot *s,
 	const struct mpool *p = &m->pools[c->pool];
 	uint64_t age;
 
+	/* It has served max_requests and accepts no more, but may serve its
+	 * kept connections for a while: its place is to be filled now. */
+	if (!c->draining && strcmp(s->phase, "draining") == 0)
+		child_drain(c, now);
 	c->busy = s->started_ns >= c->born_ns && s->started_ns <= now;
 	if (!c->busy)
 		return;

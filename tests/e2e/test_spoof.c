@@ -390,26 +390,30 @@ static const struct proxied {
 	{ "X-Real-IP: 6.6.6.6\r\n", "127.0.0.1" }
 };
 
+enum { PROXIED = sizeof(proxied) / sizeof(proxied[0]) };
+
 static void
 test_proxies(void **state)
 {
 	enum web_shape shape = *(enum web_shape *)*state;
 	struct web_options o = { .shape = shape };
+	const char *ids[PROXIED];
 	struct raw_reply r;
 	struct web w;
+	long from = log_size();
 	int bad = 0;
 
 	if (!web_start(&w, &st, &o))
 		return;
-	for (size_t i = 0; i < sizeof(proxied) / sizeof(proxied[0]); i++) {
-		long from = log_size();
-		const char *ip;
-
+	for (size_t i = 0; i < PROXIED; i++) {
 		r = web_call(&w, "GET", "/api/auth/permissions",
 		    proxied[i].headers, NULL);
 		web_expect(&w, r, 401);
-		ip = logged_ip(raw_header(st.a, &r, "X-Request-ID"),
-		    from);
+		ids[i] = raw_header(st.a, &r, "X-Request-ID");
+	}
+	for (size_t i = 0; i < PROXIED; i++) {
+		const char *ip = logged_ip(ids[i], from);
+
 		if (strcmp(ip, proxied[i].ip) == 0)
 			continue;
 		bad++;

@@ -10,25 +10,37 @@ log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:handle_segv=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-for t in "$@"; do
-	name=$(basename "$t")
-	start=$(date +%s%N)
-	timeout -k 10 "${TEST_TIMEOUT:-600}" "$t" >"$log/$name" 2>&1 </dev/null
-	rc=$?
-	ms=$((($(date +%s%N) - start) / 1000000))
+one() { # program: its output, status and time into the log folder
+	local name start=$(date +%s%N)
+	name=$(basename "$1")
+	timeout -k 10 "${TEST_TIMEOUT:-600}" "$1" >"$log/$name" 2>&1 </dev/null
+	echo "$? $((($(date +%s%N) - start) / 1000000))" >"$log/$name.rc"
+}
+report() {
+	local name rc ms n
+	name=$(basename "$1")
+	read -r rc ms <"$log/$name.rc"
 	n=$(grep -c '^\[       OK \]' "$log/$name")
 	cases=$((cases + n))
-	if [ $rc = 0 ]; then
+	if [ "$rc" = 0 ]; then
 		passed=$((passed + 1))
 		printf '%-5s %-32s ok    %4d cases %7d ms\n' "$tier" "$name" "$n" "$ms"
 		grep '^not run' "$log/$name"
 	else
 		failed=$((failed + 1))
 		bad+=("$name")
-		printf '%-5s %-32s FAILED (status %d)  %7d ms\n' "$tier" "$name" $rc "$ms"
+		printf '%-5s %-32s FAILED (status %d)  %7d ms\n' "$tier" "$name" "$rc" "$ms"
+		grep -E '^\[  (ERROR|FAILED)|^\[   LINE' "$log/$name" | head -n 20
 		tail -n "${TEST_TAIL:-120}" "$log/$name"
 	fi
+}
+for t in "$@"; do # JOBS at a time, reported in order
+	while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-1}" ]; do wait -n; done
+	one "$t" &
+	[ "${JOBS:-1}" -gt 1 ] || { wait; report "$t"; }
 done
+wait
+[ "${JOBS:-1}" -le 1 ] || for t in "$@"; do report "$t"; done
 printf '%s: %d programs, %d cases\n' "$tier" $((passed + failed)) "$cases"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] || { echo "failed: ${bad[*]}"; exit 1; }
