@@ -25,15 +25,14 @@
 
 #include "base/arena.h"
 #include "base/codec.h"
+#include "tests/harness/canary.h"
 #include "tests/harness/fakeec2.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
 #include "tests/harness/stack.h"
 #include "tests/harness/web.h"
 
-enum { NEEDLES = 16, PIDS = 64, FILE_MAX = 64 << 20, WAIT_MS = 8000 };
-
-#define PLANTED "planted-canary-4b1d0c5e77"
+enum { PIDS = 64, WAIT_MS = 8000 };
 
 static struct stack st;
 static struct web web;
@@ -41,20 +40,7 @@ static struct fakeec2 fake;
 static const char *admin;
 static pid_t by_env;		/* responders with secrets in variables */
 
-/* ---- needles ---------------------------------------------------------------------- */
-
-static struct needle {
-	const char *what, *p;
-	size_t n;
-} needles[NEEDLES];
-static size_t nneedles;
-
-static void
-needle(const char *what, const char *p, size_t n)
-{
-	assert_true(n >= 8 && nneedles < NEEDLES);
-	needles[nneedles++] = (struct needle){ what, p, n };
-}
+/* ---- needles ---- */
 
 /* First line of a file of secrets/; a key also as the bytes it means. */
 static void
@@ -66,12 +52,12 @@ needle_file(const char *what, const char *name, bool key)
 	long len;
 
 	text = arena_strndup(st.a, text, n);
-	needle(what, text, n);
+	canary_add(what, text, n);
 	if (!key)
 		return;
 	len = base64_decode(text, n, false, true, raw, 64);
 	assert_int_equal(len, 32);
-	needle(what, raw, (size_t)len);
+	canary_add(what, raw, (size_t)len);
 }
 
 static void
@@ -83,85 +69,15 @@ collect_needles(void)
 	needle_file("encryption key", "secrets/encryption_key", true);
 	needle_file("audit key", "secrets/audit_key", true);
 	p = strchr(strstr(url, "//") + 2, ':') + 1;
-	needle("database password", p, strcspn(p, "@"));
+	canary_add("database password", p, strcspn(p, "@"));
 	url = stack_file(&st, "secrets/migrate_url");
 	p = strchr(strstr(url, "//") + 2, ':') + 1;
-	needle("migrator's password", p, strcspn(p, "@"));
-	needle("cloud secret", FAKE_SECRET_KEY, strlen(FAKE_SECRET_KEY));
-	needle("user's password", st.password, strlen(st.password));
+	canary_add("migrator's password", p, strcspn(p, "@"));
+	canary_add("cloud secret", FAKE_SECRET_KEY, strlen(FAKE_SECRET_KEY));
+	canary_add("user's password", st.password, strlen(st.password));
 }
 
-/* Name of a needle in the bytes, NULL = none. */
-static const char *
-found(const char *buf, size_t n)
-{
-	for (size_t i = 0; i < nneedles; i++)
-		if (memmem(buf, n, needles[i].p, needles[i].n) != NULL)
-			return needles[i].what;
-	return memmem(buf, n, PLANTED, strlen(PLANTED)) != NULL ? PLANTED :
-	    NULL;
-}
-
-static const char *
-found_in_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct arena *a = arena_new(FILE_MAX + (1 << 20));
-	char *buf = arena_alloc(a, FILE_MAX);
-	const char *what;
-	size_t n = 0;
-	ssize_t got;
-
-	if (fd == -1) {
-		arena_free(a);
-		return NULL;
-	}
-	while (n < FILE_MAX && (got = read(fd, buf + n, FILE_MAX - n)) > 0)
-		n += (size_t)got;
-	close(fd);
-	what = found(buf, n);
-	arena_free(a);
-	return what;
-}
-
-/* Files below a directory whose name says that secrets are kept there. */
-static bool
-is_safe(const char *name)
-{
-	return name[0] == '.' || strcmp(name, "secrets") == 0 ||
-	    strncmp(name, "quincunx.conf", 13) == 0 ||
-	    strncmp(name, "env.conf", 8) == 0 ||
-	    strcmp(name, "admin.json") == 0 ||
-	    /* output of `config --new-key` on the harness's terminal */
-	    strncmp(name, "cli-", 4) == 0;
-}
-
-static const char *
-found_below(const char *dir, int depth)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	const char *what = NULL;
-	char path[512];
-	struct stat sb;
-
-	while (what == NULL && d != NULL && (e = readdir(d)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		if (is_safe(e->d_name) || lstat(path, &sb) == -1)
-			continue;
-		if (S_ISDIR(sb.st_mode) && depth > 0)
-			what = found_below(path, depth - 1);
-		else if (S_ISREG(sb.st_mode))
-			what = found_in_file(path);
-		if (what != NULL)
-			fprintf(stderr, "canary: %s in %s\n", what, path);
-	}
-	if (d != NULL)
-		closedir(d);
-	return what;
-}
-
-/* ---- processes --------------------------------------------------------------------- */
+/* ---- processes ---- */
 
 static const char *
 found_in_process(pid_t pid)
@@ -173,33 +89,11 @@ found_in_process(pid_t pid)
 	for (size_t i = 0; what == NULL && files[i] != NULL; i++) {
 		snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid,
 		    files[i]);
-		what = found_in_file(path);
+		what = canary_in_file(path);
 		if (what != NULL)
 			fprintf(stderr, "canary: %s in %s\n", what, path);
 	}
 	return what;
-}
-
-static size_t
-descendants(pid_t pid, pid_t *out, size_t max)
-{
-	char path[64], buf[4096], *p = buf;
-	size_t n = 0, end;
-	FILE *f;
-	long k;
-
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children",
-	    (long)pid, (long)pid);
-	if ((f = fopen(path, "r")) == NULL)
-		return 0;
-	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
-	fclose(f);
-	while (n < max && (k = strtol(p, &p, 10)) > 0)
-		out[n++] = (pid_t)k;
-	end = n;
-	for (size_t i = 0; i < end; i++)
-		n += descendants(out[i], out + n, max - n);
-	return n;
 }
 
 static size_t
@@ -213,7 +107,7 @@ our_processes(pid_t *pids)
 	if (by_env > 0)
 		pids[n++] = by_env;
 	for (size_t i = n; i-- > 0; )
-		n += descendants(pids[i], pids + n, PIDS - n);
+		n += canary_descendants(pids[i], pids + n, PIDS - n);
 	return n;
 }
 
@@ -268,7 +162,7 @@ static void
 test_limits(void **state)
 {
 	pid_t pids[PIDS];
-	size_t n = descendants(st.responder, pids, PIDS);
+	size_t n = canary_descendants(st.responder, pids, PIDS);
 	char path[64], text[4096];
 	FILE *f;
 
@@ -286,7 +180,7 @@ test_limits(void **state)
 	}
 }
 
-/* ---- cores ----------------------------------------------------------------------------- */
+/* ---- cores ---- */
 
 /* A core in that directory (core, core.PID). */
 static const char *
@@ -347,7 +241,7 @@ detect_core(void)
 	if (core == NULL)	/* a hard limit of the test's own */
 		printf("no cores can be written here: limits only\n");
 	else
-		assert_non_null(found_in_file(core));
+		assert_non_null(canary_in_file(core));
 	if (core != NULL)
 		unlink(core);
 }
@@ -366,7 +260,7 @@ test_cores(void **state)
 
 	(void)state;
 	detect_core();
-	assert_true(descendants(st.responder, pids, PIDS) >= 8);
+	assert_true(canary_descendants(st.responder, pids, PIDS) >= 8);
 	kill(pids[0], SIGSEGV);
 	kill(pids[7], SIGSEGV);
 	assert_true(eventually(gone, &pids[0], WAIT_MS));
@@ -378,7 +272,7 @@ test_cores(void **state)
 	web_expect(&web, r, 200);
 }
 
-/* ---- files, database, segment ------------------------------------------------------------ */
+/* ---- files, database, segment ---- */
 
 static void
 append(const char *path, const char *text)
@@ -398,12 +292,12 @@ test_files(void **state)
 
 	(void)state;
 	append(planted, "{\"msg\":\"" PLANTED "\"}\n");
-	assert_non_null(found_below(st.dir, 4));
+	assert_non_null(canary_below(st.dir, 4));
 	unlink(planted);
 	append(hidden, "\x01\x02" PLANTED);
-	assert_non_null(found_below(st.dir, 4));
+	assert_non_null(canary_below(st.dir, 4));
 	unlink(hidden);
-	assert_null(found_below(st.dir, 4));	/* logs, segment, web server */
+	assert_null(canary_below(st.dir, 4));	/* logs, segment, web server */
 }
 
 static const char *
@@ -437,16 +331,16 @@ test_dump(void **state)
 	(void)state;
 	mariadb_sql(st.db, "CREATE TABLE planted (t VARCHAR(100)); "
 	    "INSERT INTO planted VALUES ('" PLANTED "')");
-	assert_non_null(found_in_file(dump()));
+	assert_non_null(canary_in_file(dump()));
 	mariadb_sql(st.db, "DROP TABLE planted");
 	out = dump();
-	what = found_in_file(out);
+	what = canary_in_file(out);
 	if (what != NULL)
 		fail_msg("%s in the dump", what);
 	unlink(out);
 }
 
-/* ---- what the API tells ---------------------------------------------------------------------- */
+/* ---- what the API tells ---- */
 
 static void
 test_replies(void **state)
@@ -460,20 +354,20 @@ test_replies(void **state)
 	    NULL };
 
 	(void)state;
-	assert_non_null(found("x" PLANTED "y", strlen(PLANTED) + 2));
+	assert_non_null(canary_in("x" PLANTED "y", strlen(PLANTED) + 2));
 	for (size_t i = 0; paths[i] != NULL; i++) {
 		struct raw_reply r = web_call(&web, "GET", paths[i], admin,
 		    NULL);
 		const char *what;
 
 		web_expect(&web, r, 200);
-		what = found(r.body, r.len);
+		what = canary_in(r.body, r.len);
 		if (what != NULL)
 			fail_msg("%s in %s", what, paths[i]);
 	}
 }
 
-/* ---- everything is used --------------------------------------------------------------------- */
+/* ---- everything is used ---- */
 
 static const char *
 text_between(const char *text, const char *from)
@@ -495,9 +389,9 @@ use_login(void)
 
 	web_expect(&web, r, 200);
 	token = text_between(r.body, "\"access_token\":\"");
-	needle("access token", token, strlen(token));
+	canary_add("access token", token, strlen(token));
 	token = text_between(r.body, "\"refresh_token\":\"");
-	needle("refresh token", token, strlen(token));
+	canary_add("refresh token", token, strlen(token));
 	/* faults that quote their input */
 	web_call(&web, "POST", "/api/auth/login", NULL, arena_printf(st.a,
 	    "{\"email\":5,\"password\":\"%s\"}", st.password));
@@ -514,7 +408,7 @@ use_keys(void)
 
 	web_expect(&web, r, 201);
 	key = text_between(r.body, "\"key\":\"");
-	needle("API key", key, strlen(key));
+	canary_add("API key", key, strlen(key));
 	r = web_call(&web, "GET", "/api/auth/profile", arena_printf(st.a,
 	    "X-API-Key: %s\r\n", key), NULL);
 	web_expect(&web, r, 200);
@@ -588,7 +482,7 @@ start_by_env(void)
 	}
 }
 
-/* ---- main -------------------------------------------------------------------------------------- */
+/* ---- main ---- */
 
 static int
 open_all(void **state)

@@ -28,7 +28,7 @@ static struct web web;		/* the one that runs */
 static bool running;
 static const char *admin;	/* header line */
 
-/* ---- what works behind one works behind all ----------------------------------- */
+/* ---- what works behind one works behind all ---- */
 
 static void
 check_health(void)
@@ -155,7 +155,7 @@ basics(void)
 	check_status();
 }
 
-/* ---- one test per shape --------------------------------------------------------- */
+/* ---- one test per shape ---- */
 
 static bool
 begin(enum web_shape shape, bool tls, const char *prefix)
@@ -198,7 +198,7 @@ test_tls(void **state)
 		basics();
 }
 
-/* ---- settings ----------------------------------------------------------------------- */
+/* ---- settings ---- */
 
 /* Sites are printed with the prefix, and all works below it. */
 static void
@@ -226,7 +226,7 @@ end_prefix(void **state)
 	return stack_reload(&st) ? 0 : -1;
 }
 
-/* ---- who runs it ------------------------------------------------------------------------ */
+/* ---- who runs it ---- */
 
 static int
 output_of(const char *const *argv, char *out, size_t cap)
@@ -293,7 +293,7 @@ test_samples(void **state)
 		fail_msg("%s", out);
 }
 
-/* ---- main ---------------------------------------------------------------------------------- */
+/* ---- main ---- */
 
 static int
 open_all(void **state)

@@ -31,7 +31,7 @@ static struct stack st;
 static struct web web;
 static const char *admin, *read_one;
 
-/* ---- tools ---------------------------------------------------------------------- */
+/* ---- tools ---- */
 
 /* All children: one that found the database away waits a moment. */
 static bool
@@ -94,7 +94,7 @@ deaths(void)
 	return n;
 }
 
-/* ---- the database --------------------------------------------------------------------- */
+/* ---- the database ---- */
 
 static void
 test_stopped(void **state)
@@ -171,7 +171,7 @@ test_killed_writes(void **state)
 	load_free(&l);
 }
 
-/* ---- the segment ------------------------------------------------------------------------ */
+/* ---- the segment ---- */
 
 static const char *
 segment_path(void)
@@ -270,7 +270,7 @@ test_segment_truncated(void **state)
 	damage(truncate_it, "segment truncated");
 }
 
-/* ---- main ---------------------------------------------------------------------------------- */
+/* ---- main ---- */
 
 static int
 open_all(void **state)

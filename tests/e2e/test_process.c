@@ -25,13 +25,13 @@
 #include "tests/harness/stack.h"
 #include "tests/harness/web.h"
 
-enum { CHILDREN = 4, WAIT_MS = 8000 };
+enum { WAIT_MS = 8000 };
 
 static struct stack st;
 static struct web web;
 static const char *admin;	/* header line */
 
-/* ---- tools ----------------------------------------------------------------------- */
+/* ---- tools ---- */
 
 static const char *
 ask(const char *method, const char *path, const char *body)
@@ -222,7 +222,7 @@ fast_get_ok(void)
 	web_expect(&web, r, 200);
 }
 
-/* ---- a child dies in the middle ------------------------------------------------------ */
+/* ---- a child dies in the middle ---- */
 
 static void
 test_kill_child(void **state)
@@ -282,7 +282,7 @@ test_scoreboard(void **state)
 	assert_non_null(strstr(r.body, "\"system.process.list\""));
 }
 
-/* ---- slow and stuck -------------------------------------------------------------------- */
+/* ---- slow and stuck ---- */
 
 static void
 test_slow_log(void **state)
@@ -326,7 +326,7 @@ test_stuck(void **state)
 	fast_get_ok();
 }
 
-/* ---- reload and drain -------------------------------------------------------------------- */
+/* ---- reload and drain ---- */
 
 static void
 test_reload_under_load(void **state)
@@ -335,7 +335,8 @@ test_reload_under_load(void **state)
 
 	(void)state;
 	load_start(&l, &web.to, 4, ask("POST", "/api/auth/keys",
-	    "{\"name\":\"load-" LOAD_NUMBER "\",\"scopes\":[\"auth:self\"]}"), 0);
+	    "{\"name\":\"load-" LOAD_NUMBER "\",\"scopes\":"
+	    "[\"auth:self\"]}"), 0);
 	for (int i = 0; i < 20; i++) {
 		kill(st.responder, SIGHUP);
 		nap_ms(100);
@@ -380,7 +381,8 @@ test_retirement(void **state)
 	stack_setting(&st, "fcgi.api.max_requests", "50");
 	assert_true(stack_reload(&st));
 	load_start(&l, &web.to, 48, ask("POST", "/api/auth/keys",
-	    "{\"name\":\"retire-" LOAD_NUMBER "\",\"scopes\":[\"auth:self\"]}"), 0);
+	    "{\"name\":\"retire-" LOAD_NUMBER "\",\"scopes\":"
+	    "[\"auth:self\"]}"), 0);
 	nap_ms(4000);
 	load_stop(&l);
 	if (load_bad(&l, 0) != 0 || l.now->total < 600 ||
@@ -428,7 +430,7 @@ test_drain(void **state)
 	fast_get_ok();
 }
 
-/* ---- permits ---------------------------------------------------------------------------------- */
+/* ---- permits ---- */
 
 /* With one permit: the second login is refused while the first computes, and
  * let in once the first one's process has died. */
@@ -468,7 +470,7 @@ test_permits(void **state)
 	assert_true(stack_reload(&st));
 }
 
-/* ---- main ------------------------------------------------------------------------------------------ */
+/* ---- main ---- */
 
 static int
 open_all(void **state)

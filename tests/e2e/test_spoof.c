@@ -184,7 +184,7 @@ static struct result {
 } results[WEB_SHAPES][ROWS];
 static bool ran[WEB_SHAPES];
 
-/* ---- sending ------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static const char *
 request_text(const struct row *w, const char *auth)
@@ -283,7 +283,7 @@ send_row(struct web *w, const struct row *row, struct result *res,
 		res->body = "ECHOES WHAT WAS MADE UP";
 }
 
-/* ---- judging --------------------------------------------------------------------- */
+/* ---- judging ---- */
 
 static bool
 status_ok(const struct row *row, const struct result *r)
@@ -370,7 +370,7 @@ test_table(void **state)
 	run_shape(*(enum web_shape *)*state);
 }
 
-/* ---- trusted proxies ------------------------------------------------------------------ */
+/* ---- trusted proxies ---- */
 
 static const struct proxied {
 	const char *headers, *ip;
@@ -432,7 +432,7 @@ trust_loopback(void **state)
 	return stack_reload(&st) ? 0 : -1;
 }
 
-/* ---- main ---------------------------------------------------------------------------------- */
+/* ---- main ---- */
 
 static int
 open_all(void **state)

@@ -134,7 +134,7 @@ wire_write(struct wire *w)
 		w->left = 0;	/* refused: the reply may be there */
 }
 
-/* ---- the reply --------------------------------------------------------------- */
+/* ---- the reply ---- */
 
 static const char *
 find_header(const char *head, const char *name, size_t *len)

@@ -62,7 +62,7 @@ web_managed(enum web_shape s)
 	return shapes[s].managed;
 }
 
-/* ---- files ------------------------------------------------------------------ */
+/* ---- files ---- */
 
 static void
 put_file(const char *path, const char *text)
@@ -183,7 +183,7 @@ generated(struct web *w, bool tls)
 	return out;
 }
 
-/* ---- processes ------------------------------------------------------------------ */
+/* ---- processes ---- */
 
 static const char *
 program_path(struct arena *a, const char *name)
@@ -327,7 +327,7 @@ start_systemd(struct web *w)
 	exec_with_sockets(s, paths);
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 void
 web_logs(const struct web *w)
@@ -436,7 +436,7 @@ web_stop(struct web *w)
 	w->nchildren = 0;
 }
 
-/* ---- who serves ---------------------------------------------------------------------- */
+/* ---- who serves ---- */
 
 static size_t
 children_of(pid_t pid, pid_t *out, size_t max)
@@ -503,7 +503,7 @@ web_processes(const struct web *w, pid_t *out, size_t max)
 	    descend(w->server, out, max, 3);
 }
 
-/* ---- asking it ----------------------------------------------------------------------- */
+/* ---- asking it ---- */
 
 struct raw_reply
 web_call(struct web *w, const char *method, const char *path,
