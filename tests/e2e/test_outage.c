@@ -302,12 +302,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_killed_writes),
 		cmocka_unit_test(test_segment_deleted),
 		cmocka_unit_test(test_segment_noise),
-		cmocka_unit_test(test_segment_truncated)
+		cmocka_unit_test(test_segment_truncated),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_killed_writes)
 	};
 
 	return cmocka_run_group_tests(tests, open_all, close_all);
