@@ -118,7 +118,7 @@ check-db: $(DBT) $(PROGS)
 	@$(RUNTEST) db $(DBT)
 
 check-e2e: $(E2E) $(PROGS)
-	@$(RUNTEST) e2e $(E2E)
+	@RETRY=1 $(RUNTEST) e2e $(E2E)
 
 lint:
 	@tests/lint/lint.sh
