@@ -109,13 +109,13 @@ check: $(UNIT) $(FUZZ)
 		xargs -P $$(nproc) -L 1 sh -c '"$$0" "$$@" >/dev/null 2>&1 || { "$$0" "$$@"; exit 255; }'
 
 check-host: $(HOST) $(PROGS)
-	@$(RUNTEST) host $(HOST)
+	@RETRY=1 $(RUNTEST) host $(HOST)
 
 check-fake:
 	@/usr/bin/python3 -B tests/harness/test_fake_ec2.py
 
 check-db: $(DBT) $(PROGS)
-	@$(RUNTEST) db $(DBT)
+	@RETRY=1 $(RUNTEST) db $(DBT)
 
 check-e2e: $(E2E) $(PROGS)
 	@RETRY=1 $(RUNTEST) e2e $(E2E)

