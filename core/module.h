@@ -42,12 +42,10 @@ struct module {
 	const struct component *components;	/* end: .name NULL */
 	const struct exchange *const *exchanges;	/* import and export */
 	const struct command *const *commands;	/* arrays, end: .name NULL */
-	/* Work that is never lost (jobs, schedules, loops, events) comes with
-	 * its organs; the members keep its place. */
-	const struct job *const *jobs;
-	const struct schedule *const *schedules;
-	const struct loop *const *loops;
-	const struct event *const *events;
+	const struct job *const *jobs;		/* arrays, end: .name NULL */
+	const struct schedule *const *schedules;	/* arrays, the same */
+	const struct loop *const *loops;	/* arrays, the same */
+	const struct event *const *events;	/* arrays, the same */
 };
 
 /* All modules in dependency order, NULL-terminated. Only cgi/ and tests/ name
