@@ -8,6 +8,7 @@
 #define JOBS_SCHEDULE_H
 
 #include "db/table.h"
+#include "events/event.h"
 #include "jobs/job.h"
 
 struct rows;

@@ -28,6 +28,21 @@ const struct permission platform_permissions[] = {
 	{ "system:logs", "Read the logs of all components", "", false },
 	{ "system:processes", "See what processes are doing", "", false },
 	{ "system:control", "Start and stop components", "", false },
+	{ "jobs:read", "See jobs, queues and schedules",
+	  "admin operator analyst trader viewer", false },
+	{ "jobs:create", "Enqueue jobs", "admin operator analyst trader",
+	  false },
+	{ "jobs:work", "Claim and finish jobs as an external worker",
+	  "admin agent", false },
+	{ "jobs:control", "Cancel, retry, replay and discard jobs, pause "
+	  "queues", "admin operator", false },
+	{ "schedules:write", "Make and change schedules", "admin operator",
+	  false },
+	{ "events:read", "Read and follow events",
+	  "admin operator analyst trader viewer agent", false },
+	{ "events:webhooks", "Send events to other hosts", "admin", false },
+	{ "alerts:write", "Change alert rules, silences and routes",
+	  "admin operator", false },
 	{ .name = NULL }
 };
 
