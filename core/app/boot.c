@@ -24,6 +24,7 @@
 #include "modules/auth/auth.h"
 #include "net/net.h"
 #include "app/responder.h"
+#include "proc/bell.h"
 #include "proc/proc.h"
 #include "shm/shm.h"
 
@@ -150,6 +151,7 @@ boot_env(struct env *env, const struct boot *b, struct err *e)
 	    (*cf->log_dir != '\0' && proc_run_dir(cf->log_dir, e) == -1) ||
 	    boot_log(cf, b, e) == -1)
 		return -1;
+	bell_dir(cf->run_dir);
 	if (app_segment(env, cf->run_dir, e) == -1 ||
 	    net_open(&env->net, env->a, conf_get(env->conf, &net_settings),
 	    env->shm, e) == -1)

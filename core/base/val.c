@@ -67,6 +67,12 @@ val_uuid(struct uuid u)
 }
 
 struct val
+val_id(struct uuid u)
+{
+	return (struct val){ .type = VT_UUID, .u = u };
+}
+
+struct val
 val_utc(struct utc t)
 {
 	if (t.us == 0)

@@ -34,6 +34,7 @@ struct val val_sn(const char *, size_t);
 struct val val_blob(struct blob);	/* p NULL gives VT_NULL */
 struct val val_dec(struct dec);
 struct val val_uuid(struct uuid);	/* all zero gives VT_NULL */
+struct val val_id(struct uuid);		/* all zero stays sixteen zeros */
 struct val val_utc(struct utc);		/* 0 gives VT_NULL */
 struct val val_json(struct json);	/* NULL gives VT_NULL */
 

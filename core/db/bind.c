@@ -55,8 +55,7 @@ type_of(enum vtype t)
 static bool
 null_val(const struct val *v)
 {
-	return v->type == VT_NULL || (v->type == VT_UUID &&
-	    uuid_is_nil(v->u)) || (v->type == VT_TIME && v->t.us == 0);
+	return v->type == VT_NULL || (v->type == VT_TIME && v->t.us == 0);
 }
 
 /* Points *p and buf->len at the value's bytes; small ones are kept in buf. */

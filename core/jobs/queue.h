@@ -43,9 +43,6 @@ struct job_row {
 };
 extern const struct schema job_row_schema;
 
-/* Ids are bound as bytes also when all zero (the installation's tenant). */
-struct val val_id(const struct uuid *);
-
 /* ---- leases ----------------------------------------------------------------- */
 
 struct jobs_lease {

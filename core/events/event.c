@@ -1,0 +1,213 @@
+/*
+ * Publishing. A durable event is a line in an outbox row of the caller's
+ * transaction; an ephemeral one is a datagram to this host's gateway. Refuses
+ * payloads that no reader would take, and never talks to anyone while a
+ * transaction is open: the bell rings after the commit.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/random.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "db/db.h"
+#include "events/event.h"
+#include "module.h"
+#include "proc/bell.h"
+#include "schema/schema.h"
+
+enum {
+	PAYLOAD_MAX = 256 * 1024,
+	ROW_MAX = 256 * 1024,	/* bytes of an outbox row before a new one */
+	ROW_EVENTS = 100,
+	ENTITY_MAX = 64,
+	FRAME_MAX = 64 * 1024	/* of an ephemeral event */
+};
+
+static const struct query OUTBOX_ADD = { "events_outbox.add",
+	"INSERT INTO events_outbox (tenant_id, n, body, at) "
+	"VALUES (?, ?, ?, ?)", NULL };
+
+const struct query *const event_queries[] = { &OUTBOX_ADD, NULL };
+
+const struct event *
+event_find(const struct module *const *mods, const char *name)
+{
+	for (; *mods != NULL; mods++) {
+		const struct event *const *set = (*mods)->events;
+
+		for (; set != NULL && *set != NULL; set++)
+			for (const struct event *ev = *set; ev->name != NULL;
+			    ev++)
+				if (strcmp(ev->name, name) == 0)
+					return ev;
+	}
+	return NULL;
+}
+
+/* Members t (topic), e (entity), v (version), at, d (payload). */
+static void
+add_members(struct str *s, const struct event *ev, const char *entity,
+    int64_t version, struct utc at, const void *payload)
+{
+	char text[CLOCK_TEXT];
+
+	str_add(s, "\"t\":");
+	str_json(s, ev->name);
+	str_add(s, ",\"e\":");
+	str_json(s, entity);
+	str_addf(s, ",\"v\":%lld,\"at\":\"%s\",\"d\":", (long long)version,
+	    clock_format(at, text));
+	if (ev->payload == NULL)
+		str_add(s, "{}");
+	else
+		schema_encode(ev->payload, payload, s);
+	str_addc(s, '}');
+}
+
+/* A datagram: {"tenant":…, then the members of a line}. */
+static void
+send_frame(const struct event *ev, struct uuid tenant, const char *entity,
+    int64_t version, const void *payload)
+{
+	struct arena *a = arena_new(1 << 20);
+	char id[UUID_TEXT];
+	struct str s;
+
+	str_init(&s, a);
+	str_addf(&s, "{\"tenant\":\"%s\",", uuid_format(tenant, id));
+	add_members(&s, ev, entity, version, clock_now(), payload);
+	if (s.len <= FRAME_MAX)
+		bell_send("frames", s.p, s.len);
+	arena_free(a);
+}
+
+static void
+ring_relay(void *arg)
+{
+	(void)arg;
+	bell_ring("relay", "");
+}
+
+static int
+add_row(struct db *db, struct uuid tenant, size_t n, const struct str *body,
+    struct err *e)
+{
+	return db_exec(db, &OUTBOX_ADD, ARGS(val_id(tenant), V((int64_t)n),
+	    val_sn(body->p, body->len), V(clock_now())), NULL, e);
+}
+
+int
+event_publish(struct db *db, const struct event *ev, struct uuid tenant,
+    const char *entity, int64_t version, const void *payload, struct err *e)
+{
+	struct arena *a;
+	struct str s;
+	int rc;
+
+	ASSERT(strlen(entity) <= ENTITY_MAX);
+	if (ev->flags & EV_EPHEMERAL) {
+		send_frame(ev, tenant, entity, version, payload);
+		return 0;
+	}
+	a = arena_new(8 << 20);
+	str_init(&s, a);
+	str_addc(&s, '{');
+	add_members(&s, ev, entity, version, clock_now(), payload);
+	if (s.len > PAYLOAD_MAX) {
+		err_set(e, 500, "event_too_large", "Internal error");
+		rc = err_cause(e, "event %s has %zu bytes", ev->name, s.len);
+	} else
+		rc = add_row(db, tenant, 1, &s, e);
+	arena_free(a);
+	if (rc == 0)
+		db_on_commit(db, ring_relay, NULL);
+	return rc;
+}
+
+/* ---- packs ------------------------------------------------------------------ */
+
+struct pack_row {
+	struct uuid tenant;
+	size_t n;
+	struct str body;	/* lines */
+};
+
+struct event_pack {
+	struct arena *a;
+	VEC(struct pack_row) rows;
+	size_t count;
+	struct utc at;
+};
+
+struct event_pack *
+event_pack_new(struct arena *a)
+{
+	struct event_pack *p = arena_alloc(a, sizeof(*p));
+
+	p->a = a;
+	p->at = clock_now();
+	return p;
+}
+
+/* The latest row of the tenant, if it has room. */
+static struct pack_row *
+row_of(struct event_pack *p, struct uuid tenant)
+{
+	struct pack_row *r;
+
+	for (size_t i = p->rows.n; i > 0; i--) {
+		r = &p->rows.v[i - 1];
+		if (!uuid_equal(r->tenant, tenant))
+			continue;
+		if (r->n < ROW_EVENTS && r->body.len < ROW_MAX)
+			return r;
+		break;
+	}
+	r = VEC_ADD(p->a, &p->rows);
+	r->tenant = tenant;
+	str_init(&r->body, p->a);
+	return r;
+}
+
+void
+event_pack_add(struct event_pack *p, const struct event *ev,
+    struct uuid tenant, const char *entity, int64_t version,
+    const void *payload)
+{
+	struct pack_row *r;
+
+	ASSERT(strlen(entity) <= ENTITY_MAX);
+	if (ev->flags & EV_EPHEMERAL) {
+		send_frame(ev, tenant, entity, version, payload);
+		return;
+	}
+	r = row_of(p, tenant);
+	if (r->n > 0)
+		str_addc(&r->body, '\n');
+	str_addc(&r->body, '{');
+	add_members(&r->body, ev, entity, version, p->at, payload);
+	r->n++;
+	p->count++;
+}
+
+size_t
+event_pack_count(const struct event_pack *p)
+{
+	return p->count;
+}
+
+int
+event_pack_publish(struct db *db, struct event_pack *p, struct err *e)
+{
+	for (size_t i = 0; i < p->rows.n; i++)
+		if (add_row(db, p->rows.v[i].tenant, p->rows.v[i].n,
+		    &p->rows.v[i].body, e) == -1)
+			return -1;
+	if (p->count > 0)
+		db_on_commit(db, ring_relay, NULL);
+	return 0;
+}
