@@ -1,16 +1,20 @@
 /*
- * The platform, as other modules may use it: components and their states.
+ * The platform, as other modules may use it: components, and the organs of
+ * the loop (decision, approval, stop switch, model).
  */
 #ifndef PLATFORM_PLATFORM_H
 #define PLATFORM_PLATFORM_H
 
 #include <stdbool.h>
 
+#include "base/types.h"
 #include "module.h"
 
+struct arena;
 struct db;
 struct env;
 struct err;
+struct principal;
 
 extern const struct module platform_module;
 
@@ -18,5 +22,105 @@ extern const struct module platform_module;
  * Reads the desired state from the database; on error true is not assumed:
  * -1, 0 inactive, 1 active. */
 int platform_component_active(struct db *, const char *name, struct err *);
+
+/* ---- decisions: what was decided, from what, and what came of it ---------- */
+
+struct platform_decision_new {
+	struct uuid id;			/* nil: a new one, written back */
+	struct uuid tenant;
+	const char *module, *kind;	/* "spot", "move" */
+	const char *subject, *subject_id;	/* "instance", its id */
+	const char *chosen;		/* "SWITCH to m5.large us-east-1b" */
+	const char *reason;		/* a sentence */
+	struct json refused;		/* [{alternative, reason, …}] */
+	struct json inputs;		/* {name: {value, at}} */
+	struct utc oldest;		/* age of the oldest input */
+	struct json expected;		/* {saving_per_hour, risk, …} */
+	struct uuid model_id;
+	const char *model;		/* "spot.risk v7" */
+	const char *by;			/* person or program */
+};
+/* Inside the caller's transaction; publishes decision.made. */
+int platform_decide(struct db *, struct platform_decision_new *, struct err *);
+/* What came of it, later: outcome is a word ("succeeded", "failed",
+ * "rejected", "withdrawn", "superseded"). Publishes decision.closed. */
+int platform_decision_close(struct db *, struct uuid tenant, struct uuid id,
+    const char *outcome, struct json doc, struct err *);
+
+/* ---- approvals: another person says yes to exactly this plan -------------- */
+
+enum platform_risk { RISK_LOW, RISK_MEDIUM, RISK_HIGH, RISK_CRITICAL };
+struct platform_approval_new {
+	struct uuid id;			/* nil: a new one, written back */
+	struct uuid tenant;
+	const char *module, *kind;	/* "spot", "move" */
+	const char *title;		/* what a person reads in the inbox */
+	const char *subject, *subject_id;
+	struct uuid decision;
+	enum platform_risk risk;
+	struct json plan;		/* its digest is what is approved */
+	const struct principal *author;	/* may never approve it */
+	const char *author_name;	/* a program, when author is NULL */
+	int64_t valid_s;		/* 0: a day */
+};
+int platform_approval_ask(struct db *, struct arena *,
+    struct platform_approval_new *, struct err *);
+/* In the transaction that starts the act: consumes the approval. -1 with 409
+ * "plan_changed" when the plan is not the one that was approved, 409
+ * "not_approved" when it is pending, rejected, expired or used up. */
+int platform_approval_use(struct db *, struct arena *, struct uuid tenant,
+    struct uuid id, struct json plan, struct err *);
+/* The plan is moot (replaced, target gone). No error when it is decided. */
+int platform_approval_withdraw(struct db *, struct uuid tenant,
+    struct uuid id, const char *why, struct err *);
+
+/* ---- stop switch ------------------------------------------------------------ */
+
+struct platform_scope {
+	const char *module;		/* "spot" */
+	struct uuid tenant;
+	const char *account;		/* id text, or NULL */
+	const char *session;		/* a broker's session, or NULL */
+};
+/* Asked in the transaction that reserves an outward act (locks the rows it
+ * read, so that a stop committed later waits for it and an earlier one is
+ * seen) and, outside a transaction, again right before sending. 0 = go on;
+ * -1 = stopped: 409 "stopped" says who and why; unreadable is stopped too
+ * (503). */
+int platform_switch_ask(struct db *, struct arena *,
+    const struct platform_scope *, struct err *);
+
+/* ---- models ------------------------------------------------------------------ */
+
+struct platform_model_new {
+	struct uuid id;			/* nil: a new one, written back */
+	struct uuid tenant;		/* nil: the installation's */
+	const char *module, *name;	/* "spot", "risk" */
+	const char *format;		/* "quincunx.hazard.1", "xgboost.json" … */
+	struct json metrics;		/* {"brier":…, "auc":…} on held-out data */
+	struct json about;		/* parameters, counts, notes */
+	struct blob content, data_hash;
+	struct utc trained, from, to;
+	const char *by;
+};
+/* A candidate with the next version number. */
+int platform_model_add(struct db *, struct arena *,
+    struct platform_model_new *, int64_t *version, struct err *);
+struct platform_model_live {
+	struct uuid id;
+	int64_t version;
+	const char *format;
+	struct json metrics;
+	struct blob content;
+	struct utc trained;
+};
+/* 0 found, 1 none is live. */
+int platform_model_live(struct db *, struct arena *, struct uuid tenant,
+    const char *module, const char *name, struct platform_model_live *,
+    struct err *);
+/* Candidate → live; the one that was live is retired in the same
+ * transaction. Publishes model.promoted. */
+int platform_model_promote(struct db *, struct uuid tenant, struct uuid id,
+    const char *by, struct err *);
 
 #endif
