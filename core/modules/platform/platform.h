@@ -9,6 +9,7 @@
 
 #include "base/types.h"
 #include "module.h"
+#include "modules/platform/terminal.h"
 
 struct arena;
 struct db;

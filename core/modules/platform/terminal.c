@@ -8,12 +8,35 @@
 #include "base/str.h"
 #include "modules/platform/terminal.h"
 
+/* ["body","items",0] as items.0; nothing that a terminal would obey. */
+static void
+print_place(const char *loc)
+{
+	bool begun = false;
+
+	if (strncmp(loc, "[\"body\",", 8) == 0)
+		loc += 8;
+	for (; *loc != '\0'; loc++) {
+		if (*loc == ',' && begun)
+			fputc('.', stderr);
+		if (strchr("[]\",", *loc) == NULL && *loc > ' ' && *loc < 127) {
+			fputc(*loc, stderr);
+			begun = true;
+		}
+	}
+}
+
 int
 platform_terminal_error(const struct err *e)
 {
 	fprintf(stderr, "quincunx: %s%s%s\n",
 	    e->detail[0] != '\0' ? e->detail : "failed",
 	    e->cause[0] != '\0' ? ": " : "", e->cause);
+	for (size_t i = 0; i < e->nfields; i++) {
+		fputs("  ", stderr);
+		print_place(e->fields[i].loc);
+		fprintf(stderr, ": %s\n", e->fields[i].msg);
+	}
 	return 1;
 }
 

@@ -9,6 +9,7 @@
 #include "modules/spot/advice_ops.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/conf.h"
+#include "modules/spot/deadline.h"
 #include "modules/spot/demo.h"
 #include "modules/spot/health_ops.h"
 #include "modules/spot/instance.h"
@@ -149,5 +150,5 @@ const struct module spot_module = {
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
-		spot_demo_commands, NULL }
+		spot_demo_commands, spot_deadline_commands, NULL }
 };
