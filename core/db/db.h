@@ -76,6 +76,8 @@ int  db_check_server(struct db *, struct arena *, const char **warnings,
 /* 0 found, 1 none, -1 error; more than one row is an error. */
 int db_one(struct db *, struct arena *, const struct query *,
     const struct val *, size_t, void *out, struct err *);
+/* Turns "no such row" (1) into 404 "<noun> not found"; passes 0 and -1. */
+int db_found(int rc, const char *noun, struct err *);
 /* All rows, at most 10,000 (the statement carries its own LIMIT). */
 int db_all(struct db *, struct arena *, const struct query *,
     const struct val *, size_t, struct rows *, struct err *);

@@ -476,6 +476,13 @@ db_exec_many(struct db *db, const struct query *q, const struct val *v,
 	return db_commit(db, err);
 }
 
+int
+db_found(int rc, const char *noun, struct err *err)
+{
+	return rc != 1 ? rc : err_set(err, 404, "not_found", "%s not found",
+	    noun);
+}
+
 /* ---- questions to the server -------------------------------------------- */
 
 int

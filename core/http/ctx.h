@@ -75,6 +75,14 @@ struct page_in {
 #define PAGE_CURSOR(T) { .name = "cursor", .off = offsetof(T, page.cursor), \
 	.type = FT_STR, .max = 500, .flags = FF_NULLABLE, \
 	.doc = "The `next` of the page before" }
+/* A list without filters; one row by the id in the path. */
+struct page_only_in {
+	struct page_in page;
+};
+struct id_in {
+	struct uuid id;
+};
+extern const struct schema page_only_schema, id_in_schema;
 /* A cursor is the last key under a MAC with route and tenant; a foreign or
  * altered one is 422. open: "" when there is none. */
 const char *cursor_seal(struct ctx *, const char *key);
@@ -109,5 +117,6 @@ void ctx_keep(struct ctx *, int (*fn)(struct db *, void *arg, struct err *),
  * secrets. */
 void ctx_target(struct ctx *, const char *kind, const char *id,
     const char *detail);
+void ctx_target_id(struct ctx *, const char *kind, struct uuid id);
 
 #endif

@@ -13,6 +13,23 @@
 
 enum { MAC_LEN = 12, KEY_MAX = 240 };
 
+static const struct field page_only_fields[] = {
+	PAGE_LIMIT(struct page_only_in), PAGE_CURSOR(struct page_only_in),
+	FIELD_END
+};
+const struct schema page_only_schema = {
+	.name = "Page", .doc = "Page of a list",
+	.size = sizeof(struct page_only_in), .fields = page_only_fields
+};
+static const struct field id_fields[] = {
+	FIELD(struct id_in, id, .flags = FF_REQUIRED, .doc = "Identifier"),
+	FIELD_END
+};
+const struct schema id_in_schema = {
+	.name = "Id", .doc = "One row of a list",
+	.size = sizeof(struct id_in), .fields = id_fields
+};
+
 static void
 cursor_mac(struct ctx *c, const char *key, size_t n, uint8_t out[SHA256_LEN])
 {

@@ -233,6 +233,14 @@ ctx_target(struct ctx *c, const char *kind, const char *id, const char *detail)
 	c->audit_detail = detail;
 }
 
+void
+ctx_target_id(struct ctx *c, const char *kind, struct uuid id)
+{
+	char text[UUID_TEXT];
+
+	ctx_target(c, kind, arena_strdup(c->a, uuid_format(id, text)), NULL);
+}
+
 static int
 call_handler(struct ctx *c, const void *in)
 {

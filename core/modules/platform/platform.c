@@ -2,6 +2,8 @@
  * What the platform module consists of: tables only.
  */
 #include "modules/platform/admin.h"
+#include "modules/platform/approval.h"
+#include "modules/platform/decision.h"
 #include "modules/platform/docs.h"
 #include "modules/platform/exchange.h"
 #include "modules/platform/health.h"
@@ -13,6 +15,7 @@
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
 #include "modules/platform/site.h"
+#include "modules/platform/switch.h"
 #include "modules/platform/system.h"
 
 static const char *const needs[] = { "auth", NULL };
@@ -41,32 +44,52 @@ const struct permission platform_permissions[] = {
 	{ "events:read", "Read and follow events",
 	  "admin operator analyst trader viewer agent", false },
 	{ "events:webhooks", "Send events to other hosts", "admin", false },
+	{ "decisions:read", "See what was decided and why",
+	  "admin operator analyst trader viewer auditor", false },
+	{ "approvals:read", "See plans that wait for a yes",
+	  "admin operator analyst trader viewer auditor", false },
+	{ "approvals:decide", "Approve and reject plans up to medium risk",
+	  "admin operator", false },
+	{ "approvals:high", "Approve plans of high and critical risk", "admin",
+	  false },
+	{ "switch:stop", "Stop outward acts", "admin operator trader", false },
+	{ "switch:release", "Release what was stopped", "admin", true },
 	{ "alerts:write", "Change alert rules, silences and routes",
 	  "admin operator", false },
 	{ .name = NULL }
 };
 
 static const struct table *const tables[] = {
-	platform_service_tables, platform_exchange_tables, NULL
+	platform_service_tables, platform_exchange_tables,
+	platform_decision_tables, platform_approval_tables,
+	platform_switch_tables, NULL
 };
 static const struct query *const *const queries[] = {
-	platform_service_queries, platform_exchange_queries, NULL
+	platform_service_queries, platform_exchange_queries,
+	platform_decision_queries, platform_approval_queries,
+	platform_switch_queries, NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
 	platform_system_routes, platform_setting_routes,
 	platform_route_routes, platform_service_routes,
-	platform_log_routes, platform_docs_routes, NULL
+	platform_log_routes, platform_docs_routes,
+	platform_decision_routes, platform_approval_routes,
+	platform_switch_routes, NULL
 };
 static const struct settings *const settings[] = {
 	&platform_settings, NULL
+};
+static const struct event *const events[] = {
+	platform_decision_events, platform_approval_events,
+	platform_switch_events, NULL
 };
 static const struct command *const commands[] = {
 	platform_setting_commands, platform_migration_commands,
 	platform_admin_commands, platform_site_commands,
 	platform_route_commands, platform_system_commands,
 	platform_service_commands, platform_log_commands,
-	platform_exchange_commands, NULL
+	platform_exchange_commands, platform_switch_commands, NULL
 };
 
 const struct module platform_module = {
@@ -80,5 +103,6 @@ const struct module platform_module = {
 	.permissions = platform_permissions,
 	.health = platform_health_checks,
 	.components = platform_service_components,
-	.commands = commands
+	.commands = commands,
+	.events = events
 };
