@@ -1,4 +1,4 @@
--- The job queue. jobs_job holds every job; the small tables beside it hold only what waits or runs, each clustered for its
+-- The job queue. (Times of a job that are still to come are 1970: a NULL that becomes a value would move the row.) jobs_job holds every job; the small tables beside it hold only what waits or runs, each clustered for its
 -- hottest query. A tenant of zeros is the installation itself.
 -- step
 CREATE TABLE IF NOT EXISTS jobs_queue (
@@ -11,14 +11,15 @@ CREATE TABLE IF NOT EXISTS jobs_queue (
   rate_s      INT          NULL,
   rate_tat    BIGINT       NOT NULL DEFAULT 0,
   max_running INT          NULL,
+  running     INT          NOT NULL DEFAULT 0,
   created_at  DATETIME(6)  NOT NULL,
   updated_at  DATETIME(6)  NOT NULL,
   UNIQUE KEY name (tenant_id, name, external)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
 -- step
 CREATE TABLE IF NOT EXISTS jobs_job (
-  tenant_id   BINARY(16)   NOT NULL,
   id          BINARY(16)   NOT NULL,
+  tenant_id   BINARY(16)   NOT NULL,
   queue_id    INT UNSIGNED NOT NULL,
   lane        TINYINT      NOT NULL,
   state       TINYINT      NOT NULL,
@@ -50,12 +51,16 @@ CREATE TABLE IF NOT EXISTS jobs_job (
   replay_of   BINARY(16)   NULL,
   replays     SMALLINT     NOT NULL DEFAULT 0,
   version     INT          NOT NULL DEFAULT 1,
+  counted     BOOLEAN      NOT NULL DEFAULT FALSE,
+  touched     BOOLEAN      NOT NULL DEFAULT FALSE,
   created_at  DATETIME(6)  NOT NULL,
-  started_at  DATETIME(6)  NULL,
-  finished_at DATETIME(6)  NULL,
-  PRIMARY KEY (tenant_id, id)
+  started_at  DATETIME(6)  NOT NULL DEFAULT '1970-01-01 00:00:00',
+  finished_at DATETIME(6)  NOT NULL DEFAULT '1970-01-01 00:00:00',
+  PRIMARY KEY (id),
+  KEY tenant (tenant_id, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
--- Ready to be claimed. tag is a virtual time (self-clocked fair queueing): one tenant's flood lies behind everybody's next job.
+-- Ready to be claimed. tag is a virtual time (self-clocked fair queueing) above 22 random bits: one tenant's flood lies behind
+-- everybody's next job. clash only counts tags that were drawn twice.
 -- step
 CREATE TABLE IF NOT EXISTS jobs_ready (
   queue_id  INT UNSIGNED NOT NULL,
@@ -65,7 +70,8 @@ CREATE TABLE IF NOT EXISTS jobs_ready (
   tenant_id BINARY(16)   NOT NULL,
   limit_key BINARY(16)   NULL,
   ready_at  DATETIME(6)  NOT NULL,
-  PRIMARY KEY (queue_id, lane, tag, job_id)
+  clash     TINYINT      NOT NULL DEFAULT 0,
+  PRIMARY KEY (queue_id, lane, tag)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
 -- The virtual time of each lane; a hint for enqueuers, written now and then.
 -- step

@@ -20,6 +20,7 @@
 #include "conf/base.h"
 #include "db/db.h"
 #include "http/http.h"
+#include "jobs/queue.h"
 #include "module.h"
 #include "modules/auth/auth.h"
 #include "net/net.h"
@@ -32,7 +33,7 @@ enum { PROCESS_CAP = 64 << 20 };
 
 static const struct settings *const kernel_settings[] = {
 	&base_settings, &db_settings, &http_settings, &net_settings,
-	&responder_settings, NULL
+	&jobs_settings, &responder_settings, NULL
 };
 
 const struct settings *const *

@@ -109,6 +109,8 @@ bool db_in_txn(const struct db *);
 /* fn(arg) after the next successful commit, dropped by a rollback. Outside a
  * transaction it runs at once. */
 void db_on_commit(struct db *, void (*fn)(void *), void *arg);
+/* Memory for the arg of such a call: lives until it has run or was dropped. */
+void *db_memory(struct db *, size_t n);
 /* True if the whole transaction may be tried again (deadlock, lock wait,
  * Galera certification, node not ready) after db_rollback(). */
 bool db_retryable(const struct err *);

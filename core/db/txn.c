@@ -124,6 +124,12 @@ db_on_commit(struct db *db, void (*fn)(void *), void *arg)
 	*VEC_ADD(db->txn, &db->hooks) = (struct db_hook){ fn, arg };
 }
 
+void *
+db_memory(struct db *db, size_t n)
+{
+	return arena_alloc(db->txn, n);
+}
+
 static void
 pause_before(int attempt)
 {

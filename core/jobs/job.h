@@ -134,6 +134,8 @@ struct job_options {
 	const char *traceparent;
 	struct uuid replay_of;
 	struct utc fire_at;		/* set by schedules */
+	int64_t backlog_max;		/* 429 when about more of the tenant's
+					 * jobs wait in the lane; 0 = no quota */
 };
 
 /* Inside the caller's transaction (or in one of its own when none is open):

@@ -32,7 +32,7 @@ struct job_row {
 	int64_t attempt, tries, crashes, lost, timeout_s, backoff_s;
 	struct utc run_at, expires_at;
 	int64_t token, lease_id;
-	bool cancel, needed;
+	bool cancel, needed, counted;
 	int64_t waits;
 	struct blob unique_key, limit_key;
 	struct uuid workflow;
@@ -54,7 +54,8 @@ struct jobs_lease {
 /* A row for this dispatcher. place: the run directory, so that two
  * installations on one host are told apart. */
 int jobs_lease_open(struct db *, struct jobs_lease *, struct uuid holder,
-    const char *host, const char *place, int64_t ttl_s, struct err *);
+    const char *host, const char *place, int64_t ttl_s, int pid,
+    struct err *);
 /* 0 renewed, 1 the lease is gone (its jobs were given away), -1 error. */
 int jobs_lease_renew(struct db *, struct jobs_lease *, struct err *);
 /* Ends it; held jobs must have been settled or released. */
@@ -65,6 +66,33 @@ int jobs_lease_close(struct db *, struct jobs_lease *, struct err *);
 int jobs_lease_orphans(struct db *, const char *host, const char *place,
     uint64_t keep, struct err *);
 
+/* ---- settling ----------------------------------------------------------------- */
+
+enum jobs_end {
+	END_DONE, END_RETRY, END_FAIL, END_RELEASE,
+	END_CRASH,		/* its process died: counts as a crash */
+	END_TIMEOUT,		/* like RETRY, class "timeout" */
+	END_LOST,		/* lease lost: back to the queue, counted */
+	END_EXPIRED		/* claimed, but it came too late to start */
+};
+struct jobs_outcome {
+	struct uuid tenant, id;
+	int64_t token, claim_n;
+	enum jobs_end end;
+	const char *result;		/* JSON text or NULL */
+	const char *error_class, *error, *crumbs, *worker;
+	int64_t retry_after_s;
+	int64_t max_crashes;		/* of the type; 0 = 2 */
+	int64_t backoff_max_s;		/* 0 = 3600 */
+	bool stored;			/* the job ended itself in its own
+					 * transaction: only release the claim */
+};
+/* Inside a transaction: verifies tokens, moves each job on (next state, retry
+ * time, dependants, keys, dead letters, attempts, events). Stale outcomes are
+ * counted in jobs_stale_total and dropped. *settled may be NULL. */
+int jobs_settle(struct db *, struct arena *, const struct jobs_outcome *,
+    size_t n, uint64_t lease_id, size_t *settled, struct err *);
+
 /* ---- claiming ---------------------------------------------------------------- */
 
 struct jobs_claimer;	/* lanes' deficits, hints, queue rows: per process */
@@ -74,13 +102,13 @@ struct jobs_claimer *jobs_claimer_new(struct arena *, struct shm *,
 struct jobs_claimed {
 	struct job_row *v;	/* in the arena given */
 	size_t n;
-	bool more;		/* another claim would find something */
-	int64_t next_run_us;	/* earliest delayed job known, 0 = none */
+	bool more;		/* another claim may find something */
+	int64_t claim_n;	/* for the outcomes of these jobs */
+	size_t settled;		/* outcomes that are stored */
 };
 /* In one transaction: settles `done` (may be empty), then claims up to want
- * jobs for internal queues. When that fails, settles alone first and then
- * tries the claim again. Jobs that expired are settled, not returned. */
-struct jobs_outcome;
+ * jobs of internal queues. When that fails, settles alone; -1 only when not
+ * even that could be stored. Jobs may have expired: the caller looks. */
 int jobs_cycle(struct jobs_claimer *, struct db *, struct arena *,
     const struct jobs_lease *, const struct jobs_outcome *done, size_t ndone,
     size_t want, struct jobs_claimed *, struct err *);
@@ -98,36 +126,19 @@ struct jobs_pull {
 };
 int jobs_pull(struct db *, struct arena *, const struct jobs_pull *,
     struct jobs_claimed *, struct err *);
-/* By the lease token of one external job. 0; -1 409 "job_lost", and 410
- * "cancelled" from the heartbeat of a job that should stop. */
+/* By the lease token of one external job: -1 with 409 "job_lost" when it is
+ * another's by now. */
 struct jobs_hold {
 	struct uuid tenant, id;
 	int64_t token;
 };
-int jobs_pull_heartbeat(struct db *, const struct jobs_hold *,
-    int64_t lease_s, int progress, const char *note, struct err *);
-
-/* ---- settling ----------------------------------------------------------------- */
-
-enum jobs_end {
-	END_DONE, END_RETRY, END_FAIL, END_RELEASE,
-	END_CRASH,		/* its process died: counts as a crash */
-	END_TIMEOUT,		/* like RETRY, class "timeout" */
-	END_LOST		/* lease lost: back to the queue, counted */
-};
-struct jobs_outcome {
-	struct uuid tenant, id;
-	int64_t token, claim_n;
-	enum jobs_end end;
-	const char *result;		/* JSON text or NULL */
-	const char *error_class, *error, *crumbs, *worker;
-	int64_t retry_after_s;
-};
-/* Inside a transaction: verifies tokens, moves each job on (next state, retry
- * time, dependants, keys, dead letters, attempts, events). Stale outcomes are
- * counted in jobs_stale_total and dropped. *settled may be NULL. */
-int jobs_settle(struct db *, struct arena *, const struct jobs_outcome *,
-    size_t n, uint64_t lease_id, size_t *settled, struct err *);
+/* progress < 0: not told. now->cancel: the worker should stop. Inside a
+ * transaction, like jobs_pull_end(), which settles the job and its lease. */
+int jobs_pull_heartbeat(struct db *, struct arena *,
+    const struct jobs_hold *, int64_t lease_s, int progress,
+    const char *note, struct job_row *now, struct err *);
+int jobs_pull_end(struct db *, struct arena *, const struct jobs_hold *,
+    struct jobs_outcome *, struct job_row *now, struct err *);
 
 /* ---- upkeep: steps that any process may run --------------------------------------- */
 
@@ -161,8 +172,27 @@ struct jobs_filter {
 };
 int jobs_page(struct db *, struct arena *, const struct jobs_filter *,
     struct rows *, struct err *);
+struct jobs_attempt {
+	int64_t token, n;
+	const char *worker;
+	struct utc started_at, ended_at;
+	const char *outcome, *error_class, *error, *crumbs;
+};
+extern const struct schema jobs_attempt_schema;
 int jobs_attempts(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct rows *, struct err *);
+struct jobs_need_row {
+	struct uuid id;
+	int64_t rule;			/* enum job_rule */
+	bool open;
+	int64_t state;			/* 0 = deleted since */
+};
+extern const struct schema jobs_need_schema;
+int jobs_needs(struct db *, struct arena *, struct uuid tenant,
+    struct uuid id, struct rows *, struct err *);
+/* Of these running jobs (at most 16) the ones that shall stop. */
+int jobs_cancelled(struct db *, struct arena *, const struct uuid *ids,
+    size_t n, struct rows *, struct err *);
 /* Not yet running: cancelled now; running: asked to stop (the caller rings
  * "dispatch" after commit). 404, 409 already ended. */
 int jobs_cancel(struct db *, struct arena *, struct uuid tenant,
@@ -183,7 +213,9 @@ struct jobs_depth {
 	struct utc oldest;
 };
 extern const struct schema jobs_depth_schema;
-int jobs_depths(struct db *, struct arena *, struct rows *, struct err *);
+/* tenant nil: of all. */
+int jobs_depths(struct db *, struct arena *, struct uuid tenant,
+    struct rows *, struct err *);
 
 struct jobs_queue_row {
 	int64_t id;
@@ -200,10 +232,21 @@ int jobs_queue_all(struct db *, struct arena *, struct uuid tenant,
     struct rows *, struct err *);
 int jobs_queue_set(struct db *, const struct jobs_queue_row *, struct err *);
 
-extern const struct query *const jobs_queries[];
+extern const struct query *const jobs_enqueue_queries[],
+    *const jobs_claimer_queries[], *const jobs_claim_queries[],
+    *const jobs_settle_queries[],
+    *const jobs_move_queries[], *const jobs_lease_queries[],
+    *const jobs_upkeep_queries[], *const jobs_verb_queries[],
+    *const jobs_pull_queries[], *const jobs_child_queries[];
 extern const struct table jobs_tables[];
 extern const struct event jobs_events[];
 extern const struct metric *const jobs_metrics[];
+struct jobs_conf {
+	int64_t keep_days;		/* finished jobs */
+	int64_t tenant_queued_max;	/* backlog of a tenant in one lane */
+	int64_t schedule_floor_s;	/* fastest rhythm of a tenant */
+	int64_t lease_s;
+};
 extern const struct settings jobs_settings;
 
 #endif

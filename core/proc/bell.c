@@ -107,7 +107,7 @@ bell_listen(const char *name, int *fd, struct err *e)
 }
 
 size_t
-bell_take(int fd, char *buf, size_t cap)
+bell_each(int fd, void (*fn)(void *, const char *), void *arg)
 {
 	char text[BELL_TEXT + 1];
 	size_t count = 0;
@@ -115,11 +115,32 @@ bell_take(int fd, char *buf, size_t cap)
 
 	while ((n = recv(fd, text, BELL_TEXT, MSG_DONTWAIT)) >= 0) {
 		text[n] = '\0';
-		if (cap > 0)
-			snprintf(buf, cap, "%s", text);
+		fn(arg, text);
 		count++;
 	}
 	return count;
+}
+
+struct latest {
+	char *buf;
+	size_t cap;
+};
+
+static void
+keep_latest(void *arg, const char *text)
+{
+	const struct latest *l = arg;
+
+	if (l->cap > 0)
+		snprintf(l->buf, l->cap, "%s", text);
+}
+
+size_t
+bell_take(int fd, char *buf, size_t cap)
+{
+	struct latest l = { buf, cap };
+
+	return bell_each(fd, keep_latest, &l);
 }
 
 void

@@ -19,6 +19,8 @@ int  bell_listen(const char *name, int *fd, struct err *);
 /* Takes all waiting datagrams; the latest into buf (NUL-terminated). Returns
  * their count. */
 size_t bell_take(int fd, char *buf, size_t cap);
+/* The same, each text given to fn. */
+size_t bell_each(int fd, void (*fn)(void *arg, const char *text), void *arg);
 /* Never blocks, never fails. text at most 200 bytes, may be "". */
 void bell_ring(const char *name, const char *text);
 /* One datagram of up to 128 KiB for a listener that reads them itself

@@ -12,11 +12,12 @@
 #include "shm/shm.h"
 
 enum {
-	SEG_VERSION = 1,
+	SEG_VERSION = 2,
 	SEG_STRIPES = 8,
 	SEG_WORDS = 32,
 	SEG_TEXTS = 16,
 	SEG_TEXT_MAX = 4000,
+	SEG_CELLS = 8192,
 	SEG_STEPS = 32,		/* held at once by one process */
 	SEG_GROUP = 8,		/* rate words probed: one cache line */
 	SEG_BUCKETS = 16,
@@ -42,6 +43,10 @@ struct seg_word {
 	uint64_t name, value, written, unused;
 };
 
+struct seg_cell {
+	uint64_t key, value;
+};
+
 struct seg_text {
 	uint64_t name, turn;	/* buffer turn & 1 is the valid one */
 	struct {
@@ -64,7 +69,7 @@ struct seg_slot {
 
 /* Where things are: bytes from the start. */
 struct seg_map {
-	size_t words, texts, breakers, bulkheads, rate, rates;
+	size_t words, texts, cells, breakers, bulkheads, rate, rates;
 	size_t slots, slot_len, gauges, gauge_len, stripes, stripe_len, size;
 	size_t nrates, nslots;
 };

@@ -162,4 +162,11 @@ void shm_text_set(struct shm *, const char *name, const char *, size_t);
 size_t shm_text_get(struct shm *, const char *name, char *buf, size_t cap,
     uint64_t *written_ns);
 
+/* ---- cells: a lossy table of growing numbers ----------------------------- */
+/* 8,192 places by 64-bit key; when a group of eight is full the smallest
+ * number gives way. 0 = not there. Who loses one loses fairness, not work. */
+uint64_t shm_cell_get(struct shm *, uint64_t key);
+/* Raises the number to v; a smaller v changes nothing. Returns what stands. */
+uint64_t shm_cell_raise(struct shm *, uint64_t key, uint64_t v);
+
 #endif

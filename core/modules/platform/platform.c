@@ -1,6 +1,9 @@
 /*
  * What the platform module consists of: tables only.
  */
+#include "db/lease.h"
+#include "http/http.h"
+#include "jobs/queue.h"
 #include "modules/platform/admin.h"
 #include "modules/platform/approval.h"
 #include "modules/platform/decision.h"
@@ -62,12 +65,16 @@ const struct permission platform_permissions[] = {
 static const struct table *const tables[] = {
 	platform_service_tables, platform_exchange_tables,
 	platform_decision_tables, platform_approval_tables,
-	platform_switch_tables, NULL
+	platform_switch_tables, jobs_tables, NULL
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries, platform_exchange_queries,
 	platform_decision_queries, platform_approval_queries,
-	platform_switch_queries, NULL
+	platform_switch_queries, http_queries, lease_queries, event_queries,
+	jobs_enqueue_queries, jobs_claimer_queries, jobs_claim_queries,
+	 jobs_settle_queries,
+	jobs_move_queries, jobs_lease_queries, jobs_upkeep_queries,
+	jobs_verb_queries, jobs_pull_queries, jobs_child_queries, NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
@@ -82,7 +89,7 @@ static const struct settings *const settings[] = {
 };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
-	platform_switch_events, NULL
+	platform_switch_events, jobs_events, NULL
 };
 static const struct command *const commands[] = {
 	platform_setting_commands, platform_migration_commands,
@@ -101,6 +108,7 @@ const struct module platform_module = {
 	.routes = routes,
 	.settings = settings,
 	.permissions = platform_permissions,
+	.metrics = jobs_metrics,
 	.health = platform_health_checks,
 	.components = platform_service_components,
 	.commands = commands,

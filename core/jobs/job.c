@@ -1,0 +1,85 @@
+/*
+ * The child's side of a job. Invariant: whatever a job writes, it writes in a
+ * transaction whose first statement wrote the job's own row by token; so a
+ * worker that lost the job cannot commit anything, however late it wakes up.
+ */
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "base/str.h"
+#include "jobs/inner.h"
+#include "jobs/port.h"
+
+/* A change of value: Galera certifies rows that changed. */
+static const struct query JOB_TOUCH = { "jobs_job.touch",
+	"UPDATE jobs_job SET touched = 1 - touched WHERE id = ? "
+	"AND tenant_id = ? AND token = ? AND state = 5", NULL };
+
+const struct query *const jobs_child_queries[] = { &JOB_TOUCH, NULL };
+
+int
+job_begin(struct job_ctx *c, struct err *e)
+{
+	uint64_t hit;
+
+	if (db_begin(c->db, e) == -1)
+		return -1;
+	if (db_exec(c->db, &JOB_TOUCH, ARGS(V(c->id), val_id(c->tenant),
+	    V(c->token)), &hit, e) == 0 && hit == 1)
+		return 0;
+	db_rollback(c->db);
+	if (e->status == 0)
+		err_set(e, 409, "job_lost", "Another attempt owns this job");
+	return -1;
+}
+
+static const char *
+result_text(struct job_ctx *c)
+{
+	struct str s;
+
+	if (c->result_text != NULL || c->result_schema == NULL ||
+	    c->result == NULL)
+		return c->result_text;
+	str_init(&s, c->a);
+	schema_encode(c->result_schema, c->result, &s);
+	return s.p;
+}
+
+int
+job_finish(struct job_ctx *c, struct err *e)
+{
+	struct jobs_outcome o = { .tenant = c->tenant, .id = c->id,
+	    .token = c->token, .end = END_DONE, .result = result_text(c) };
+
+	ASSERT(db_in_txn(c->db));
+	if (jobs_settle(c->db, c->a, &o, 1, 0, NULL, e) == -1)
+		return -1;
+	c->finished = true;
+	return 0;
+}
+
+const char *
+job_key(struct job_ctx *c, const char *step)
+{
+	char id[UUID_TEXT];
+
+	return arena_printf(c->a, "%s/%s", uuid_format(c->id, id), step);
+}
+
+void
+job_progress(struct job_ctx *c, int permille, const char *note)
+{
+	const struct job_port *p = c->port;
+
+	if (p != NULL && p->progress != NULL)
+		p->progress(p->arg, permille, note != NULL ? note : "");
+}
+
+bool
+job_stopping(struct job_ctx *c)
+{
+	const struct job_port *p = c->port;
+
+	return p != NULL && p->stopping != NULL && p->stopping(p->arg);
+}
