@@ -4,7 +4,8 @@
  * clock, no database.
  *
  * Fields: [second] minute hour day-of-month month day-of-week.
- *   *  5  1-5  1,3  * /2  10-40/5  5/15 (from 5 to the end)   jan-dec, sun-sat
+ *   *  5  1-5  1,3  10-40/5  5/15 (from 5 to the end)  jan-dec  sun-sat, and
+ *   a star with a step
  *   ?      day fields: like *
  *   L L-3 LW 15W     day-of-month: last day, three before it, last weekday,
  *                    weekday nearest to the 15th within the month
@@ -16,8 +17,8 @@
  * (units ms s m h d).
  *
  * crontab(5): when both day fields are restricted, one of them is enough. A
- * field is restricted unless it is "*" or "?" alone: "* /10" is restricted, as
- * croniter and cron-parser read it (Vixie's code does not).
+ * field is restricted unless it is "*" or "?" alone. So a star with a step is
+ * restricted, as croniter and cron-parser have it (not so Vixie's code).
  */
 #ifndef JOBS_CRON_H
 #define JOBS_CRON_H
