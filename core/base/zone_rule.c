@@ -218,10 +218,10 @@ zone_rule_change(const struct zone_rule *r, int64_t t)
 		return INT64_MAX;
 	lay_out(r, t, e);
 	east = zone_rule_east(r, t);
-	for (int i = 0; i < EDGES; i++)
-		/* Of edges at one time only the last one counts. */
-		if (e[i].at > t && e[i].east != east &&
-		    (i + 1 == EDGES || e[i + 1].at != e[i].at))
+	/* Of edges at one time only the last one counts; those of the last year
+	 * may have their partner in the year after it. */
+	for (int i = 0; i < EDGES - 2; i++)
+		if (e[i].at > t && e[i].east != east && e[i + 1].at != e[i].at)
 			return e[i].at;
 	return INT64_MAX;
 }

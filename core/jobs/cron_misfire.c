@@ -68,10 +68,11 @@ last_of(const struct cron_source *s, int64_t f, int64_t t)
 	return f;
 }
 
-/* The `want` latest fires <= now, after f, oldest first. */
+/* Adds the `want` latest fires in [f, now], f being one, oldest first. If there
+ * are fewer, they follow what the ring holds without a hole. */
 static void
-find_latest(const struct cron_source *s, int64_t f, int64_t now, size_t want,
-    struct ring *out)
+add_latest(struct ring *r, const struct cron_source *s, int64_t f,
+    int64_t now, size_t want)
 {
 	int64_t v[KEPT], t = now;
 	size_t n = 0;
@@ -80,9 +81,8 @@ find_latest(const struct cron_source *s, int64_t f, int64_t now, size_t want,
 		v[n] = last_of(s, f, t);
 		t = v[n++] - 1;
 	}
-	memset(out, 0, sizeof(*out));
 	while (n > 0)
-		ring_add(out, v[--n]);
+		ring_add(r, v[--n]);
 }
 
 /* Fires older than this are not run. */
@@ -131,7 +131,7 @@ cron_misfires(const struct cron_misfire_rule *rule,
 	}
 	if (next <= now.us) {
 		/* One more than can be run: the latest that is skipped. */
-		find_latest(s, next, now.us, want + 1, &ring);
+		add_latest(&ring, s, next, now.us, want + 1);
 		next = next_of(s, ring_back(&ring, 0));
 		total++;
 		out->skipped_more = true;
