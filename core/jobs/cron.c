@@ -311,8 +311,8 @@ int
 interval_next(struct utc start, int64_t period, struct utc after,
     struct utc *out)
 {
-	uint64_t past, k;
-	int64_t add, at;
+	uint64_t past;
+	int64_t at;
 
 	ASSERT(period > 0);
 	*out = (struct utc){ 0 };
@@ -321,11 +321,8 @@ interval_next(struct utc start, int64_t period, struct utc after,
 		return 0;
 	}
 	/* As unsigned, because the distance may exceed INT64_MAX. */
-	past = (uint64_t)after.us - (uint64_t)start.us;
-	k = past / (uint64_t)period + 1;
-	if (k > INT64_MAX ||
-	    __builtin_mul_overflow((int64_t)k, period, &add) ||
-	    __builtin_add_overflow(start.us, add, &at))
+	past = ((uint64_t)after.us - (uint64_t)start.us) % (uint64_t)period;
+	if (__builtin_add_overflow(after.us, period - (int64_t)past, &at))
 		return -1;
 	*out = (struct utc){ at };
 	return 0;
