@@ -125,7 +125,10 @@ read_times(struct arena *a, struct zone *z, const struct counts *k,
 	east[0] = types[0];
 	for (size_t i = 0; i < k->time; i++) {
 		at[i] = be64(times + 8 * i);
-		if ((i > 0 && at[i] <= at[i - 1]) || index[i] >= k->type)
+		/* Old files begin with the Big Bang; none ends beyond the
+		 * range of struct utc. */
+		if ((i > 0 && at[i] <= at[i - 1]) || at[i] > SECONDS_MAX ||
+		    index[i] >= k->type)
 			return false;
 		east[i + 1] = types[index[i]];
 	}

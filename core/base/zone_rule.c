@@ -13,7 +13,7 @@
 #include "base/zone_rule.h"
 
 #define DAY_S INT64_C(86400)
-enum { HOURS_MAX = 167, EDGES = 8 };
+enum { HOURS_MAX = 167, EDGES = 10 };
 
 struct text {
 	const char *p, *end;
@@ -166,8 +166,9 @@ struct event {
 	int32_t east;		/* from then on */
 };
 
-/* The edges from the year before t to two years after it, in order; of two at
- * the same time the start of daylight saving comes last, so that it wins. */
+/* The edges from two years before t to two years after it, in order (an edge
+ * may lie a week outside of its year, beyond one of the next); of two at the
+ * same time the start of daylight saving comes last, so that it wins. */
 static void
 lay_out(const struct zone_rule *r, int64_t t, struct event out[EDGES])
 {
@@ -175,7 +176,7 @@ lay_out(const struct zone_rule *r, int64_t t, struct event out[EDGES])
 	int n = 0;
 
 	clock_split((struct utc){ t * US_PER_S }, &tm);
-	for (int64_t y = tm.tm_year + 1899; n < EDGES; y++) {
+	for (int64_t y = tm.tm_year + 1898; n < EDGES; y++) {
 		out[n++] = (struct event){ edge_day(&r->end, y) * DAY_S +
 		    r->end.time - r->dst_east, r->std_east };
 		out[n++] = (struct event){ edge_day(&r->start, y) * DAY_S +
