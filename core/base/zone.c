@@ -29,9 +29,8 @@
 #include "base/zone.h"
 #include "base/zone_rule.h"
 
-#define ZONE_DIR "/usr/share/zoneinfo"
-
 enum {
+	DIR_MAX = 200,
 	FILE_MAX = 64 * 1024,	/* the largest of the database has 3.5 KiB */
 	COUNT_MAX = 4096,	/* transitions; the database has up to 250 */
 	TYPES_MAX = 256,
@@ -49,6 +48,7 @@ struct zone {
 	struct zone_rule rule;
 };
 
+static const char *dir = "/usr/share/zoneinfo";
 static const int32_t utc_east[1];
 static const struct zone utc_zone = { .name = "UTC", .east = utc_east };
 
@@ -195,10 +195,10 @@ struct ident {
 	struct timespec mtime;
 };
 
-struct slot {
+static struct slot {
 	struct ident ident;
 	const struct zone *zone;
-};
+} slots[SLOTS];
 
 static bool
 plain(const char *name)
@@ -287,7 +287,6 @@ load(struct arena *keep, const char *path, const char *name,
 static struct slot *
 slot_of(const char *name)
 {
-	static struct slot slots[SLOTS];
 	size_t i, at = (size_t)fnv1a(name, strlen(name), 0) % SLOTS;
 
 	for (i = 0; i < SLOTS; i++) {
@@ -303,7 +302,7 @@ const struct zone *
 zone_find(const char *name)
 {
 	static struct arena *keep;
-	char path[sizeof(ZONE_DIR) + ZONE_NAME_MAX + 2];
+	char path[DIR_MAX + ZONE_NAME_MAX + 2];
 	const struct zone *z;
 	struct ident ident;
 	struct slot *slot;
@@ -315,7 +314,7 @@ zone_find(const char *name)
 		return &utc_zone;
 	if ((slot = slot_of(name)) == NULL)
 		return NULL;
-	snprintf(path, sizeof(path), "%s/%s", ZONE_DIR, name);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	/* A file that is gone or broken leaves the zone as it was. */
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return slot->zone;
@@ -330,6 +329,14 @@ zone_find(const char *name)
 	if ((z = load(keep, path, name, &ident)) != NULL)
 		*slot = (struct slot){ ident, z };
 	return slot->zone;
+}
+
+void
+zone_folder(const char *path)
+{
+	ASSERT(strlen(path) < DIR_MAX);
+	dir = path;
+	memset(slots, 0, sizeof(slots));
 }
 
 bool
@@ -432,19 +439,31 @@ zone_of_local(const struct zone *z, int64_t local, struct utc out[2])
 	return n;
 }
 
+/* Reads the beginning of a file of the database as text. */
+static bool
+read_text(const char *name, char *buf, size_t cap)
+{
+	char path[DIR_MAX + 16];
+	struct ident ident;
+	long n;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	n = read_file(path, buf, cap - 1, &ident);
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
 const char *
 zone_version(char buf[ZONE_VERSION])
 {
 	static const char mark[] = "# version ";
-	char text[64] = "", *p = text;
-	struct ident ident;
+	char text[64], *p = text;
 	size_t n;
 
 	buf[0] = '\0';
-	if (read_file(ZONE_DIR "/+VERSION", text, sizeof(text) - 1,
-	    &ident) <= 0) {
-		if (read_file(ZONE_DIR "/tzdata.zi", text, sizeof(text) - 1,
-		    &ident) <= 0 || strncmp(text, mark, strlen(mark)) != 0)
+	if (!read_text("+VERSION", text, sizeof(text))) {
+		if (!read_text("tzdata.zi", text, sizeof(text)) ||
+		    strncmp(text, mark, strlen(mark)) != 0)
 			return buf;
 		p += strlen(mark);
 	}

@@ -46,6 +46,9 @@ int  zone_of_local(const struct zone *, int64_t local_s, struct utc out[2]);
  * it is not one, or counts leap seconds, or exceeds the bounds. */
 const struct zone *zone_parse(struct arena *, const void *tzif, size_t n);
 
+/* Another folder instead of /usr/share/zoneinfo, borrowed, from now on: for
+ * tests of files that change. */
+void zone_folder(const char *path);
 /* "2025b", or "" if the system does not say. Read anew at each call. */
 const char *zone_version(char buf[ZONE_VERSION]);
 

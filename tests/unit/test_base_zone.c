@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include <ftw.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -451,6 +453,71 @@ test_files(void **state)
 	arena_free(a);
 }
 
+/* ---- a database that changes ------------------------------------------------------- */
+
+static void
+write_file(const char *dir, const char *name, const void *p, size_t n)
+{
+	char path[128], fresh[128];
+	FILE *f;
+
+	/* By rename, as dpkg does it. */
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(fresh, sizeof(fresh), "%s/fresh", dir);
+	assert_non_null(f = fopen(fresh, "w"));
+	assert_int_equal(fwrite(p, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void
+test_reload(void **state)
+{
+	char dir[] = "/tmp/zone.XXXXXX", buf[ZONE_VERSION], path[64];
+	struct file one = make_file(NULL, 0, "AAA-1"),
+	    two = make_file(NULL, 0, "AAA-2");
+	const struct zone *z, *old;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	zone_folder(dir);
+	assert_false(zone_known("Europe/Berlin"));
+	assert_true(zone_known("UTC"));
+	assert_string_equal(zone_version(buf), "");
+	write_file(dir, "Test", one.b, one.n);
+	assert_non_null(old = zone_find("Test"));
+	assert_int_equal(zone_offset(old, utc_of(0)), 3600);
+	/* Another file: the new rule; who holds the old zone keeps it. */
+	write_file(dir, "Test", two.b, two.n);
+	assert_non_null(z = zone_find("Test"));
+	assert_int_equal(zone_offset(z, utc_of(0)), 7200);
+	assert_int_equal(zone_offset(old, utc_of(0)), 3600);
+	assert_ptr_equal(zone_find("Test"), z);
+	/* Broken, gone, not a file: schedules go on with what was known. */
+	write_file(dir, "Test", "TZif2", 5);
+	assert_ptr_equal(zone_find("Test"), z);
+	snprintf(path, sizeof(path), "%s/Test", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_ptr_equal(zone_find("Test"), z);
+	snprintf(path, sizeof(path), "%s/Pipe", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_false(zone_known("Pipe"));
+	unlink(path);
+	write_file(dir, "tzdata.zi", "# version 2031c\n# x", 19);
+	assert_string_equal(zone_version(buf), "2031c");
+	write_file(dir, "+VERSION", "2032a\n", 6);
+	assert_string_equal(zone_version(buf), "2032a");
+	snprintf(path, sizeof(path), "%s/+VERSION", dir);
+	unlink(path);
+	write_file(dir, "tzdata.zi", "nothing known", 13);
+	assert_string_equal(zone_version(buf), "");
+	snprintf(path, sizeof(path), "%s/tzdata.zi", dir);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+	zone_folder("/usr/share/zoneinfo");
+	assert_true(zone_known("Europe/Berlin"));
+}
+
 int
 main(void)
 {
@@ -465,6 +532,7 @@ main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_rules_refused),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

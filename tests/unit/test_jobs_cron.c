@@ -227,6 +227,11 @@ test_nights(void **state)
 		    "2026-10-25T00:20:00Z", "2026-10-25T02:00:00Z" },
 		{ "0 2 * * *", "Europe/Berlin", SHIFT, FIRST,
 		    "2026-10-25T00:00:00Z", "2026-10-26T01:00:00Z" },
+		/* Asked in the middle of the second pass. */
+		{ "50 2 * * *", "Europe/Berlin", SHIFT, FIRST,
+		    "2026-10-25T01:20:00Z", "2026-10-26T01:50:00Z" },
+		{ "50 2 * * *", "Europe/Berlin", SHIFT, BOTH,
+		    "2026-10-25T01:20:00Z", "2026-10-25T01:50:00Z" },
 		/* A step of hours is not a step of minutes: policies apply. */
 		{ "0 */2 * * *", "Europe/Berlin", SHIFT, FIRST,
 		    "2026-10-24T21:59:00Z",

@@ -332,6 +332,28 @@ brute(const struct window *w, const struct meaning *m, enum cron_gap gap,
 
 static size_t compared, fires_seen;
 
+/* Asked at any instant, not only at fires: mostly near the change. */
+static void
+compare_anywhere(const struct window *w, const struct cron_spec *s,
+    enum cron_gap gap, enum cron_fold fold, const bool *fire)
+{
+	for (int i = 0; i < 40; i++) {
+		int m = MINUTES / 2 - 180 + (int)below(360), n;
+		struct utc t = { (w->start + m * 60) * US_PER_S +
+		    below(60000000) }, out;
+		int rc = cron_next(s, w->zone, gap, fold, t, &out);
+
+		for (n = m + 1; n < MINUTES - MARGIN && !fire[n]; n++)
+			;
+		if (n == MINUTES - MARGIN)
+			continue;
+		if (rc != 0 || out.us != (w->start + n * 60) * US_PER_S)
+			fail_msg("%s gap %d fold %d after %lld us: %lld, brute "
+			    "force has minute %d", w->zone, gap, fold,
+			    (long long)t.us, (long long)out.us, n);
+	}
+}
+
 static void
 compare(const struct window *w, const char *text, const struct meaning *m,
     enum cron_gap gap, enum cron_fold fold)
@@ -347,6 +369,7 @@ compare(const struct window *w, const char *text, const struct meaning *m,
 		fail_msg("refused: %s", text);
 	assert_int_equal(s.elapsed, m->all_hours);
 	brute(w, m, gap, fold, fire);
+	compare_anywhere(w, &s, gap, fold, fire);
 	compared++;
 	for (int64_t u = from; u < to; u += 60) {
 		if (!fire[(u - w->start) / 60])
