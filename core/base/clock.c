@@ -14,10 +14,9 @@
 static const char wdays[] = "SunMonTueWedThuFriSat";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/* Days from 1970-01-01; the year is counted from March, so that the leap day
- * is its last. */
-static int64_t
-days_from_date(int64_t y, int m, int d)
+/* The year is counted from March, so that the leap day is its last. */
+int64_t
+clock_days(int64_t y, int m, int d)
 {
 	int64_t era, yoe, doy;
 
@@ -35,8 +34,8 @@ is_leap(int64_t y)
 	return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
 }
 
-static int
-month_days(int y, int m)
+int
+clock_month_days(int64_t y, int m)
 {
 	static const unsigned char n[] =
 	    { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
@@ -95,7 +94,7 @@ clock_split(struct utc t, struct tm *out)
 	out->tm_mon = mp < 10 ? mp + 2 : mp - 10;
 	y = yoe + era * 400 + (out->tm_mon < 2);
 	out->tm_year = (int)(y - 1900);
-	out->tm_yday = (int)(days - days_from_date(y, 1, 1));
+	out->tm_yday = (int)(days - clock_days(y, 1, 1));
 	out->tm_wday = (int)(((days + 4) % 7 + 7) % 7);
 	out->tm_hour = sec / 3600;
 	out->tm_min = sec / 60 % 60;
@@ -243,15 +242,15 @@ clock_parse(const char *s, struct utc *out)
 
 	if (s == NULL || !take(&s, 4, 1900, 9999, &y) || !take_char(&s, '-') ||
 	    !take(&s, 2, 1, 12, &m) || !take_char(&s, '-') ||
-	    !take(&s, 2, 1, month_days(y, m), &d))
+	    !take(&s, 2, 1, clock_month_days(y, m), &d))
 		return -1;
 	if (*s != '\0' && ((!take_char(&s, 'T') && !take_char(&s, ' ')) ||
 	    !take_time(&s, &time) || *s != '\0'))
 		return -1;
-	us = days_from_date(y, m, d) * US_PER_DAY + time;
+	us = clock_days(y, m, d) * US_PER_DAY + time;
 	/* The offset may have led out of the years that are allowed. */
-	if (us < days_from_date(1900, 1, 1) * US_PER_DAY ||
-	    us >= days_from_date(10000, 1, 1) * US_PER_DAY)
+	if (us < clock_days(1900, 1, 1) * US_PER_DAY ||
+	    us >= clock_days(10000, 1, 1) * US_PER_DAY)
 		return -1;
 	out->us = us;
 	return 0;

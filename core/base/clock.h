@@ -30,5 +30,9 @@ const char *clock_http(struct utc, char buf[CLOCK_TEXT]);
 const char *clock_basic(struct utc, char buf[CLOCK_TEXT]);
 /* Calendar parts of an instant in UTC. */
 void clock_split(struct utc, struct tm *out);
+/* Days from 1970-01-01 to a date (proleptic Gregorian), month 1-12. Any day
+ * number: 0 is the last of the month before. */
+int64_t clock_days(int64_t year, int month, int day);
+int  clock_month_days(int64_t year, int month);
 
 #endif
