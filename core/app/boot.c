@@ -25,6 +25,7 @@
 #include "modules/auth/auth.h"
 #include "net/net.h"
 #include "app/responder.h"
+#include "app/worker.h"
 #include "proc/bell.h"
 #include "proc/proc.h"
 #include "shm/shm.h"
@@ -33,7 +34,7 @@ enum { PROCESS_CAP = 64 << 20 };
 
 static const struct settings *const kernel_settings[] = {
 	&base_settings, &db_settings, &http_settings, &net_settings,
-	&jobs_settings, &responder_settings, NULL
+	&jobs_settings, &responder_settings, &worker_settings, NULL
 };
 
 const struct settings *const *

@@ -140,6 +140,9 @@ int jobs_pull_heartbeat(struct db *, struct arena *,
 int jobs_pull_end(struct db *, struct arena *, const struct jobs_hold *,
     struct jobs_outcome *, struct job_row *now, struct err *);
 
+/* Tells those who watch how far a running job is; not stored. */
+void jobs_tell_progress(const struct job_row *);
+
 /* ---- upkeep: steps that any process may run --------------------------------------- */
 
 /* Moves delayed jobs whose time has come into the ready table; *n moved,

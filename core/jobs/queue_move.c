@@ -185,7 +185,7 @@ jobs_put_back(struct db *db, struct arena *a, struct job_row *j,
 	    .limit_key = j->limit_key };
 
 	if (j->run_at.us > clock_now().us) {
-		j->state = j->attempt > 0 ? JS_RETRYING : JS_SCHEDULED;
+		j->state = j->token > 0 ? JS_RETRYING : JS_SCHEDULED;
 		return jobs_make_delayed(db, j->tenant_id, j->id, j->run_at,
 		    e);
 	}

@@ -225,6 +225,16 @@ jobs_event_add(struct event_pack *p, enum jobs_event which,
 	    uuid_format(j->id, id), j->version, &t);
 }
 
+void
+jobs_tell_progress(const struct job_row *j)
+{
+	struct arena *a = arena_new(1 << 20);
+
+	/* ephemeral: sent at once, nothing is packed */
+	jobs_event_add(event_pack_new(a), JE_PROGRESS, j, NULL);
+	arena_free(a);
+}
+
 /* ---- tables ------------------------------------------------------------------------- */
 
 static const char *const job_own[] = { "touched", NULL };

@@ -148,7 +148,7 @@ bury(struct manager *m, size_t i, int status, uint64_t now)
 
 	if (c->ready_fd != -1)
 		on_ready(c);
-	if (!c->draining)
+	if (!c->draining && !m->hooks->uncounted)
 		pool_counted(POOL_RESPAWN, c->pool);
 	/* While thousands die, one line has said so. */
 	if (m->delay_ms == 0)
@@ -335,7 +335,8 @@ tend(struct manager *m, struct child *c, uint64_t now)
 		    KV("pool", m->pools[c->pool].pool->name),
 		    KV("pid", (int)c->pid));
 		c->killed = true;
-		pool_counted(POOL_KILLED, c->pool);
+		if (!m->hooks->uncounted)
+			pool_counted(POOL_KILLED, c->pool);
 		child_signal(c, SIGKILL);
 	} else if (now - c->resent_ns > ms(MGR_RESEND_MS))
 		child_drain(c, now);
@@ -389,7 +390,8 @@ loop(struct manager *m)
 			next = now + ms(MGR_TICK_MS);
 		}
 		progress(m, now);
-		pools_metrics(m);
+		if (!m->hooks->uncounted)
+			pools_metrics(m);
 		if (m->stopping && m->kids.n == 0)
 			break;
 		wake = next;

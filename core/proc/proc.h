@@ -68,6 +68,8 @@ struct manager_hooks {
 	void *arg;
 	struct shm *shm;
 	int64_t drain_s;		/* grace before SIGKILL */
+	bool uncounted;			/* these pools are not the responder's:
+					 * no metrics by pool */
 };
 
 /* Runs until SIGTERM/SIGINT (drain, stop). SIGHUP reload: new children serve
@@ -87,6 +89,10 @@ int manager_run(struct pool *, size_t npools, const struct manager_hooks *,
  * most a second or so at a time. */
 bool proc_draining(void);
 void proc_child_signals(void);
+/* Forks; the child runs run(arg) and ends with its result. It dies with its
+ * parent by death_signal, and its signals are blocked until it calls
+ * proc_child_signals(). The parent waits for it. -1: errno. */
+pid_t proc_spawn(int (*run)(void *arg), void *arg, int death_signal);
 /* True once after each SIGUSR1 (reopen logs). */
 bool proc_reopen_asked(void);
 /* Requests after which this child should retire: max_requests ±10 %;

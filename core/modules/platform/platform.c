@@ -10,6 +10,7 @@
 #include "modules/platform/docs.h"
 #include "modules/platform/exchange.h"
 #include "modules/platform/health.h"
+#include "modules/platform/job.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -87,6 +88,7 @@ static const struct route *const routes[] = {
 static const struct settings *const settings[] = {
 	&platform_settings, NULL
 };
+static const struct job *const jobs[] = { platform_job_jobs, NULL };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
 	platform_switch_events, jobs_events, NULL
@@ -112,5 +114,6 @@ const struct module platform_module = {
 	.health = platform_health_checks,
 	.components = platform_service_components,
 	.commands = commands,
+	.jobs = jobs,
 	.events = events
 };
