@@ -28,6 +28,9 @@ const struct metric events_relayed_total = { "events_relayed_total",
 const struct metric events_dead_total = { "events_dead_total",
     "Outbox rows set aside because they cannot be relayed", METRIC_COUNTER,
     { NULL, NULL } };
+const struct metric *const event_metrics[] = {
+	&events_relayed_total, &events_dead_total, NULL
+};
 
 static void
 forget(struct relay *r)

@@ -33,6 +33,7 @@ void relay_limits(struct relay *, int64_t longest_txn_s, int64_t sweep_s);
 void relay_end(struct relay *, struct db *);
 
 extern const struct metric events_relayed_total, events_dead_total;
+extern const struct metric *const event_metrics[];
 extern const struct query *const relay_queries[];
 
 #endif

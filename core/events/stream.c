@@ -21,7 +21,7 @@ enum {
 	DROP_ROWS = 500
 };
 
-/* ---- schemas ------------------------------------------------------------------ */
+/* ---- schemas --------------------------------------------------------------- */
 
 static const struct field item_fields[] = {
 	FIELD(struct event_item, off, .doc = "Number in the stream"),
@@ -83,7 +83,7 @@ static const struct schema number_schema = { .name = "EventNumber",
     .doc = "A number", .size = sizeof(struct number),
     .fields = number_fields };
 
-/* ---- statements ----------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------ */
 
 #define ROWS "SELECT pos, tenant_id, first, n, at, body FROM events_stream "
 
@@ -121,7 +121,7 @@ const struct query *const event_stream_queries[] = {
 	&DROP, &EPOCHS, &JUMP, NULL
 };
 
-/* ---- tables ------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------- */
 
 const struct table event_tables[] = {
 	{ .name = "events_outbox", .snapshot = SNAP_FULL },
@@ -133,7 +133,7 @@ const struct table event_tables[] = {
 	{ .name = NULL }
 };
 
-/* ---- lines ------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------- */
 
 struct wrapped {
 	const char *s;
@@ -243,7 +243,7 @@ event_unpack(struct arena *a, const struct event_row *row, struct rows *out,
 	return 0;
 }
 
-/* ---- topics -------------------------------------------------------------------------- */
+/* ---- topics ---------------------------------------------------------------- */
 
 bool
 event_topic_matches(const char *const *topics, const char *name)
@@ -261,7 +261,7 @@ event_topic_matches(const char *const *topics, const char *name)
 	return false;
 }
 
-/* ---- by tenant and offset --------------------------------------------------------------- */
+/* ---- by tenant and offset -------------------------------------------------- */
 
 struct reading {
 	const struct event_query *q;
@@ -395,7 +395,7 @@ event_read(struct db *db, struct arena *a, const struct event_query *q,
 	return 0;
 }
 
-/* ---- by position --------------------------------------------------------------------------- */
+/* ---- by position ----------------------------------------------------------- */
 
 int
 event_follow(struct db *db, struct arena *a, int64_t pos, int64_t limit,
@@ -423,7 +423,7 @@ event_position(struct db *db, int64_t *pos, struct err *e)
 	return number(db, &POSITION, NO_ARGS, pos, e);
 }
 
-/* ---- upkeep ----------------------------------------------------------------------------------- */
+/* ---- upkeep ---------------------------------------------------------------- */
 
 int
 event_backlog(struct db *db, struct event_backlog *out, struct err *e)

@@ -3,11 +3,13 @@
  */
 #include "db/lease.h"
 #include "http/http.h"
+#include "events/relay.h"
 #include "jobs/queue.h"
 #include "modules/platform/admin.h"
 #include "modules/platform/approval.h"
 #include "modules/platform/decision.h"
 #include "modules/platform/docs.h"
+#include "modules/platform/event.h"
 #include "modules/platform/exchange.h"
 #include "modules/platform/health.h"
 #include "modules/platform/log.h"
@@ -65,16 +67,17 @@ const struct permission platform_permissions[] = {
 static const struct table *const tables[] = {
 	platform_service_tables, platform_exchange_tables,
 	platform_decision_tables, platform_approval_tables,
-	platform_switch_tables, jobs_tables, NULL
+	platform_switch_tables, jobs_tables, event_tables, NULL
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries, platform_exchange_queries,
 	platform_decision_queries, platform_approval_queries,
-	platform_switch_queries, http_queries, lease_queries, event_queries,
-	jobs_enqueue_queries, jobs_claimer_queries, jobs_claim_queries,
-	 jobs_settle_queries,
-	jobs_move_queries, jobs_lease_queries, jobs_upkeep_queries,
-	jobs_verb_queries, jobs_pull_queries, jobs_child_queries, NULL
+	platform_switch_queries, http_queries, lease_queries,
+	event_queries, jobs_enqueue_queries, jobs_claimer_queries,
+	jobs_claim_queries, jobs_settle_queries, jobs_move_queries,
+	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
+	jobs_pull_queries, jobs_child_queries, event_stream_queries,
+	relay_queries, platform_event_queries, NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
@@ -82,10 +85,10 @@ static const struct route *const routes[] = {
 	platform_route_routes, platform_service_routes,
 	platform_log_routes, platform_docs_routes,
 	platform_decision_routes, platform_approval_routes,
-	platform_switch_routes, NULL
+	platform_switch_routes, platform_event_routes, NULL
 };
 static const struct settings *const settings[] = {
-	&platform_settings, NULL
+	&platform_settings, &platform_event_settings, NULL
 };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
@@ -96,7 +99,14 @@ static const struct command *const commands[] = {
 	platform_admin_commands, platform_site_commands,
 	platform_route_commands, platform_system_commands,
 	platform_service_commands, platform_log_commands,
-	platform_exchange_commands, platform_switch_commands, NULL
+	platform_exchange_commands, platform_switch_commands,
+	platform_event_commands, NULL
+};
+static const struct loop *const loops[] = {
+	platform_event_loops, NULL
+};
+static const struct metric *const *const metrics[] = {
+	jobs_metrics, event_metrics, platform_event_metrics, NULL
 };
 
 const struct module platform_module = {
@@ -108,9 +118,10 @@ const struct module platform_module = {
 	.routes = routes,
 	.settings = settings,
 	.permissions = platform_permissions,
-	.metrics = jobs_metrics,
 	.health = platform_health_checks,
 	.components = platform_service_components,
 	.commands = commands,
-	.events = events
+	.metrics = metrics,
+	.events = events,
+	.loops = loops
 };
