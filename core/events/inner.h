@@ -55,7 +55,8 @@ struct relay_batch {
 	struct relay_id *ids;	/* ascending */
 	size_t n;
 	bool more;		/* there was more than this batch takes */
-	bool swept;		/* everything below low was looked at */
+	bool swept;		/* everything below low was looked at, and
+				 * is in this batch */
 	size_t events, dead;
 	int64_t pos;		/* of its last stream row */
 };

@@ -84,7 +84,7 @@ remember(struct relay *r, const struct relay_batch *b)
 			relay_gap_fill(r, b->ids[i].id);
 		else
 			relay_gap_pass(r, b->ids[i].id, now);
-	if (b->swept && !b->more)
+	if (b->swept)
 		r->swept_ns = now;
 	relay_gap_forget(r, now);
 	r->doomed = 0;
