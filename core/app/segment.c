@@ -62,6 +62,7 @@ breaker_names(struct env *env)
 	VEC(const char *) v = { 0 };
 
 	*VEC_ADD(env->a, &v) = "aws";
+	*VEC_ADD(env->a, &v) = "redis";
 	for (size_t m = 0; env->modules[m] != NULL; m++) {
 		const struct route *const *set = env->modules[m]->routes;
 

@@ -27,6 +27,7 @@
 #include "module.h"
 #include "modules/platform/event.h"
 #include "modules/platform/health.h"
+#include "modules/platform/redis.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
 #include "shm/shm.h"

@@ -16,6 +16,7 @@
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
 #include "modules/platform/platform.h"
+#include "modules/platform/redis.h"
 #include "modules/platform/route.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
@@ -67,7 +68,8 @@ const struct permission platform_permissions[] = {
 static const struct table *const tables[] = {
 	platform_service_tables, platform_exchange_tables,
 	platform_decision_tables, platform_approval_tables,
-	platform_switch_tables, jobs_tables, event_tables, NULL
+	platform_switch_tables, jobs_tables, event_tables,
+	platform_redis_tables, NULL
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries, platform_exchange_queries,
@@ -77,7 +79,8 @@ static const struct query *const *const queries[] = {
 	jobs_claim_queries, jobs_settle_queries, jobs_move_queries,
 	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
 	jobs_pull_queries, jobs_child_queries, event_stream_queries,
-	relay_queries, platform_event_queries, NULL
+	relay_queries, platform_event_queries, platform_redis_queries,
+	NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
@@ -88,7 +91,8 @@ static const struct route *const routes[] = {
 	platform_switch_routes, platform_event_routes, NULL
 };
 static const struct settings *const settings[] = {
-	&platform_settings, &platform_event_settings, NULL
+	&platform_settings, &platform_event_settings,
+	&platform_redis_settings, NULL
 };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
@@ -103,10 +107,11 @@ static const struct command *const commands[] = {
 	platform_event_commands, NULL
 };
 static const struct loop *const loops[] = {
-	platform_event_loops, NULL
+	platform_event_loops, platform_redis_loops, NULL
 };
 static const struct metric *const *const metrics[] = {
-	jobs_metrics, event_metrics, platform_event_metrics, NULL
+	jobs_metrics, event_metrics, platform_event_metrics,
+	platform_redis_metrics, NULL
 };
 
 const struct module platform_module = {
