@@ -23,6 +23,7 @@
 #include "modules/platform/site.h"
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
+#include "modules/platform/webhook.h"
 
 static const char *const needs[] = { "auth", NULL };
 
@@ -69,7 +70,7 @@ static const struct table *const tables[] = {
 	platform_service_tables, platform_exchange_tables,
 	platform_decision_tables, platform_approval_tables,
 	platform_switch_tables, jobs_tables, event_tables,
-	platform_redis_tables, NULL
+	platform_redis_tables, platform_webhook_tables, NULL
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries, platform_exchange_queries,
@@ -80,7 +81,7 @@ static const struct query *const *const queries[] = {
 	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
 	jobs_pull_queries, jobs_child_queries, event_stream_queries,
 	relay_queries, platform_event_queries, platform_redis_queries,
-	NULL
+	platform_webhook_queries, NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
@@ -88,15 +89,16 @@ static const struct route *const routes[] = {
 	platform_route_routes, platform_service_routes,
 	platform_log_routes, platform_docs_routes,
 	platform_decision_routes, platform_approval_routes,
-	platform_switch_routes, platform_event_routes, NULL
+	platform_switch_routes, platform_event_routes,
+	platform_webhook_routes, NULL
 };
 static const struct settings *const settings[] = {
 	&platform_settings, &platform_event_settings,
-	&platform_redis_settings, NULL
+	&platform_redis_settings, &platform_webhook_settings, NULL
 };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
-	platform_switch_events, jobs_events, NULL
+	platform_switch_events, jobs_events, platform_webhook_topics, NULL
 };
 static const struct command *const commands[] = {
 	platform_setting_commands, platform_migration_commands,
@@ -104,14 +106,19 @@ static const struct command *const commands[] = {
 	platform_route_commands, platform_system_commands,
 	platform_service_commands, platform_log_commands,
 	platform_exchange_commands, platform_switch_commands,
-	platform_event_commands, NULL
+	platform_event_commands, platform_webhook_commands, NULL
 };
 static const struct loop *const loops[] = {
-	platform_event_loops, platform_redis_loops, NULL
+	platform_event_loops, platform_redis_loops,
+	platform_webhook_loops, NULL
 };
 static const struct metric *const *const metrics[] = {
 	jobs_metrics, event_metrics, platform_event_metrics,
-	platform_redis_metrics, NULL
+	platform_redis_metrics, platform_webhook_metrics, NULL
+};
+
+static const struct job *const jobs[] = {
+	platform_webhook_jobs, NULL
 };
 
 const struct module platform_module = {
@@ -128,5 +135,6 @@ const struct module platform_module = {
 	.commands = commands,
 	.metrics = metrics,
 	.events = events,
+	.jobs = jobs,
 	.loops = loops
 };
