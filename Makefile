@@ -11,7 +11,7 @@ PORT    ?= 8080
 BUILD   ?= build$(if $(SAN),/san)$(if $(COV),/cov)
 VERSION := 0.1.0
 
-PKGS    := fcgi json-c libmariadb openssl libconfig libcurl expat libarchive zlib libargon2
+PKGS    := fcgi hiredis json-c libmariadb openssl libconfig libcurl expat libarchive zlib libargon2
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	   -Wstrict-prototypes -Wvla -Wpointer-arith -Wwrite-strings
 HARDEN  := -fstack-protector-strong -fPIE
@@ -148,7 +148,9 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover
+.PHONY: bench-http bench-discover bench-relay
+bench-relay: $(BUILD)/tests/bench/relay
+	@$< $(ROWS) $(TENANTS)
 bench-http: all
 	@packaging/deps.sh bench
 	@tests/bench/http.sh
@@ -171,5 +173,5 @@ clean:
 help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
-	@echo "make bench-http|bench-discover        figures against the peers"
+	@echo "make bench-http|bench-discover|bench-relay  figures, against the peers"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

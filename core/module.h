@@ -37,7 +37,7 @@ struct module {
 	const struct page *const *pages;	/* arrays, end: .path NULL */
 	const struct settings *const *settings;
 	const struct permission *permissions;	/* end: .name NULL */
-	const struct metric *const *metrics;
+	const struct metric *const *const *metrics;
 	const struct health_check *health;	/* end: .name NULL */
 	const struct component *components;	/* end: .name NULL */
 	const struct exchange *const *exchanges;	/* import and export */

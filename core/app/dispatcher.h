@@ -80,7 +80,6 @@ void task_end(struct dispatcher *, struct task *, enum jobs_end,
 void outcomes_stored(struct dispatcher *, size_t n);
 /* Progress that was told, at most once a second per job, into the rows. */
 void tasks_write_progress(struct dispatcher *);
-extern const struct query *const dispatcher_queries[];
 
 /* ---- dispatcher_kid.c ----------------------------------------------------------- */
 

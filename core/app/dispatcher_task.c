@@ -14,11 +14,6 @@
 
 enum { TASK_CAP = 16 << 20 };
 
-static const struct query PROGRESS = { "jobs_job.progress",
-	"UPDATE jobs_job SET progress = ?, note = ? WHERE id = ? "
-	"AND token = ? AND state = 5", NULL };
-const struct query *const dispatcher_queries[] = { &PROGRESS, NULL };
-
 static const char *
 copy(struct arena *a, const char *s)
 {
@@ -110,9 +105,9 @@ tasks_write_progress(struct dispatcher *d)
 
 		if (!t->used || t->permille < 0)
 			continue;
-		if (db_exec(d->env->db, &PROGRESS, ARGS(V(t->permille),
-		    V((const char *)t->note), V(t->job.id), V(t->job.token)),
-		    NULL, &e) == -1)
+		if (jobs_store_progress(d->env->db, &(struct jobs_hold){
+		    t->job.tenant, t->job.id, t->job.token }, t->permille,
+		    t->note, &e) == -1)
 			return;		/* told again with the next report */
 		t->permille = -1;
 	}

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "db/db.h"
 #include "modules/auth/auth.h"
+#include "modules/platform/platform.h"
 #include "shm/shm.h"
 
 #define POOL_ROWS(p, listen_def, n, smax, req, slow, killms) \
@@ -67,7 +68,7 @@ const struct settings responder_settings = {
 };
 
 const struct bulkhead *const app_bulkheads[] = {
-	&auth_password_bulkhead, NULL
+	&auth_password_bulkhead, &platform_event_bulkhead, NULL
 };
 
 enum { POOLS = 3, BACKLOG = 511 };
@@ -94,6 +95,7 @@ pool_child(struct pool *p, int listen_fd, void *arg)
 	struct err e = { 0 };
 
 	m->env->managed = true;
+	m->env->children = p->conf.children;
 	m->env->process = uuid_new();
 	shm_after_fork(m->env->shm);
 	if (r.pool == POOL_CONTROL)

@@ -62,6 +62,7 @@ breaker_names(struct env *env)
 	VEC(const char *) v = { 0 };
 
 	*VEC_ADD(env->a, &v) = "aws";
+	*VEC_ADD(env->a, &v) = "redis";
 	for (size_t m = 0; env->modules[m] != NULL; m++) {
 		const struct route *const *set = env->modules[m]->routes;
 
@@ -83,10 +84,14 @@ all_metrics(struct env *env)
 		*VEC_ADD(env->a, &v) = kernel_metrics[i];
 	for (size_t i = 0; proc_metrics[i] != NULL; i++)
 		*VEC_ADD(env->a, &v) = proc_metrics[i];
-	for (size_t m = 0; env->modules[m] != NULL; m++)
-		for (const struct metric *const *p = env->modules[m]->metrics;
-		    p != NULL && *p != NULL; p++)
-			*VEC_ADD(env->a, &v) = *p;
+	for (size_t m = 0; env->modules[m] != NULL; m++) {
+		const struct metric *const *const *set =
+		    env->modules[m]->metrics;
+
+		for (; set != NULL && *set != NULL; set++)
+			for (const struct metric *const *p = *set; *p; p++)
+				*VEC_ADD(env->a, &v) = *p;
+	}
 	*VEC_ADD(env->a, &v) = NULL;
 	return v.v;
 }

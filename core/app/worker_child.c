@@ -41,25 +41,6 @@ struct child {
 	int told;
 };
 
-struct payload_row {
-	const char *payload;
-};
-static const struct field payload_fields[] = {
-	FIELD(struct payload_row, payload, .doc = "On what"), FIELD_END
-};
-static const struct schema payload_schema = {
-	.name = "WorkerPayload", .size = sizeof(struct payload_row),
-	.fields = payload_fields
-};
-static const struct query PAYLOAD = { "jobs_job.payload",
-	"SELECT payload FROM jobs_job WHERE id = ? AND tenant_id = ? "
-	"AND token = ? LIMIT 1", &payload_schema };
-static const struct query RESULT = { "jobs_job.result",
-	"UPDATE jobs_job SET result = ? WHERE id = ? AND tenant_id = ? "
-	"AND token = ? AND state = 5", NULL };
-
-const struct query *const worker_queries[] = { &PAYLOAD, &RESULT, NULL };
-
 /* ---- reports -------------------------------------------------------------------- */
 
 /* Waits for room: the dispatcher reads all the time. */
@@ -187,21 +168,16 @@ static int
 payload(struct child *c, const struct job *j, void **in,
     struct wire_report *r)
 {
-	struct payload_row row;
+	struct jobs_hold h = { c->job.tenant, c->job.id, c->job.token };
 	struct err e = { 0 };
 	uint64_t seen;
-	int rc;
 
-	if (c->job.payload == NULL) {
-		rc = db_one(c->env->db, c->a, &PAYLOAD, ARGS(V(c->job.id),
-		    val_id(c->job.tenant), V(c->job.token)), &row, &e);
-		if (rc != 0) {
-			r->end = END_RETRY;
-			r->error_class = rc == 1 ? "job_lost" : e.code;
-			r->error = arena_strdup(c->a, e.detail);
-			return -1;
-		}
-		c->job.payload = row.payload;
+	if (c->job.payload == NULL && jobs_payload(c->env->db, c->a, &h,
+	    &c->job.payload, &e) == -1) {
+		r->end = END_RETRY;
+		r->error_class = e.code;
+		r->error = arena_strdup(c->a, e.detail);
+		return -1;
 	}
 	*in = NULL;
 	if (j->in == NULL)
@@ -230,6 +206,7 @@ error_of(struct child *c, const struct job_ctx *x, struct wire_report *r)
 static void
 result_of(struct child *c, struct job_ctx *x, struct wire_report *r)
 {
+	struct jobs_hold h = { c->job.tenant, c->job.id, c->job.token };
 	struct err e = { 0 };
 	struct str s;
 
@@ -242,8 +219,7 @@ result_of(struct child *c, struct job_ctx *x, struct wire_report *r)
 	}
 	if (r->result == NULL || strlen(r->result) <= WIRE_TEXT)
 		return;
-	if (db_exec(c->env->db, &RESULT, ARGS(V(r->result), V(c->job.id),
-	    val_id(c->job.tenant), V(c->job.token)), NULL, &e) == -1) {
+	if (jobs_store_result(c->env->db, &h, r->result, &e) == -1) {
 		r->end = END_RETRY;
 		r->error_class = e.code;
 		r->error = arena_strdup(c->a, e.detail);

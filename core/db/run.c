@@ -215,6 +215,21 @@ db_execute(struct db *db, const struct query *q, const struct val *v,
 	return 0;
 }
 
+/* A row that did not come: the library leaves the reason in the connection
+ * when the error came in place of a row. Galera reports a lost certification
+ * as late as here. */
+static int
+fetch_failed(struct db *db, struct stmt *st, struct err *err)
+{
+	unsigned native = mysql_stmt_errno(st->h);
+
+	if (native != 0)
+		return db_fail(db, st->q->name, native,
+		    mysql_stmt_error(st->h), SENT_READ, err);
+	return db_fail(db, st->q->name, mysql_errno(db->my),
+	    mysql_error(db->my), SENT_READ, err);
+}
+
 /* Ends reading; rows left over are thrown away. */
 static void
 done(struct db *db, struct stmt *st, bool all_read)
@@ -244,9 +259,7 @@ next(struct db *db, struct stmt *st, struct arena *a, void *row,
 		return db_still(db, q->name, err) == -1 ? -1 : 1;
 	}
 	done(db, st, true);
-	/* Galera reports a lost certification as late as here. */
-	return db_fail(db, q->name, mysql_stmt_errno(st->h),
-	    mysql_stmt_error(st->h), SENT_READ, err);
+	return fetch_failed(db, st, err);
 }
 
 static int
@@ -285,8 +298,7 @@ db_one(struct db *db, struct arena *a, const struct query *q,
 		return own_fault(db, q, "more than one row", err);
 	}
 	done(db, st, true);
-	return db_fail(db, q->name, mysql_stmt_errno(st->h),
-	    mysql_stmt_error(st->h), SENT_READ, err);
+	return fetch_failed(db, st, err);
 }
 
 int

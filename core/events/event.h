@@ -118,7 +118,31 @@ int event_position(struct db *, int64_t *pos, struct err *);
 int event_unpack(struct arena *, const struct event_row *, struct rows *out,
     struct err *);
 
-extern const struct query *const event_queries[];
+/* True for a name of the list, or one under "job.*"; an empty list, NULL and
+ * "*" match all. */
+bool event_topic_matches(const char *const *topics, const char *name);
+/* Epoch and last number of a tenant's stream; zeros when it has none yet. */
+int event_head(struct db *, struct uuid tenant, int64_t *epoch, int64_t *top,
+    struct err *);
+
+/* ---- upkeep ---------------------------------------------------------------- */
+
+/* What waits for the relay. pending is counted up to 100,000; oldest 0 =
+ * nothing waits. */
+struct event_backlog {
+	int64_t pending;
+	struct utc oldest;
+};
+int event_backlog(struct db *, struct event_backlog *, struct err *);
+/* Drops up to 500 stream rows relayed before an instant; *more: there may be
+ * more of them. */
+int event_drop_before(struct db *, struct utc, bool *more, struct err *);
+/* After a database was brought back from a backup: offsets that clients hold
+ * may name other events now. New epochs for all streams, and positions that
+ * were never used. */
+int event_restored(struct db *, struct err *);
+
+extern const struct query *const event_queries[], *const event_stream_queries[];
 extern const struct table event_tables[];
 
 #endif

@@ -14,6 +14,8 @@
 
 struct db;
 struct err;
+struct metric;
+struct query;
 struct relay;
 struct arena;
 
@@ -24,7 +26,14 @@ struct relay *relay_new(struct arena *, struct uuid holder);
  * rows were left. Not inside a transaction. Afterwards rings "live". */
 int relay_step(struct relay *, struct db *, size_t max_rows, size_t *relayed,
     bool *more, struct err *);
+/* How long a transaction may last at most (default 600 s): gaps are kept so
+ * long. How often everything is looked at regardless of gaps (30 s). */
+void relay_limits(struct relay *, int64_t longest_txn_s, int64_t sweep_s);
 /* Gives the lease back (another process need not wait for its end). */
 void relay_end(struct relay *, struct db *);
+
+extern const struct metric events_relayed_total, events_dead_total;
+extern const struct metric *const event_metrics[];
+extern const struct query *const relay_queries[];
 
 #endif

@@ -15,7 +15,61 @@ static const struct query JOB_TOUCH = { "jobs_job.touch",
 	"UPDATE jobs_job SET touched = 1 - touched WHERE id = ? "
 	"AND tenant_id = ? AND token = ? AND state = 5", NULL };
 
-const struct query *const jobs_child_queries[] = { &JOB_TOUCH, NULL };
+struct payload_row {
+	const char *payload;
+};
+static const struct field payload_fields[] = {
+	FIELD(struct payload_row, payload, .doc = "On what"), FIELD_END
+};
+static const struct schema payload_schema = {
+	.name = "JobsPayload", .size = sizeof(struct payload_row),
+	.fields = payload_fields
+};
+static const struct query JOB_PAYLOAD = { "jobs_job.payload",
+	"SELECT payload FROM jobs_job WHERE id = ? AND tenant_id = ? "
+	"AND token = ? LIMIT 1", &payload_schema };
+static const struct query JOB_RESULT = { "jobs_job.result",
+	"UPDATE jobs_job SET result = ? WHERE id = ? AND tenant_id = ? "
+	"AND token = ? AND state = 5", NULL };
+static const struct query JOB_PROGRESS = { "jobs_job.progress",
+	"UPDATE jobs_job SET progress = ?, note = ? WHERE id = ? "
+	"AND tenant_id = ? AND token = ? AND state = 5", NULL };
+
+const struct query *const jobs_child_queries[] = {
+	&JOB_TOUCH, &JOB_PAYLOAD, &JOB_RESULT, &JOB_PROGRESS, NULL
+};
+
+int
+jobs_payload(struct db *db, struct arena *a, const struct jobs_hold *h,
+    const char **out, struct err *e)
+{
+	struct payload_row row;
+	int rc = db_one(db, a, &JOB_PAYLOAD, ARGS(V(h->id),
+	    val_id(h->tenant), V(h->token)), &row, e);
+
+	if (rc == 1)
+		return err_set(e, 409, "job_lost",
+		    "Another attempt owns this job");
+	if (rc == 0)
+		*out = row.payload;
+	return rc;
+}
+
+int
+jobs_store_result(struct db *db, const struct jobs_hold *h,
+    const char *result, struct err *e)
+{
+	return db_exec(db, &JOB_RESULT, ARGS(V(result), V(h->id),
+	    val_id(h->tenant), V(h->token)), NULL, e);
+}
+
+int
+jobs_store_progress(struct db *db, const struct jobs_hold *h,
+    int64_t permille, const char *note, struct err *e)
+{
+	return db_exec(db, &JOB_PROGRESS, ARGS(V(permille), V(note),
+	    V(h->id), val_id(h->tenant), V(h->token)), NULL, e);
+}
 
 int
 job_begin(struct job_ctx *c, struct err *e)

@@ -140,6 +140,14 @@ int jobs_pull_heartbeat(struct db *, struct arena *,
 int jobs_pull_end(struct db *, struct arena *, const struct jobs_hold *,
     struct jobs_outcome *, struct job_row *now, struct err *);
 
+/* The row of a running job, by token: its payload (409 "job_lost"), a result
+ * before the end, how far it is. */
+int jobs_payload(struct db *, struct arena *, const struct jobs_hold *,
+    const char **out, struct err *);
+int jobs_store_result(struct db *, const struct jobs_hold *,
+    const char *result, struct err *);
+int jobs_store_progress(struct db *, const struct jobs_hold *,
+    int64_t permille, const char *note, struct err *);
 /* Tells those who watch how far a running job is; not stored. */
 void jobs_tell_progress(const struct job_row *);
 

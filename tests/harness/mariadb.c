@@ -218,10 +218,11 @@ root(const char *database, bool must)
 static void
 exec_server(const char *bin)
 {
-	char data[PATH_LEN + 16], sock[PATH_LEN + 16], log[PATH_LEN];
+	char data[PATH_LEN + 16], sock[PATH_LEN + 16], log[PATH_LEN],
+	    tmp[PATH_LEN + 16];
 	char user[] = "--user=root";
 	char *argv[] = { (char *)(uintptr_t)bin, (char *)"--no-defaults",
-		data, sock, (char *)"--skip-networking",
+		data, sock, tmp, (char *)"--skip-networking",
 		(char *)"--skip-name-resolve",
 		(char *)"--innodb-flush-log-at-trx-commit=0",
 		(char *)"--innodb-log-file-size=8M",
@@ -236,6 +237,8 @@ exec_server(const char *bin)
 
 	snprintf(data, sizeof(data), "--datadir=%s/data", srv.dir);
 	snprintf(sock, sizeof(sock), "--socket=%s", srv.sock);
+	/* a server that starts deletes temporary tables it finds */
+	snprintf(tmp, sizeof(tmp), "--tmpdir=%s", srv.dir);
 	path(log, srv.dir, "log");
 	null = open("/dev/null", O_RDONLY);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);

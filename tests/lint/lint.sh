@@ -87,7 +87,7 @@ for f in $(git ls-files 'core/*.c'); do
 done | grep . && say "functions over 60 lines"
 
 # ---- every header compiles alone
-inc=$(pkg-config --cflags fcgi json-c libmariadb libcurl expat 2>/dev/null)
+inc=$(pkg-config --cflags fcgi hiredis json-c libmariadb libcurl expat 2>/dev/null)
 for h in $(git ls-files 'core/*.h'); do
 	printf '#include "%s"\n' "${h#core/}" |
 	gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Icore $inc -x c -fsyntax-only - 2>"${TMPDIR:-/tmp}/lint.$$" || say "$h does not compile alone"

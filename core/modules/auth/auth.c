@@ -126,6 +126,9 @@ static const struct table tables[] = {
 	{ .name = NULL }
 };
 
+static const struct metric *const refused[] = { &auth_refused_total, NULL };
+static const struct metric *const *const metrics[] = { refused, NULL };
+
 const struct module auth_module = {
 	.name = "auth",
 	.doc = "Who may do what: tenants, users, sessions, keys, roles, audit",
@@ -142,7 +145,7 @@ const struct module auth_module = {
 		NULL },
 	.settings = (const struct settings *const[]){ &auth_settings, NULL },
 	.permissions = permissions,
-	.metrics = (const struct metric *const[]){ &auth_refused_total, NULL },
+	.metrics = metrics,
 	.commands = (const struct command *const[]){ auth_user_commands,
 		auth_apikey_commands, auth_audit_commands, NULL }
 };

@@ -61,8 +61,4 @@ int64_t platform_health_good_ms(struct env *);
 extern const struct health_check platform_health_checks[];
 extern const struct route platform_health_routes[];
 
-/* 0: PONG. Detail says why not. */
-int platform_redis_ping(const char *url, int timeout_ms, char *detail,
-    size_t n);
-
 #endif

@@ -25,7 +25,9 @@
 #include "db/db.h"
 #include "db/migrate.h"
 #include "module.h"
+#include "modules/platform/event.h"
 #include "modules/platform/health.h"
+#include "modules/platform/redis.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
 #include "shm/shm.h"
@@ -323,6 +325,8 @@ const struct health_check platform_health_checks[] = {
 	{ "disk", "Free space under base.dir", false, check_disk },
 	{ "redis", "Redis, if one is configured", false, check_redis },
 	{ "db", "Database answers", true, check_db },
+	{ "relay", "Committed events reach their readers", false,
+	  platform_event_probe },
 	{ "migrations", "Schema matches the program", false,
 	  check_migrations },
 	{ .name = NULL }

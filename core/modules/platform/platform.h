@@ -12,6 +12,8 @@
 #include "modules/platform/terminal.h"
 
 struct arena;
+struct bulkhead;
+struct ctx;
 struct db;
 struct env;
 struct err;
@@ -23,6 +25,14 @@ extern const struct module platform_module;
  * Reads the desired state from the database; on error true is not assumed:
  * -1, 0 inactive, 1 active. */
 int platform_component_active(struct db *, const char *name, struct err *);
+
+/* ---- events ------------------------------------------------------------------- */
+
+/* Requests that wait for events on this host; app lists it in the segment. */
+extern const struct bulkhead platform_event_bulkhead;
+/* Sets X-Stream-Position (epoch:number) of the caller's tenant. Called before
+ * a list is read: whoever then follows from there misses nothing. */
+void platform_stream_position(struct ctx *);
 
 /* ---- decisions: what was decided, from what, and what came of it ---------- */
 

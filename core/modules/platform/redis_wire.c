@@ -1,142 +1,297 @@
 /*
- * PING to a Redis, the whole protocol we speak to it. Loopback or not is the
- * operator's choice; nothing that a client sends ever reaches this.
+ * What is said to Redis, and what its entries mean. No SQL. An entry's fields
+ * are foreign text: they become a topic's struct by its schema or not at all.
  */
-#include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-#include "modules/platform/health.h"
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/random.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "modules/platform/redis.h"
+#include "net/redis.h"
 
-struct redis_url {
-	char user[64], pass[256], host[256], port[8];
-};
-
-static int
-copy(char *out, size_t cap, const char *p, size_t n)
-{
-	if (n >= cap)
-		return -1;
-	memcpy(out, p, n);
-	out[n] = '\0';
-	return 0;
-}
-
-/* redis://[user:]password@host:port/db; the database does not matter. */
-static int
-parse(const char *url, struct redis_url *u)
-{
-	const char *p = strstr(url, "://"), *at, *colon;
-	size_t n;
-
-	memset(u, 0, sizeof(*u));
-	if (p == NULL)
-		return -1;
-	p += 3;
-	n = strcspn(p, "/?");
-	at = memchr(p, '@', n);
-	if (at != NULL) {
-		colon = memchr(p, ':', (size_t)(at - p));
-		if (copy(u->user, sizeof(u->user), p,
-		    colon == NULL ? 0 : (size_t)(colon - p)) == -1)
-			return -1;
-		colon = colon == NULL ? p : colon + 1;
-		if (copy(u->pass, sizeof(u->pass), colon,
-		    (size_t)(at - colon)) == -1)
-			return -1;
-		n -= (size_t)(at + 1 - p);
-		p = at + 1;
-	}
-	colon = memchr(p, ':', n);
-	if (copy(u->host, sizeof(u->host), p,
-	    colon == NULL ? n : (size_t)(colon - p)) == -1)
-		return -1;
-	return colon == NULL ? copy(u->port, sizeof(u->port), "6379", 4) :
-	    copy(u->port, sizeof(u->port), colon + 1,
-	    n - (size_t)(colon + 1 - p));
-}
-
-static int
-open_socket(const struct redis_url *u, int timeout_ms)
-{
-	struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *res;
-	int fd = -1;
-
-	if (getaddrinfo(u->host, u->port, &hints, &res) != 0)
-		return -1;
-	for (struct addrinfo *r = res; r != NULL && fd == -1; r = r->ai_next) {
-		fd = socket(r->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd == -1)
-			continue;
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-		if (connect(fd, r->ai_addr, r->ai_addrlen) == -1) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	freeaddrinfo(res);
-	return fd;
-}
-
-/* Sends a command and wants the reply to start with what is given. */
-static int
-say(int fd, const char *cmd, size_t n, const char *want, char *detail,
-    size_t cap)
-{
-	char buf[256];
-	size_t have = 0;
-	ssize_t got;
-
-	if (send(fd, cmd, n, MSG_NOSIGNAL) != (ssize_t)n)
-		return -1;
-	while (have < sizeof(buf) - 1 && memchr(buf, '\n', have) == NULL) {
-		got = recv(fd, buf + have, sizeof(buf) - 1 - have, 0);
-		if (got <= 0)
-			return -1;
-		have += (size_t)got;
-	}
-	buf[have] = '\0';
-	if (strncmp(buf, want, strlen(want)) == 0)
-		return 0;
-	buf[strcspn(buf, "\r\n")] = '\0';
-	snprintf(detail, cap, "%.100s", buf);
-	return -1;
-}
+enum { READ_COUNT = 200, PING_CAP = 1 << 20,
+	KEY_WORD = 1, ID_WORD = 5 };	/* of XADD */
 
 int
 platform_redis_ping(const char *url, int timeout_ms, char *detail, size_t n)
 {
-	static const char ping[] = "*1\r\n$4\r\nPING\r\n";
-	struct redis_url u;
-	char cmd[512];
-	int fd, len, rc = -1;
+	static const struct redis_word word = { "PING", 4 };
+	static const struct redis_cmd ping = { &word, 1, 0 };
+	struct arena *a = arena_new(PING_CAP);
+	struct redis_reply p;
+	struct err e = { 0 };
+	struct redis *r;
+	int rc = -1;
 
 	detail[0] = '\0';
-	if (parse(url, &u) == -1) {
-		snprintf(detail, n, "redis.url is not a usable URL");
-		return -1;
-	}
-	fd = open_socket(&u, timeout_ms);
-	if (fd == -1) {
-		snprintf(detail, n, "no connection");
-		return -1;
-	}
-	len = u.pass[0] == '\0' ? 0 : u.user[0] == '\0' ?
-	    snprintf(cmd, sizeof(cmd), "*2\r\n$4\r\nAUTH\r\n$%zu\r\n%s\r\n",
-	    strlen(u.pass), u.pass) :
-	    snprintf(cmd, sizeof(cmd), "*3\r\n$4\r\nAUTH\r\n$%zu\r\n%s\r\n"
-	    "$%zu\r\n%s\r\n", strlen(u.user), u.user, strlen(u.pass), u.pass);
-	if ((len == 0 || say(fd, cmd, (size_t)len, "+OK", detail, n) == 0) &&
-	    say(fd, ping, sizeof(ping) - 1, "+PONG", detail, n) == 0)
+	if (redis_open(&r, a, url, timeout_ms, NULL, &e) == -1 ||
+	    redis_do(r, a, &ping, &p, &e) == -1)
+		snprintf(detail, n, "%s", e.cause[0] != '\0' ? e.cause :
+		    e.detail);
+	else if (p.kind != REDIS_TEXT || strcmp(p.s, "PONG") != 0)
+		snprintf(detail, n, "%.100s", p.kind == REDIS_REFUSED ? p.s :
+		    "no PONG");
+	else
 		rc = 0;
-	else if (detail[0] == '\0')
-		snprintf(detail, n, "no answer");
-	close(fd);
+	arena_free(a);
 	return rc;
+}
+
+/* ---- out --------------------------------------------------------------------------- */
+
+struct sending {
+	struct arena *a;
+	const struct platform_redis_conf *cf;
+	VEC(struct redis_cmd) cmds;
+};
+
+static void
+add(struct sending *s, const char *const *words, size_t n, size_t key)
+{
+	struct redis_word *w = arena_array(s->a, n, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++)
+		w[i] = (struct redis_word){ words[i], strlen(words[i]) };
+	*VEC_ADD(s->a, &s->cmds) = (struct redis_cmd){ w, n, key };
+}
+
+/* The id is the event's place in the stream, so that adding it twice is
+ * refused and nothing is there twice. */
+static void
+add_entry(struct sending *s, const struct event_row *row,
+    const struct event_item *it, const char *tenant)
+{
+	char at[CLOCK_TEXT];
+	const char *words[] = { "XADD", platform_redis_name(s->a,
+	    s->cf->stream, row->tenant_id), "MAXLEN", "~",
+	    arena_printf(s->a, "%lld", (long long)s->cf->stream_max),
+	    arena_printf(s->a, "%lld-%lld", (long long)row->pos,
+	    (long long)(it->off - row->first + 1)), "tenant", tenant, "off",
+	    arena_printf(s->a, "%lld", (long long)it->off), "topic",
+	    it->topic, "entity", it->entity, "version",
+	    arena_printf(s->a, "%lld", (long long)it->version), "at",
+	    arena_strdup(s->a, clock_format(it->at, at)), "data",
+	    it->data.p };
+
+	add(s, words, NITEMS(words), 1);
+}
+
+static void
+add_message(struct sending *s, const struct event_row *row,
+    const struct event_item *it, const char *tenant)
+{
+	const char *words[3] = { "PUBLISH", platform_redis_name(s->a,
+	    s->cf->channel, row->tenant_id) };
+	struct str text;
+
+	str_init(&text, s->a);
+	str_addf(&text, "{\"tenant\":\"%s\",\"pos\":%lld,\"event\":", tenant,
+	    (long long)row->pos);
+	schema_encode(&event_item_schema, it, &text);
+	str_addc(&text, '}');
+	words[2] = text.p;
+	add(s, words, 3, 0);
+}
+
+static int
+add_row(struct sending *s, const struct event_row *row, size_t *sent,
+    struct err *e)
+{
+	char id[UUID_TEXT];
+	const char *tenant = uuid_is_nil(row->tenant_id) ? "installation" :
+	    arena_strdup(s->a, uuid_format(row->tenant_id, id));
+	struct rows items;
+
+	if (event_unpack(s->a, row, &items, e) == -1)
+		return -1;
+	for (size_t i = 0; i < items.n; i++) {
+		const struct event_item *it = ROW(&items, struct event_item,
+		    i);
+
+		if (*s->cf->stream != '\0')
+			add_entry(s, row, it, tenant);
+		if (*s->cf->channel != '\0')
+			add_message(s, row, it, tenant);
+		++*sent;
+	}
+	return 0;
+}
+
+/* An entry is there already (we sent it and could not remember), or the stream
+ * holds higher ids of another life of this database: then Redis numbers it. */
+static int
+refused(struct redis *r, struct arena *a, const struct redis_cmd *cmd,
+    const struct redis_reply *why, struct err *e)
+{
+	struct redis_word *w = arena_memdup(a, cmd->words,
+	    cmd->n * sizeof(*w));
+	struct redis_reply p = *why;
+
+	if (strstr(why->s, "equal or smaller") != NULL) {
+		const struct redis_word range[] = { { "XRANGE", 6 },
+		    w[KEY_WORD], w[ID_WORD], w[ID_WORD] };
+
+		if (redis_do(r, a, &(struct redis_cmd){ range, 4, 1 }, &p,
+		    e) == -1)
+			return -1;
+		if (p.kind == REDIS_LIST && p.n == 1)
+			return 0;
+		w[ID_WORD] = (struct redis_word){ "*", 1 };
+		if (redis_do(r, a, &(struct redis_cmd){ w, cmd->n, 1 }, &p,
+		    e) == -1)
+			return -1;
+		if (p.kind == REDIS_TEXT)
+			return 0;
+	}
+	err_set(e, 503, "redis_refused", "Redis refuses events");
+	return err_cause(e, "%.200s", p.kind == REDIS_REFUSED ? p.s : "");
+}
+
+int
+platform_redis_send(struct redis *r, struct arena *a,
+    const struct platform_redis_conf *cf, const struct rows *rows,
+    size_t *sent, struct err *e)
+{
+	struct sending s = { .a = a, .cf = cf };
+	struct redis_reply *out;
+
+	*sent = 0;
+	for (size_t i = 0; i < rows->n; i++)
+		if (add_row(&s, ROW(rows, struct event_row, i), sent, e) ==
+		    -1)
+			return -1;
+	out = arena_array(a, s.cmds.n + 1, sizeof(*out));
+	if (redis_pipe(r, a, s.cmds.v, s.cmds.n, out, e) == -1)
+		return -1;
+	for (size_t i = 0; i < s.cmds.n; i++)
+		if (out[i].kind == REDIS_REFUSED &&
+		    refused(r, a, &s.cmds.v[i], &out[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+/* ---- in ---------------------------------------------------------------------------- */
+
+static int
+strange(const char *stream, const char *what, struct err *e)
+{
+	err_set(e, 503, "redis_refused", "Redis does not give the entries");
+	return err_cause(e, "%.80s: %.150s", stream, what);
+}
+
+static bool
+text_only(const struct redis_reply *p)
+{
+	return p->kind == REDIS_TEXT && strlen(p->s) == p->n;
+}
+
+/* [id, [name, value, …]]; an entry that was deleted has no fields. */
+static bool
+entry_of(struct arena *a, const struct redis_reply *p,
+    struct platform_redis_entry *out)
+{
+	const struct redis_reply *f;
+
+	if (p->kind != REDIS_LIST || p->n != 2 || !text_only(&p->items[0]))
+		return false;
+	out->id = p->items[0].s;
+	f = &p->items[1];
+	if (f->kind != REDIS_LIST)
+		return true;
+	out->fields = arena_array(a, f->n / 2 + 1, sizeof(*out->fields));
+	for (size_t i = 0; i + 1 < f->n; i += 2) {
+		if (!text_only(&f->items[i]) || !text_only(&f->items[i + 1]))
+			continue;
+		out->fields[out->n++] = (struct pair){ f->items[i].s,
+		    f->items[i + 1].s };
+	}
+	return true;
+}
+
+int
+platform_redis_read(struct redis *r, struct arena *a, const char *stream,
+    const char *after, int64_t block_ms, struct platform_redis_entry **out,
+    size_t *n, struct err *e)
+{
+	const char *words[8];
+	struct redis_word w[8];
+	const struct redis_reply *list;
+	struct redis_reply p;
+	size_t k = 0;
+
+	words[k++] = "XREAD";
+	words[k++] = "COUNT";
+	words[k++] = arena_printf(a, "%d", READ_COUNT);
+	if (block_ms > 0) {
+		words[k++] = "BLOCK";
+		words[k++] = arena_printf(a, "%lld", (long long)block_ms);
+	}
+	words[k++] = "STREAMS";
+	words[k++] = stream;
+	words[k++] = after;
+	for (size_t i = 0; i < k; i++)
+		w[i] = (struct redis_word){ words[i], strlen(words[i]) };
+	*n = 0;
+	if (redis_do(r, a, &(struct redis_cmd){ w, k, k - 2 }, &p, e) == -1)
+		return -1;
+	if (p.kind == REDIS_NIL)
+		return 0;
+	if (p.kind == REDIS_REFUSED)
+		return strange(stream, p.s, e);
+	if (p.kind != REDIS_LIST || p.n != 1 ||
+	    p.items[0].kind != REDIS_LIST || p.items[0].n != 2 ||
+	    p.items[0].items[1].kind != REDIS_LIST)
+		return strange(stream, "an answer of another form", e);
+	list = &p.items[0].items[1];
+	*out = arena_array(a, list->n + 1, sizeof(**out));
+	for (size_t i = 0; i < list->n; i++)
+		if (!entry_of(a, &list->items[i], &(*out)[(*n)++]))
+			return strange(stream, "an entry of another form", e);
+	return 0;
+}
+
+static const char *
+field_of(const struct platform_redis_entry *en, const char *name)
+{
+	for (size_t i = 0; i < en->n; i++)
+		if (strcmp(en->fields[i].name, name) == 0)
+			return en->fields[i].value;
+	return NULL;
+}
+
+const char *
+platform_redis_entity(const struct platform_redis_entry *en)
+{
+	const char *s = field_of(en, "entity");
+
+	return s == NULL || strlen(s) > 64 ? "" : s;
+}
+
+int
+platform_redis_payload(struct arena *a, const struct event *ev,
+    const struct platform_redis_entry *en, void **out, struct err *e)
+{
+	const char *data = field_of(en, "data");
+	struct pair *own = arena_array(a, en->n + 1, sizeof(*own));
+	uint64_t seen;
+	size_t n = 0;
+
+	*out = NULL;
+	if (ev->payload == NULL)
+		return 0;
+	*out = arena_alloc(a, ev->payload->size);
+	if (data != NULL)
+		return schema_decode_json(ev->payload, data, strlen(data),
+		    "data", true, a, *out, &seen, e);
+	for (size_t i = 0; i < en->n; i++)
+		if (strcmp(en->fields[i].name, "entity") != 0)
+			own[n++] = en->fields[i];
+	return schema_decode_pairs(ev->payload, own, n, "data", true, a,
+	    *out, &seen, e);
 }

@@ -2,10 +2,9 @@
  * The platform's own settings. No I/O; refuses a Redis URL that the probe
  * could not use.
  */
-#include <string.h>
-
 #include "base/err.h"
 #include "modules/platform/setting.h"
+#include "net/redis.h"
 
 static int
 check(void *values, struct arena *a, struct err *e)
@@ -13,11 +12,7 @@ check(void *values, struct arena *a, struct err *e)
 	const struct platform_conf *cf = values;
 
 	(void)a;
-	if (*cf->redis_url != '\0' &&
-	    strncmp(cf->redis_url, "redis://", 8) != 0)
-		return err_set(e, 500, "conf", "redis.url (REDIS_URL) must "
-		    "look like redis://[:password@]host[:port]");
-	return 0;
+	return *cf->redis_url == '\0' ? 0 : redis_url_check(cf->redis_url, e);
 }
 
 static const struct setting rows[] = {
@@ -27,7 +22,9 @@ static const struct setting rows[] = {
 	    "permission system:metrics is needed"),
 	SETTING(struct platform_conf, redis_url, "redis.url", .def = "",
 	    .flags = SET_SECRET, .env = "REDIS_URL",
-	    .doc = "Redis that /health/redis watches; empty = none"),
+	    .doc = "Redis to which events go and from which they come: "
+	    "redis://[[user]:password@]host[:port][,host…][/db] or "
+	    "unix:///PATH; empty = none"),
 	SETTING(struct platform_conf, disk_min_mib, "platform.disk_min",
 	    .def = "256", .min = 1, .max = 1 << 30, .unit = "MiB",
 	    .doc = "Less free space under base.dir is reported as degraded, "

@@ -128,6 +128,11 @@ static const struct exchange advisors = { .noun = "spot.advisor",
     .put = spot_advisor_import, .all = &spot_advisor_all,
     .global = true };
 
+static const struct metric *const counts[] = {
+	&spot_scans_total, &spot_instances, NULL
+};
+static const struct metric *const *const metrics[] = { counts, NULL };
+
 const struct module spot_module = {
 	.name = "spot",
 	.doc = "Cloud spot instances: accounts, inventory, prices, decisions",
@@ -143,8 +148,7 @@ const struct module spot_module = {
 		spot_summary_routes, spot_onboarding_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
-	.metrics = (const struct metric *const[]){ &spot_scans_total,
-		&spot_instances, NULL },
+	.metrics = metrics,
 	.health = health,
 	.components = components,
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
