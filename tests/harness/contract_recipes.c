@@ -11,11 +11,16 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/random.h"
 #include "tests/harness/contract.h"
 #include "tests/harness/fakeec2.h"
+#include "tests/harness/mariadb.h"
 
 #define KEYS "{\"access_key\":\"" FAKE_ACCESS_KEY "\",\"secret_key\":\"" \
 	FAKE_SECRET_KEY "\"}"
+/* SHA-256 of {}, the plan of the approvals below. */
+#define EMPTY_DIGEST "44136fa355b3678a1146ad16f7e8649e" \
+	"94fb4fc21fe77e8310c060f61caaff8a"
 #define NEW_PASSWORD "\"another password\""
 
 const struct recipe contract_recipes[] = {
@@ -72,6 +77,22 @@ const struct recipe contract_recipes[] = {
 	{ .id = "system.component.list", .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "system.component.act", .flags = CT_SHARED,
 	    .path = "name=spot.discover&action=pause" },
+	{ .id = "system.decision.get", .path = "id=$decision" },
+	{ .id = "system.approval.get", .path = "id=$approval" },
+	{ .id = "system.approval.approve", .path = "id=$approval",
+	    .body = "{\"digest\":\"" EMPTY_DIGEST "\"}" },
+	{ .id = "system.approval.reject", .path = "id=$approval",
+	    .body = "{\"comment\":\"no\"}" },
+	{ .id = "system.switch.list", .flags = CT_VOLATILE },
+	{ .id = "system.switch.stop",
+	    .body = "{\"scope\":\"account\",\"name\":\"a-$n\"}" },
+	{ .id = "system.switch.release",
+	    .body = "{\"scope\":\"account\",\"name\":\"a-$n\"}" },
+	{ .id = "system.model.list", .flags = CT_VOLATILE },
+	{ .id = "system.model.create", .body = "{\"module\":\"spot\","
+	    "\"name\":\"m-$n\",\"format\":\"logistic.json\","
+	    "\"content\":{\"coef\":[1,2]},"
+	    "\"vectors\":[{\"x\":[0,0],\"y\":0.5}]}" },
 	{ .id = "docs.static", .path = "file=docs/docs.js" },
 
 	/* ---- spot ---- */
@@ -195,9 +216,38 @@ keyed(struct world *w, struct twin *t)
 	return "";
 }
 
+/* What systems make, not people: a row of a noun without a create route. */
+static const char *
+row_of(struct world *w, struct twin *t, const char *insert)
+{
+	char id[UUID_TEXT];
+
+	uuid_format(uuid_new(), id);
+	mariadb_sql(w->st->db, arena_printf(w->st->a, insert, id,
+	    t->tenant));
+	return arena_strdup(w->st->a, id);
+}
+
+#define BIN(x) "UNHEX(REPLACE('" x "', '-', ''))"
+#define DECISION "INSERT INTO platform_decision (id, tenant_id, module, " \
+	"kind, subject, subject_id, chosen, reason, refused, inputs, " \
+	"expected, created_at) VALUES (" BIN("%s") ", " BIN("%s") ", " \
+	"'spot', 'move', 'instance', 'i-1', 'STAY', 'because', '[]', '{}', " \
+	"'{}', UTC_TIMESTAMP(6))"
+#define APPROVAL "INSERT INTO platform_approval (id, tenant_id, module, " \
+	"kind, title, subject, subject_id, risk, plan, digest, author, " \
+	"state, expires_at, created_at) VALUES (" BIN("%s") ", " BIN("%s") \
+	", 'spot', 'move', 'Move it', 'instance', 'i-1', 'low', '{}', " \
+	"UNHEX('" EMPTY_DIGEST "'), 'a program', 'pending', " \
+	"UTC_TIMESTAMP(6) + INTERVAL 1 DAY, UTC_TIMESTAMP(6))"
+
 const char *
 contract_word(struct world *w, struct twin *t, const char *word)
 {
+	if (strcmp(word, "decision") == 0)
+		return row_of(w, t, DECISION);
+	if (strcmp(word, "approval") == 0)
+		return row_of(w, t, APPROVAL);
 	if (strcmp(word, "cloud") == 0)
 		return fleet(w, t);
 	if (strcmp(word, "scan") == 0)

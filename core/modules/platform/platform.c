@@ -16,6 +16,7 @@
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
+#include "modules/platform/model.h"
 #include "modules/platform/platform.h"
 #include "modules/platform/redis.h"
 #include "modules/platform/route.h"
@@ -62,6 +63,9 @@ const struct permission platform_permissions[] = {
 	  false },
 	{ "switch:stop", "Stop outward acts", "admin operator trader", false },
 	{ "switch:release", "Release what was stopped", "admin", true },
+	{ "models:read", "See models and how good they are",
+	  "admin operator analyst trader viewer auditor lab", false },
+	{ "models:write", "Store and promote models", "admin lab", false },
 	{ "alerts:write", "Change alert rules, silences and routes",
 	  "admin operator", false },
 	{ .name = NULL }
@@ -70,13 +74,13 @@ const struct permission platform_permissions[] = {
 static const struct table *const tables[] = {
 	platform_service_tables, platform_exchange_tables,
 	platform_decision_tables, platform_approval_tables,
-	platform_switch_tables, jobs_tables, event_tables,
+	platform_switch_tables, platform_model_tables, jobs_tables, event_tables,
 	platform_redis_tables, platform_webhook_tables, NULL
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries, platform_exchange_queries,
 	platform_decision_queries, platform_approval_queries,
-	platform_switch_queries, http_queries, lease_queries,
+	platform_switch_queries, platform_model_queries, http_queries, lease_queries,
 	event_queries, jobs_enqueue_queries, jobs_claimer_queries,
 	jobs_claim_queries, jobs_settle_queries, jobs_move_queries,
 	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
@@ -90,7 +94,7 @@ static const struct route *const routes[] = {
 	platform_route_routes, platform_service_routes,
 	platform_log_routes, platform_docs_routes,
 	platform_decision_routes, platform_approval_routes,
-	platform_switch_routes, platform_event_routes,
+	platform_switch_routes, platform_model_routes, platform_event_routes,
 	platform_webhook_routes, NULL
 };
 static const struct settings *const settings[] = {
@@ -99,7 +103,7 @@ static const struct settings *const settings[] = {
 };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
-	platform_switch_events, jobs_events, platform_webhook_topics, NULL
+	platform_switch_events, platform_model_events, jobs_events, platform_webhook_topics, NULL
 };
 static const struct command *const commands[] = {
 	platform_setting_commands, platform_migration_commands,
