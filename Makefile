@@ -148,12 +148,15 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover
+.PHONY: bench-http bench-discover bench-queue-core
 bench-http: all
 	@packaging/deps.sh bench
 	@tests/bench/http.sh
 bench-discover: all
 	@tests/bench/discover.sh
+bench-queue-core: $(BUILD)/tests/bench/queue
+	@packaging/deps.sh bench
+	@tests/bench/queue.sh
 
 # ---- installing ---------------------------------------------------------------------
 PREFIX  ?= /usr/local
@@ -171,5 +174,5 @@ clean:
 help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
-	@echo "make bench-http|bench-discover        figures against the peers"
+	@echo "make bench-http|bench-discover|bench-queue-core  figures against the peers"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"
