@@ -148,7 +148,7 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover bench-relay
+.PHONY: bench-http bench-discover bench-relay bench-queue-core
 bench-relay: $(BUILD)/tests/bench/relay
 	@$< $(ROWS) $(TENANTS)
 bench-http: all
@@ -156,6 +156,9 @@ bench-http: all
 	@tests/bench/http.sh
 bench-discover: all
 	@tests/bench/discover.sh
+bench-queue-core: $(BUILD)/tests/bench/queue
+	@packaging/deps.sh bench
+	@tests/bench/queue.sh
 
 # ---- installing ---------------------------------------------------------------------
 PREFIX  ?= /usr/local
@@ -173,5 +176,5 @@ clean:
 help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
-	@echo "make bench-http|bench-discover|bench-relay  figures, against the peers"
+	@echo "make bench-http|discover|relay|queue-core|ws|shm  figures, against the peers"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

@@ -10,7 +10,7 @@ test="$run libcmocka-dev lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fc
  libclang-rt-14-dev redis-server wrk"
 bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache python3-fastapi uvicorn
  python3-uvloop python3-httptools python3-sqlalchemy python3-mysqldb
- python3-jose python3-cryptography"
+ python3-jose python3-cryptography beanstalkd"
 dev="$run inotify-tools"
 case ${1:-run} in
 run) want=$run ;;

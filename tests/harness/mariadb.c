@@ -426,6 +426,12 @@ mariadb_value(struct arena *a, const char *database, const char *sql)
 	return out;
 }
 
+MYSQL *
+mariadb_root(void)
+{
+	return root(NULL, true);
+}
+
 void
 mariadb_create(const char *database)
 {

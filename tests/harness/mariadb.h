@@ -43,6 +43,9 @@ void mariadb_sql(const char *database, const char *sql);
 /* First column of the first row as text ("" when none), in the arena. */
 const char *mariadb_value(struct arena *, const char *database,
     const char *sql);
+/* A plain connection as root; ends the program when there is none. Close it
+ * with mysql_close(). */
+struct st_mysql *mariadb_root(void);
 /* Opens a connection object; fails the program when it cannot. */
 struct db *mariadb_open(struct arena *, const char *database);
 
