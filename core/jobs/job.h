@@ -83,7 +83,9 @@ bool job_stopping(struct job_ctx *);
 enum job_flag {
 	JOB_TXN = 1 << 0,	/* finishes in its own transaction */
 	JOB_QUICK = 1 << 1,	/* usually under 100 ms: may be claimed ahead */
-	JOB_API = 1 << 2	/* may be enqueued over HTTP */
+	JOB_API = 1 << 2,	/* may be enqueued over HTTP */
+	JOB_RAW = 1 << 3	/* any JSON is a payload: run() reads it from
+				 * ctx->payload */
 };
 
 /* static const row of a module. */
