@@ -4,6 +4,7 @@
 #include "db/lease.h"
 #include "http/http.h"
 #include "events/relay.h"
+#include "jobs/look.h"
 #include "jobs/queue.h"
 #include "modules/platform/admin.h"
 #include "modules/platform/approval.h"
@@ -17,6 +18,7 @@
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
 #include "modules/platform/platform.h"
+#include "modules/platform/queue.h"
 #include "modules/platform/redis.h"
 #include "modules/platform/route.h"
 #include "modules/platform/service.h"
@@ -25,6 +27,7 @@
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
 #include "modules/platform/webhook.h"
+#include "modules/platform/work.h"
 
 static const char *const needs[] = { "auth", NULL };
 
@@ -82,7 +85,7 @@ static const struct query *const *const queries[] = {
 	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
 	jobs_pull_queries, jobs_child_queries, event_stream_queries,
 	relay_queries, platform_event_queries, platform_redis_queries,
-	platform_webhook_queries, NULL
+	platform_webhook_queries, jobs_look_queries, NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
@@ -91,7 +94,8 @@ static const struct route *const routes[] = {
 	platform_log_routes, platform_docs_routes,
 	platform_decision_routes, platform_approval_routes,
 	platform_switch_routes, platform_event_routes,
-	platform_webhook_routes, NULL
+	platform_webhook_routes, platform_job_routes, platform_work_routes,
+	platform_queue_routes, NULL
 };
 static const struct settings *const settings[] = {
 	&platform_settings, &platform_event_settings,
@@ -107,7 +111,8 @@ static const struct command *const commands[] = {
 	platform_route_commands, platform_system_commands,
 	platform_service_commands, platform_log_commands,
 	platform_exchange_commands, platform_switch_commands,
-	platform_event_commands, platform_webhook_commands, NULL
+	platform_event_commands, platform_webhook_commands,
+	platform_job_commands, platform_queue_commands, NULL
 };
 static const struct loop *const loops[] = {
 	platform_event_loops, platform_redis_loops,
