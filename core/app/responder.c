@@ -68,7 +68,8 @@ const struct settings responder_settings = {
 };
 
 const struct bulkhead *const app_bulkheads[] = {
-	&auth_password_bulkhead, &platform_event_bulkhead, NULL
+	&auth_password_bulkhead, &platform_event_bulkhead,
+	&platform_work_bulkhead, NULL
 };
 
 enum { POOLS = 3, BACKLOG = 511 };

@@ -181,6 +181,7 @@ struct jobs_filter {
 	struct utc since, until;	/* created */
 	int64_t limit;
 };
+/* Newest first, without payload and result. */
 int jobs_page(struct db *, struct arena *, const struct jobs_filter *,
     struct rows *, struct err *);
 struct jobs_attempt {

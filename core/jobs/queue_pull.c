@@ -11,11 +11,12 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "jobs/claimer.h"
 #include "jobs/inner.h"
 #include "jobs/tag.h"
 #include "shm/shm.h"
 
-enum { LOOK = 64 };
+enum { LOOK = 16 };
 
 struct ready {
 	int64_t lane, tag;
@@ -33,10 +34,19 @@ static const struct schema ready_schema = {
 	.name = "JobsPullReady", .size = sizeof(struct ready),
 	.fields = ready_fields
 };
+/* Candidates are read without locks and locked one by one: so many workers at
+ * once do not hide the lane from each other, and jobs of other types before
+ * the first fitting one do not either. */
 static const struct query PULL_LANE = { "jobs_ready.pull",
-	"SELECT lane, tag, job_id, limit_key FROM jobs_ready "
-	"FORCE INDEX (PRIMARY) WHERE queue_id = ? AND lane = ? "
-	"ORDER BY tag LIMIT ? FOR UPDATE SKIP LOCKED", &ready_schema };
+	"SELECT r.lane, r.tag, r.job_id, r.limit_key FROM jobs_ready r "
+	"FORCE INDEX (PRIMARY) LEFT JOIN jobs_job j ON j.id = r.job_id "
+	"WHERE r.queue_id = ? AND r.lane = ? AND r.tag > ? AND (? IS NULL OR "
+	"COALESCE(j.state, 0) <> 3 OR FIND_IN_SET(j.type, ?)) ORDER BY r.tag LIMIT ?",
+	&ready_schema };
+static const struct query PULL_LOCK_READY = { "jobs_ready.pull_lock",
+	"SELECT lane, tag, job_id, limit_key FROM jobs_ready WHERE "
+	"queue_id = ? AND lane = ? AND tag = ? AND job_id = ? LIMIT 1 "
+	"FOR UPDATE SKIP LOCKED", &ready_schema };
 static const struct query PULL_DELETE = { "jobs_ready.pull_delete",
 	"DELETE FROM jobs_ready WHERE queue_id = ? AND lane = ? AND tag = ?",
 	NULL };
@@ -44,11 +54,9 @@ static const struct query PULL_LOCK = { "jobs_job.pull_lock",
 	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE id = ? AND state = 3 "
 	"LIMIT 1 FOR UPDATE", &job_row_schema };
 static const struct query PULL_CLAIM = { "jobs_job.pull_claim",
-	"UPDATE jobs_job SET state = 5, lease_id = ?, token = token + 1, "
+	"UPDATE jobs_job SET state = 5, lease_id = ?, counted = ?, "
+	"token = token + 1, "
 	"attempt = attempt + 1, progress = 0, note = '', started_at = NOW(6), "
-	"version = version + 1 WHERE id = ?", NULL };
-static const struct query PULL_EXPIRE = { "jobs_job.pull_expire",
-	"UPDATE jobs_job SET state = 13, finished_at = NOW(6), "
 	"version = version + 1 WHERE id = ?", NULL };
 static const struct query PULL_NOTE = { "jobs_claim.pull",
 	"INSERT INTO jobs_claim (lease_id, n, jobs, at) "
@@ -90,7 +98,7 @@ static const struct query PULL_CLAIM_END = { "jobs_claim.pull_end",
 	"DELETE FROM jobs_claim WHERE lease_id = ?", NULL };
 
 const struct query *const jobs_pull_queries[] = {
-	&PULL_LANE, &PULL_DELETE, &PULL_LOCK, &PULL_CLAIM, &PULL_EXPIRE,
+	&PULL_LANE, &PULL_LOCK_READY, &PULL_DELETE, &PULL_LOCK, &PULL_CLAIM,
 	&PULL_NOTE, &PULL_LIMIT, &PULL_LIMIT_ADD, &PULL_PARK, &PULL_JOB_PARK,
 	&PULL_BEAT, &PULL_HELD, &PULL_PROGRESS, &PULL_LEASE_END,
 	&PULL_CLAIM_END, NULL
@@ -100,7 +108,9 @@ struct pull {
 	struct db *db;
 	struct arena *a;
 	const struct jobs_pull *p;
-	struct jobs_queue_row q;
+	const char *types;		/* with commas, or NULL */
+	struct claimer_queue q;
+	bool shut;			/* its rate or limit is reached */
 	VEC(struct job_row) rows;
 	struct event_pack *pack;
 };
@@ -133,11 +143,11 @@ take_limit(struct pull *k, const struct ready *r, const struct job_row *j,
 	if (l.running < l.max_running)
 		return db_exec(k->db, &PULL_LIMIT_ADD, ARGS(val_id(
 		    j->tenant_id), V(r->limit_key)), NULL, e) == -1 ? -1 : 1;
-	if (db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.id), V(r->lane),
+	if (db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.row.id), V(r->lane),
 	    V(r->tag)), NULL, e) == -1 ||
 	    db_exec(k->db, &PULL_PARK, ARGS(val_id(j->tenant_id),
 	    V(r->limit_key), V(r->lane), V(r->tag), V(r->job_id),
-	    V(k->q.id)), NULL, e) == -1 ||
+	    V(k->q.row.id)), NULL, e) == -1 ||
 	    db_exec(k->db, &PULL_JOB_PARK, ARGS(V(r->job_id)), NULL,
 	    e) == -1)
 		return -1;
@@ -163,8 +173,9 @@ lease_job(struct pull *k, struct job_row *j, struct err *e)
 	memcpy(packed, j->tenant_id.b, 16);
 	memcpy(packed + 16, j->id.b, 16);
 	memcpy(packed + 32, &j->token, 8);
-	if (db_exec(k->db, &PULL_CLAIM, ARGS(V(j->lease_id), V(j->id)), NULL,
-	    e) == -1)
+	j->counted = k->q.row.max_running > 0;
+	if (db_exec(k->db, &PULL_CLAIM, ARGS(V(j->lease_id), V(j->counted),
+	    V(j->id)), NULL, e) == -1)
 		return -1;
 	return db_exec(k->db, &PULL_NOTE, ARGS(V(j->lease_id),
 	    V(((struct blob){ packed, sizeof(packed) }))), NULL, e);
@@ -176,70 +187,137 @@ expired(const struct job_row *j)
 	return j->expires_at.us != 0 && j->expires_at.us < clock_now().us;
 }
 
+/* Started and ended at once, by the same way as all others: what it held is
+ * free, those who need it go on. */
 static int
 expire(struct pull *k, struct job_row *j, struct err *e)
 {
-	j->state = JS_EXPIRED;
-	j->version++;
-	jobs_event_add(k->pack, JE_EXPIRED, j, k->q.name);
-	if (db_exec(k->db, &PULL_EXPIRE, ARGS(V(j->id)), NULL, e) == -1)
+	struct jobs_outcome o = { .tenant = j->tenant_id, .id = j->id,
+	    .token = j->token, .end = END_EXPIRED };
+
+	return jobs_settle(k->db, k->a, &o, 1, (uint64_t)j->lease_id, NULL,
+	    e) == -1 || db_exec(k->db, &PULL_CLAIM_END, ARGS(V(j->lease_id)),
+	    NULL, e) == -1 || db_exec(k->db, &PULL_LEASE_END,
+	    ARGS(V(j->lease_id)), NULL, e) == -1 ? -1 : 0;
+}
+
+/* A start more within the queue's limit and rate: 1 taken, 0 not now. */
+static int
+room(struct pull *k, struct err *e)
+{
+	size_t n = 1;
+
+	if (claimer_allow(k->db, &k->q, &n, e) == -1)
 		return -1;
-	return j->needed ? jobs_dependants(k->db, k->a, k->pack, j, e) : 0;
+	if (n == 1) {
+		if (claimer_rate(k->db, &k->q, &n, e) == -1)
+			return -1;
+		if (n == 0 && k->q.row.max_running > 0 &&
+		    claimer_give(k->db, &k->q, 1, e) == -1)
+			return -1;
+	}
+	k->shut = n == 0;
+	return (int)n;
 }
 
 static int
+take(struct pull *k, const struct ready *r, struct job_row *j, struct err *e)
+{
+	int rc = take_limit(k, r, j, e);
+
+	if (rc != 1)
+		return rc;
+	if (db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.row.id), V(r->lane),
+	    V(r->tag)), NULL, e) == -1 || lease_job(k, j, e) == -1)
+		return -1;
+	jobs_virtual_raise(shm_current(), jobs_queue_key(
+	    k->q.row.tenant_id, k->q.row.name, true), (int)r->lane,
+	    jobs_tag_time(r->tag));
+	if (expired(j))
+		return expire(k, j, e);
+	jobs_event_add(k->pack, JE_STARTED, j, k->q.row.name);
+	*VEC_ADD(k->a, &k->rows) = *j;
+	return 0;
+}
+
+/* A key's limit is looked at before a place in the queue is taken: what is
+ * parked takes none. */
+static int
 one_ready(struct pull *k, const struct ready *r, struct err *e)
 {
+	struct ready mine;
 	struct job_row j;
-	int rc = db_one(k->db, k->a, &PULL_LOCK, ARGS(V(r->job_id)), &j, e);
-	bool gone = rc == 1;		/* cancelled meanwhile */
+	size_t had = k->rows.n;
+	int rc = db_one(k->db, k->a, &PULL_LOCK_READY, ARGS(V(k->q.row.id),
+	    V(r->lane), V(r->tag), V(r->job_id)), &mine, e);
 
-	if (rc == -1)
-		return -1;
-	if (!gone && !named(k->p->types, j.type))
-		return 0;
-	if (!gone && !expired(&j) && (rc = take_limit(k, r, &j, e)) != 1)
+	if (rc != 0)		/* another claimer has it, or took it */
+		return rc == 1 ? 0 : -1;
+	rc = db_one(k->db, k->a, &PULL_LOCK, ARGS(V(r->job_id)), &j, e);
+	if (rc == 1)		/* cancelled meanwhile */
+		return db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.row.id),
+		    V(r->lane), V(r->tag)), NULL, e);
+	if (rc == -1 || !named(k->p->types, j.type))
 		return rc;
-	if (db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.id), V(r->lane),
-	    V(r->tag)), NULL, e) == -1)
+	if ((rc = room(k, e)) != 1)
+		return rc;
+	if (take(k, r, &j, e) == -1)
 		return -1;
-	if (gone)
-		return 0;
-	if (expired(&j))
-		return expire(k, &j, e);
-	if (lease_job(k, &j, e) == -1)
-		return -1;
-	jobs_event_add(k->pack, JE_STARTED, &j, k->q.name);
-	*VEC_ADD(k->a, &k->rows) = j;
+	if (k->rows.n == had && k->q.row.max_running > 0 && !j.counted)
+		return claimer_give(k->db, &k->q, 1, e);
+	return 0;
+}
+
+/* Goes through the lane in steps until there is enough. */
+static int
+pull_lane(struct pull *k, int lane, struct err *e)
+{
+	struct rows rows = { .n = LOOK };
+	int64_t after = INT64_MIN;
+
+	while (rows.n == LOOK && k->rows.n < k->p->max && !k->shut) {
+		if (db_all(k->db, k->a, &PULL_LANE, ARGS(V(k->q.row.id),
+		    V(lane), V(after), V(k->types), V(k->types), V(LOOK)),
+		    &rows, e) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.n && k->rows.n < k->p->max &&
+		    !k->shut; i++) {
+			after = ROW(&rows, struct ready, i)->tag;
+			if (one_ready(k, ROW(&rows, struct ready, i),
+			    e) == -1)
+				return -1;
+		}
+	}
 	return 0;
 }
 
 static int
 pull_queue(struct pull *k, const char *name, struct err *e)
 {
-	struct rows rows;
 	int rc = jobs_queue_get(k->db, k->a, k->p->tenant, name, true, false,
-	    &k->q, e);
+	    &k->q.row, e);
 
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	for (int lane = 0; lane < LANES && !k->q.paused; lane++) {
-		if (k->rows.n >= k->p->max)
-			return 0;
-		if (db_all(k->db, k->a, &PULL_LANE, ARGS(V(k->q.id), V(lane),
-		    V(k->p->types == NULL ? (int64_t)(k->p->max -
-		    k->rows.n) : LOOK)), &rows, e) == -1)
+	k->shut = k->q.row.paused;
+	for (int lane = 0; lane < LANES && !k->shut; lane++)
+		if (pull_lane(k, lane, e) == -1)
 			return -1;
-		for (size_t i = 0; i < rows.n && k->rows.n < k->p->max; i++)
-			if (one_ready(k, ROW(&rows, struct ready, i),
-			    e) == -1)
-				return -1;
-		if (rows.n > 0)
-			jobs_virtual_raise(shm_current(), jobs_queue_key(
-			    k->q.tenant_id, k->q.name, true), lane,
-			    jobs_tag_time(ROW(&rows, struct ready, 0)->tag));
-	}
 	return 0;
+}
+
+/* "a,b": types have no commas. */
+static const char *
+joined(struct arena *a, const char *const *types)
+{
+	struct str s;
+
+	if (types == NULL)
+		return NULL;
+	str_init(&s, a);
+	for (; *types != NULL; types++)
+		str_addf(&s, "%s%s", s.len > 0 ? "," : "", *types);
+	return s.p;
 }
 
 static int
@@ -251,6 +329,7 @@ pull(struct db *db, void *arg, struct err *e)
 	k->rows.v = NULL;
 	k->rows.n = k->rows.cap = 0;
 	k->pack = event_pack_new(k->a);
+	k->types = joined(k->a, k->p->types);
 	for (const char *const *q = k->p->queues; *q != NULL; q++)
 		if (pull_queue(k, *q, e) == -1)
 			return -1;
@@ -299,8 +378,11 @@ jobs_pull_heartbeat(struct db *db, struct arena *a,
 		return 0;
 	now->progress = progress;
 	now->note = note != NULL ? note : "";
-	return db_exec(db, &PULL_PROGRESS, ARGS(V(progress), V(now->note),
-	    V(h->id)), NULL, e);
+	if (db_exec(db, &PULL_PROGRESS, ARGS(V(progress), V(now->note),
+	    V(h->id)), NULL, e) == -1)
+		return -1;
+	jobs_tell_progress(now);
+	return 0;
 }
 
 int

@@ -26,24 +26,26 @@ static const struct query JOB_LOCK = { "jobs_job.lock",
 	"AND (? IS NULL OR error_class = ?) " \
 	"AND (? IS NULL OR workflow = ?) AND (? IS NULL OR created_at >= ?) " \
 	"AND (? IS NULL OR created_at < ?) "
-static const struct query JOB_PAGE = { "jobs_job.page",
-	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE tenant_id = ? "
-	"AND (? IS NULL OR id < ?) " FILTER "ORDER BY id DESC LIMIT ?",
-	&job_row_schema };
-#define QUALIFIED "j.id, j.tenant_id, j.queue_id, j.lane, j.state, j.type, " \
-	"j.payload, j.result, j.progress, j.note, j.attempt, j.tries, " \
-	"j.crashes, j.lost, j.timeout_s, j.backoff_s, j.run_at, " \
+/* Pages leave the data out: a page of the largest payloads is 800 MiB. */
+#define LISTED "j.id, j.tenant_id, j.queue_id, j.lane, j.state, j.type, " \
+	"'' AS payload, NULL AS result, j.progress, j.note, j.attempt, " \
+	"j.tries, j.crashes, j.lost, j.timeout_s, j.backoff_s, j.run_at, " \
 	"j.expires_at, j.token, j.lease_id, j.cancel, j.needed, j.waits, " \
 	"j.unique_key, j.limit_key, j.counted, j.workflow, j.actor, " \
 	"j.traceparent, j.error_class, j.error, j.replay_of, j.replays, " \
 	"j.version, j.created_at, j.started_at, j.finished_at"
+static const struct query JOB_PAGE = { "jobs_job.page",
+	"SELECT " LISTED " FROM jobs_job j WHERE tenant_id = ? "
+	"AND (? IS NULL OR id < ?) " FILTER "ORDER BY id DESC LIMIT ?",
+	&job_row_schema };
 static const struct query DEAD_PAGE = { "jobs_dead.page",
-	"SELECT " QUALIFIED " FROM jobs_dead d JOIN jobs_job j "
+	"SELECT " LISTED " FROM jobs_dead d JOIN jobs_job j "
 	"ON j.id = d.job_id WHERE d.tenant_id = ? "
 	"AND (? IS NULL OR d.job_id < ?) AND (? = 0 OR d.state = ?) "
 	"AND (? IS NULL OR d.type = ?) AND (? IS NULL OR d.queue_id IN "
 	"(SELECT q.id FROM jobs_queue q WHERE q.name = ?)) "
 	"AND (? IS NULL OR d.error_class = ?) "
+	"AND (? IS NULL OR j.workflow = ?) "
 	"AND (? IS NULL OR d.died_at >= ?) AND (? IS NULL OR d.died_at < ?) "
 	"ORDER BY d.job_id DESC LIMIT ?", &job_row_schema };
 static const struct query JOB_CANCEL = { "jobs_job.cancel",
@@ -199,7 +201,8 @@ jobs_page(struct db *db, struct arena *a, const struct jobs_filter *f,
 	if (f->dead)
 		return db_all(db, a, &DEAD_PAGE, ARGS(tenant, below, below,
 		    V(f->state), V(f->state), type, type, queue, queue, class,
-		    class, since, since, until, until, V(f->limit)), out, e);
+		    class, wf, wf, since, since, until, until, V(f->limit)),
+		    out, e);
 	return db_all(db, a, &JOB_PAGE, ARGS(tenant, below, below,
 	    V(f->state), V(f->state), V(f->live), type, type, queue, queue,
 	    class, class, wf, wf, since, since, until, until, V(f->limit)),

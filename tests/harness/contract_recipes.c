@@ -93,6 +93,25 @@ const struct recipe contract_recipes[] = {
 	    "\"name\":\"m-$n\",\"format\":\"logistic.json\","
 	    "\"content\":{\"coef\":[1,2]},"
 	    "\"vectors\":[{\"x\":[0,0],\"y\":0.5}]}" },
+	{ .id = "system.job.bulk", .body = "{\"jobs\":[{\"type\":\"report\","
+	    "\"ref\":\"first\"},{\"type\":\"report\",\"needs\":"
+	    "[\"#first\"]}]}" },
+	{ .id = "system.job.retry", .path = "id=$cancelled" },
+	{ .id = "system.job.act", .body = "{\"action\":\"cancel\",\"filter\":"
+	    "{\"type\":\"none\"},\"reason\":\"contract\"}" },
+	{ .id = "system.work.heartbeat", .path = "id=$held",
+	    .body = "{\"token\":$token}" },
+	{ .id = "system.work.progress", .path = "id=$held",
+	    .body = "{\"token\":$token,\"progress\":500}" },
+	{ .id = "system.work.complete", .path = "id=$held",
+	    .body = "{\"token\":$token}" },
+	{ .id = "system.work.fail", .path = "id=$held",
+	    .body = "{\"token\":$token,\"error\":\"as planned\"}" },
+	{ .id = "system.work.release", .path = "id=$held",
+	    .body = "{\"token\":$token}" },
+	{ .id = "system.queue.list", .flags = CT_VOLATILE },
+	{ .id = "system.queue.get", .path = "name=$queue",
+	    .flags = CT_VOLATILE },
 	{ .id = "docs.static", .path = "file=docs/docs.js" },
 
 	/* ---- spot ---- */
@@ -194,6 +213,46 @@ scan_of(struct world *w, struct twin *t)
 	return arena_strdup(w->st->a, json_text_at(r->json, "items.0.id"));
 }
 
+/* ---- jobs -------------------------------------------------------------------- */
+
+/* Token of the start that $held made last. */
+static const char *held_token;
+
+static const char *
+job(struct world *w, struct twin *t)
+{
+	return post_id(w, t, "/api/system/jobs",
+	    "{\"type\":\"contract\",\"queue\":\"held\"}");
+}
+
+static const char *
+held(struct world *w, struct twin *t)
+{
+	const struct reply *r;
+
+	job(w, t);
+	r = http_send(w->st, "POST", "/api/system/jobs/claim",
+	    t->admin.token, "{\"queues\":[\"held\"]}");
+	if (r->status != 200 || json_at(r->json, "jobs.0") == NULL)
+		ct_bad(w, "claim: %d %.300s", r->status, r->body);
+	held_token = arena_strdup(w->st->a, json_text_at(r->json,
+	    "jobs.0.token"));
+	return arena_strdup(w->st->a, json_text_at(r->json, "jobs.0.id"));
+}
+
+static const char *
+cancelled(struct world *w, struct twin *t)
+{
+	const char *id = job(w, t);
+	const struct reply *r = http_send(w->st, "POST",
+	    arena_printf(w->st->a, "/api/system/jobs/%s/cancel", id),
+	    t->admin.token, NULL);
+
+	if (r->status != 200)
+		ct_bad(w, "cancel: %d %.300s", r->status, r->body);
+	return id;
+}
+
 /* The account that is entered by keys: one per tenant, as the fake cloud has
  * one account. */
 static const char *
@@ -252,6 +311,16 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return fleet(w, t);
 	if (strcmp(word, "scan") == 0)
 		return scan_of(w, t);
+	if (strcmp(word, "held") == 0)
+		return held(w, t);
+	if (strcmp(word, "token") == 0)
+		return held_token;
+	if (strcmp(word, "cancelled") == 0)
+		return cancelled(w, t);
+	if (strcmp(word, "queue") == 0) {
+		job(w, t);
+		return "held";
+	}
 	if (strcmp(word, "role") == 0)
 		return post_id(w, t, "/api/spot/accounts", arena_printf(
 		    w->st->a, "{\"name\":\"role %u\","

@@ -2,6 +2,7 @@
  * libcurl as the tests' client, and the count of what was called. Follows no
  * redirect, keeps no cookie, normalises no path.
  */
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <json.h>
@@ -573,6 +574,25 @@ split(const char *path, size_t n, const char *parts[PARTS], size_t len[PARTS])
 }
 
 /* Literal segments that agree, more than nothing; -1 = no match. */
+/* Does a segment fit "{id:uuid}"? Other types take anything. */
+static bool
+fits(const char *param, size_t n, const char *seg, size_t len)
+{
+	static const char uuid[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (n > 5 && strncmp(param + n - 5, ":int}", 5) == 0)
+		return strspn(seg, "-0123456789") >= len;
+	if (n < 6 || strncmp(param + n - 6, ":uuid}", 6) != 0)
+		return true;
+	if (len != sizeof(uuid) - 1)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (uuid[i] == '-' ? seg[i] != '-' :
+		    !isxdigit((unsigned char)seg[i]))
+			return false;
+	return true;
+}
+
 static int
 score(const char *pattern, const char *path, size_t n)
 {
@@ -588,7 +608,7 @@ score(const char *pattern, const char *path, size_t n)
 			return nb > i ? literal : -1;
 		if (i >= nb)
 			return -1;
-		if (a[i][0] == '{')
+		if (a[i][0] == '{' && fits(a[i], la[i], b[i], lb[i]))
 			continue;
 		if (la[i] != lb[i] || strncmp(a[i], b[i], la[i]) != 0)
 			return -1;

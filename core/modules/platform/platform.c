@@ -4,6 +4,7 @@
 #include "db/lease.h"
 #include "http/http.h"
 #include "events/relay.h"
+#include "jobs/look.h"
 #include "jobs/queue.h"
 #include "modules/platform/admin.h"
 #include "modules/platform/approval.h"
@@ -18,6 +19,7 @@
 #include "modules/platform/migration.h"
 #include "modules/platform/model.h"
 #include "modules/platform/platform.h"
+#include "modules/platform/queue.h"
 #include "modules/platform/redis.h"
 #include "modules/platform/route.h"
 #include "modules/platform/service.h"
@@ -26,6 +28,7 @@
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
 #include "modules/platform/webhook.h"
+#include "modules/platform/work.h"
 
 static const char *const needs[] = { "auth", NULL };
 
@@ -72,58 +75,118 @@ const struct permission platform_permissions[] = {
 };
 
 static const struct table *const tables[] = {
-	platform_service_tables, platform_exchange_tables,
-	platform_decision_tables, platform_approval_tables,
-	platform_switch_tables, platform_model_tables, jobs_tables, event_tables,
-	platform_redis_tables, platform_webhook_tables, NULL
+	platform_service_tables,
+	platform_exchange_tables,
+	platform_decision_tables,
+	platform_approval_tables,
+	platform_switch_tables,
+	platform_model_tables,
+	jobs_tables,
+	event_tables,
+	platform_redis_tables,
+	platform_webhook_tables,
+	NULL
 };
 static const struct query *const *const queries[] = {
-	platform_service_queries, platform_exchange_queries,
-	platform_decision_queries, platform_approval_queries,
-	platform_switch_queries, platform_model_queries, http_queries, lease_queries,
-	event_queries, jobs_enqueue_queries, jobs_claimer_queries,
-	jobs_claim_queries, jobs_settle_queries, jobs_move_queries,
-	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
-	jobs_pull_queries, jobs_child_queries, event_stream_queries,
-	relay_queries, platform_event_queries, platform_redis_queries,
-	platform_webhook_queries, NULL
+	platform_service_queries,
+	platform_exchange_queries,
+	platform_decision_queries,
+	platform_approval_queries,
+	platform_switch_queries,
+	platform_model_queries,
+	http_queries,
+	lease_queries,
+	event_queries,
+	jobs_enqueue_queries,
+	jobs_claimer_queries,
+	jobs_claim_queries,
+	jobs_settle_queries,
+	jobs_move_queries,
+	jobs_lease_queries,
+	jobs_upkeep_queries,
+	jobs_verb_queries,
+	jobs_pull_queries,
+	jobs_child_queries,
+	event_stream_queries,
+	relay_queries,
+	platform_event_queries,
+	platform_redis_queries,
+	platform_webhook_queries,
+	jobs_look_queries,
+	NULL
 };
 static const struct route *const routes[] = {
-	platform_health_routes, platform_metric_routes,
-	platform_system_routes, platform_setting_routes,
-	platform_route_routes, platform_service_routes,
-	platform_log_routes, platform_docs_routes,
-	platform_decision_routes, platform_approval_routes,
-	platform_switch_routes, platform_model_routes, platform_event_routes,
-	platform_webhook_routes, NULL
+	platform_health_routes,
+	platform_metric_routes,
+	platform_system_routes,
+	platform_setting_routes,
+	platform_route_routes,
+	platform_service_routes,
+	platform_log_routes,
+	platform_docs_routes,
+	platform_decision_routes,
+	platform_approval_routes,
+	platform_switch_routes,
+	platform_model_routes,
+	platform_event_routes,
+	platform_webhook_routes,
+	platform_job_routes,
+	platform_work_routes,
+	platform_queue_routes,
+	NULL
 };
 static const struct settings *const settings[] = {
-	&platform_settings, &platform_event_settings,
-	&platform_redis_settings, &platform_webhook_settings, NULL
+	&platform_settings,
+	&platform_event_settings,
+	&platform_redis_settings,
+	&platform_webhook_settings,
+	NULL
 };
 static const struct event *const events[] = {
-	platform_decision_events, platform_approval_events,
-	platform_switch_events, platform_model_events, jobs_events, platform_webhook_topics, NULL
+	platform_decision_events,
+	platform_approval_events,
+	platform_switch_events,
+	platform_model_events,
+	jobs_events,
+	platform_webhook_topics,
+	NULL
 };
 static const struct command *const commands[] = {
-	platform_setting_commands, platform_migration_commands,
-	platform_admin_commands, platform_site_commands,
-	platform_route_commands, platform_system_commands,
-	platform_service_commands, platform_log_commands,
-	platform_exchange_commands, platform_switch_commands,
-	platform_event_commands, platform_webhook_commands, NULL
+	platform_setting_commands,
+	platform_migration_commands,
+	platform_admin_commands,
+	platform_site_commands,
+	platform_route_commands,
+	platform_system_commands,
+	platform_service_commands,
+	platform_log_commands,
+	platform_exchange_commands,
+	platform_switch_commands,
+	platform_event_commands,
+	platform_webhook_commands,
+	platform_job_commands,
+	platform_queue_commands,
+	NULL
 };
 static const struct loop *const loops[] = {
-	platform_event_loops, platform_redis_loops,
-	platform_webhook_loops, NULL
+	platform_event_loops,
+	platform_redis_loops,
+	platform_webhook_loops,
+	NULL
 };
 static const struct metric *const *const metrics[] = {
-	jobs_metrics, event_metrics, platform_event_metrics,
-	platform_redis_metrics, platform_webhook_metrics, NULL
+	jobs_metrics,
+	event_metrics,
+	platform_event_metrics,
+	platform_redis_metrics,
+	platform_webhook_metrics,
+	NULL
 };
 
 static const struct job *const jobs[] = {
-	platform_job_jobs, platform_webhook_jobs, NULL
+	platform_job_jobs,
+	platform_webhook_jobs,
+	NULL
 };
 
 const struct module platform_module = {

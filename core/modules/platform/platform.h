@@ -20,6 +20,9 @@ struct err;
 struct principal;
 
 extern const struct module platform_module;
+/* Claims of external workers that may wait at once; app lists it in the
+ * segment. */
+extern const struct bulkhead platform_work_bulkhead;
 
 /* True unless an operator stopped or paused the component (or one it needs).
  * Reads the desired state from the database; on error true is not assumed:

@@ -1,0 +1,156 @@
+/*
+ * `quincunx queues`: what waits, and the valves, from the terminal.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "modules/auth/auth.h"
+#include "modules/platform/exchange.h"
+#include "modules/platform/queue.h"
+#include "modules/platform/terminal.h"
+
+static const char *const everything[] = { "*", NULL };
+
+struct call {
+	struct env *env;
+	const char *tenant, *name;
+	bool installation, json;
+	struct principal who;
+	struct platform_queue_set set;
+	struct platform_queue out;
+};
+
+/* 0, or the exit status. */
+static int
+call_read(struct call *c, struct env *env, int argc, char **argv,
+    bool named, const char *usage)
+{
+	struct option_walk w = { argc, 0, argv };
+	struct err e = { 0 };
+	int rc = 0;
+
+	*c = (struct call){ .env = env, .who = { .kind = PRINCIPAL_SYSTEM,
+	    .name = "quincunx", .permissions = everything } };
+	while (w.i < argc) {
+		if (platform_terminal_option(&w, "--installation", NULL))
+			c->installation = true;
+		else if (platform_terminal_option(&w, "--json", NULL))
+			c->json = true;
+		else if (!platform_terminal_option(&w, "--tenant",
+		    &c->tenant) && (!named || c->name != NULL ||
+		    !platform_terminal_word(&w, &c->name)))
+			break;
+	}
+	if (w.i != argc || (named && c->name == NULL))
+		return platform_terminal_usage(usage);
+	rc = platform_tenant_find(env->db, env->a, c->tenant,
+	    &c->who.tenant_id, &e);
+	if (rc == 1)
+		err_set(&e, 404, "not_found", "no tenant \"%.100s\"",
+		    c->tenant != NULL ? c->tenant : "");
+	return rc == 0 ? 0 : platform_terminal_error(&e);
+}
+
+static void
+print(struct str *s, const struct platform_queue *q, bool json)
+{
+	if (json) {
+		schema_encode(&platform_queue_schema, q, s);
+		str_addc(s, '\n');
+		return;
+	}
+	str_addf(s, "%-12s %-7s %8lld ready, oldest %lld s  ",
+	    q->external ? "external" : "installation",
+	    q->paused ? "paused" : "open", (long long)q->ready,
+	    (long long)q->oldest_age_s);
+	str_term(s, q->name, strlen(q->name));
+	if (q->rate_n > 0)
+		str_addf(s, "  %lld per %lld s", (long long)q->rate_n,
+		    (long long)q->rate_s);
+	if (q->max_running > 0)
+		str_addf(s, "  %lld at once", (long long)q->max_running);
+	str_addc(s, '\n');
+}
+
+static int
+list(struct env *env, int argc, char **argv)
+{
+	struct err e = { 0 };
+	struct rows rows;
+	struct str s;
+	struct call c;
+	int rc = call_read(&c, env, argc, argv, false, "queues list "
+	    "[--tenant NAME|ID | --installation] [--json]");
+
+	if (rc != 0)
+		return rc;
+	if (platform_queue_all(env->db, env->a, c.who.tenant_id,
+	    !c.installation, &rows, &e) == -1)
+		return platform_terminal_error(&e);
+	str_init(&s, env->a);
+	for (size_t i = 0; i < rows.n; i++)
+		print(&s, ROW(&rows, struct platform_queue, i), c.json);
+	return platform_terminal_write(&s);
+}
+
+static int
+change(struct db *db, void *arg, struct err *e)
+{
+	struct call *c = arg;
+
+	if (platform_queue_change(db, c->env->a, &c->who, &c->set, &c->out,
+	    e) == -1)
+		return -1;
+	return auth_audit_note(db, c->installation ? (struct uuid){ { 0 } } :
+	    c->who.tenant_id, c->who.name, "system.queue.update", "queue",
+	    c->name, c->set.paused ? "{\"paused\":true}" :
+	    "{\"paused\":false}", e);
+}
+
+static int
+turn(struct env *env, int argc, char **argv, bool paused, const char *usage)
+{
+	struct err e = { 0 };
+	struct str s;
+	struct call c;
+	int rc = call_read(&c, env, argc, argv, true, usage);
+
+	if (rc != 0)
+		return rc;
+	c.set = (struct platform_queue_set){ .name = c.name,
+	    .external = !c.installation, .paused = paused,
+	    .has_paused = true };
+	if (db_txn(env->db, env->a, change, &c, &e) == -1)
+		return platform_terminal_error(&e);
+	str_init(&s, env->a);
+	print(&s, &c.out, c.json);
+	return platform_terminal_write(&s);
+}
+
+#define USAGE_ONE "NAME [--tenant NAME|ID | --installation] [--json]"
+
+static int
+pause_one(struct env *env, int argc, char **argv)
+{
+	return turn(env, argc, argv, true, "queues pause " USAGE_ONE);
+}
+
+static int
+resume_one(struct env *env, int argc, char **argv)
+{
+	return turn(env, argc, argv, false, "queues resume " USAGE_ONE);
+}
+
+#define USAGE_LIST "[--tenant NAME|ID | --installation] [--json]"
+
+const struct command platform_queue_commands[] = {
+	{ "queues", USAGE_LIST, "Queues, and what waits in them (of a tenant, "
+	  "or of all)", false, list },
+	{ "queues list", USAGE_LIST, "The same", false, list },
+	{ "queues pause", USAGE_ONE, "Nothing more is claimed from it", false,
+	  pause_one },
+	{ "queues resume", USAGE_ONE, "Open again", false, resume_one },
+	{ .name = NULL }
+};
