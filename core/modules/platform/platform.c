@@ -6,11 +6,14 @@
 #include "events/relay.h"
 #include "jobs/queue.h"
 #include "modules/platform/admin.h"
+#include "modules/platform/alert.h"
 #include "modules/platform/approval.h"
 #include "modules/platform/decision.h"
 #include "modules/platform/docs.h"
+#include "modules/platform/error.h"
 #include "modules/platform/event.h"
 #include "modules/platform/exchange.h"
+#include "modules/platform/gauge.h"
 #include "modules/platform/health.h"
 #include "modules/platform/job.h"
 #include "modules/platform/log.h"
@@ -19,8 +22,11 @@
 #include "modules/platform/platform.h"
 #include "modules/platform/redis.h"
 #include "modules/platform/route.h"
+#include "modules/platform/rule.h"
+#include "modules/platform/sample.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
+#include "modules/platform/silence.h"
 #include "modules/platform/site.h"
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
@@ -62,8 +68,8 @@ const struct permission platform_permissions[] = {
 	  false },
 	{ "switch:stop", "Stop outward acts", "admin operator trader", false },
 	{ "switch:release", "Release what was stopped", "admin", true },
-	{ "alerts:write", "Change alert rules, silences and routes",
-	  "admin operator", false },
+	{ "alerts:write", "Change alert rules and silences of the "
+	  "installation", "", false },
 	{ .name = NULL }
 };
 
@@ -71,7 +77,10 @@ static const struct table *const tables[] = {
 	platform_service_tables, platform_exchange_tables,
 	platform_decision_tables, platform_approval_tables,
 	platform_switch_tables, jobs_tables, event_tables,
-	platform_redis_tables, platform_webhook_tables, NULL
+	platform_redis_tables, platform_webhook_tables,
+	platform_sample_tables,
+	platform_error_tables, platform_rule_tables,
+	platform_silence_tables, platform_alert_tables, NULL
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries, platform_exchange_queries,
@@ -82,7 +91,11 @@ static const struct query *const *const queries[] = {
 	jobs_lease_queries, jobs_upkeep_queries, jobs_verb_queries,
 	jobs_pull_queries, jobs_child_queries, event_stream_queries,
 	relay_queries, platform_event_queries, platform_redis_queries,
-	platform_webhook_queries, NULL
+	platform_webhook_queries,
+	platform_sample_queries,
+	platform_error_queries, platform_rule_queries,
+	platform_silence_queries, platform_alert_queries,
+	platform_gauge_queries, NULL
 };
 static const struct route *const routes[] = {
 	platform_health_routes, platform_metric_routes,
@@ -91,7 +104,10 @@ static const struct route *const routes[] = {
 	platform_log_routes, platform_docs_routes,
 	platform_decision_routes, platform_approval_routes,
 	platform_switch_routes, platform_event_routes,
-	platform_webhook_routes, NULL
+	platform_webhook_routes,
+	platform_sample_routes,
+	platform_error_routes, platform_alert_routes,
+	platform_rule_routes, platform_silence_routes, NULL
 };
 static const struct settings *const settings[] = {
 	&platform_settings, &platform_event_settings,
@@ -99,7 +115,9 @@ static const struct settings *const settings[] = {
 };
 static const struct event *const events[] = {
 	platform_decision_events, platform_approval_events,
-	platform_switch_events, jobs_events, platform_webhook_topics, NULL
+	platform_switch_events, jobs_events, platform_webhook_topics,
+	platform_error_events,
+	platform_alert_events, NULL
 };
 static const struct command *const commands[] = {
 	platform_setting_commands, platform_migration_commands,
@@ -107,15 +125,25 @@ static const struct command *const commands[] = {
 	platform_route_commands, platform_system_commands,
 	platform_service_commands, platform_log_commands,
 	platform_exchange_commands, platform_switch_commands,
-	platform_event_commands, platform_webhook_commands, NULL
+	platform_event_commands, platform_webhook_commands,
+	platform_alert_commands, NULL
 };
 static const struct loop *const loops[] = {
 	platform_event_loops, platform_redis_loops,
-	platform_webhook_loops, NULL
+	platform_webhook_loops, platform_sample_loops, platform_error_loops,
+	platform_alert_loops, NULL
+};
+static const struct metric *const own_metrics[] = {
+	&platform_host_load1, &platform_host_memory,
+	&platform_host_memory_available, &platform_disk_free,
+	&platform_disk_free_ratio, &platform_cert_expiry,
+	&platform_error_dropped, &platform_read_transactions,
+	&platform_history_list, &platform_dead_letters, &platform_alerts,
+	&platform_alert_lag, &platform_rules_faulty, &platform_alert_age, NULL
 };
 static const struct metric *const *const metrics[] = {
 	jobs_metrics, event_metrics, platform_event_metrics,
-	platform_redis_metrics, platform_webhook_metrics, NULL
+	platform_redis_metrics, platform_webhook_metrics, own_metrics, NULL
 };
 
 static const struct job *const jobs[] = {
@@ -137,5 +165,8 @@ const struct module platform_module = {
 	.metrics = metrics,
 	.events = events,
 	.jobs = jobs,
-	.loops = loops
+	.loops = loops,
+	.histories = platform_histories,
+	.gauges = platform_gauges,
+	.alerts = platform_declared_alerts
 };
