@@ -380,12 +380,9 @@ static void
 escaped(struct str *o, const char *t, bool quote)
 {
 	for (; *t != '\0'; t++) {
-		if (*t == '\n')
-			str_add(o, "\\n");
-		else if (*t == '\\' || (quote && *t == '"'))
-			str_addf(o, "\\%c", *t);
-		else
-			str_addc(o, *t);
+		if (*t == '\\' || *t == '\n' || (quote && *t == '"'))
+			str_addc(o, '\\');
+		str_addc(o, *t == '\n' ? 'n' : *t);
 	}
 }
 
@@ -504,9 +501,7 @@ expose_named(struct str *o, const char *metric, const char *name, int64_t v)
 
 	str_addf(o, "quincunx_%s", metric);
 	label(o, &open, "name", name);
-	str_add(o, "} ");
-	str_add_i64(o, v);
-	str_addc(o, '\n');
+	str_addf(o, "} %lld\n", (long long)v);
 }
 
 void
@@ -587,8 +582,8 @@ metrics_each(struct shm *s, void (*fn)(void *, const struct metric_cell *),
 			cell_fill(&c, &s->metrics[i], cell, w);
 			fn(arg, &c);
 		}
-	c = (struct metric_cell){ .name = "breaker_state",
-	    .kind = METRIC_GAUGE, .label = { "name" } };
+	c = (struct metric_cell){ "breaker_state", .kind = METRIC_GAUGE,
+	    .label = { "name" } };
 	for (i = 0; i < s->nbreakers; i++) {
 		c.value[0] = s->layout.breakers[i];
 		c.v = (double)breaker_state(s, c.value[0], 0);
