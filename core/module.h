@@ -11,11 +11,14 @@
 #ifndef MODULE_H
 #define MODULE_H
 
+struct alert;
 struct command;
 struct component;
 struct event;
 struct exchange;
+struct gauge;
 struct health_check;
+struct history;
 struct job;
 struct loop;
 struct metric;
@@ -46,6 +49,9 @@ struct module {
 	const struct schedule *const *schedules;	/* arrays, the same */
 	const struct loop *const *loops;	/* arrays, the same */
 	const struct event *const *events;	/* arrays, the same */
+	const struct history *histories;	/* end: .metric NULL */
+	const struct gauge *gauges;		/* end: .metric NULL */
+	const struct alert *alerts;		/* end: .name NULL */
 };
 
 /* All modules in dependency order, NULL-terminated. Only cgi/ and tests/ name

@@ -176,6 +176,7 @@ make_accounts() {
 	CREATE USER IF NOT EXISTS quincunx@localhost IDENTIFIED BY '$app';
 	CREATE USER IF NOT EXISTS quincunx_migrate@localhost IDENTIFIED BY '$migrate';
 	GRANT SELECT, INSERT, UPDATE, DELETE ON quincunx.* TO quincunx@localhost;
+	GRANT PROCESS ON *.* TO quincunx@localhost;
 	GRANT ALL ON quincunx.* TO quincunx_migrate@localhost;" || die "cannot make the database accounts"
 }
 

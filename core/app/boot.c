@@ -23,6 +23,7 @@
 #include "jobs/queue.h"
 #include "module.h"
 #include "modules/auth/auth.h"
+#include "modules/platform/error.h"
 #include "net/net.h"
 #include "app/responder.h"
 #include "app/worker.h"
@@ -137,6 +138,7 @@ boot_log(const struct base_conf *cf, const struct boot *b, struct err *e)
 	    .level = level < 0 ? LOG_INFO : (enum log_level)level,
 	    .also_stderr = b->flags & BOOT_STDERR };
 
+	log_on_error(platform_error_log);
 	return log_setup(&lo, e);
 }
 

@@ -74,6 +74,7 @@ static struct {
 } lg;
 
 static enum log_level threshold = LOG_INFO;
+static log_error_fn *on_error;
 
 const char *const *
 log_components(void)
@@ -550,7 +551,15 @@ log_event(enum log_level level, const char *component, const char *msg,
 {
 	int saved = errno;
 
+	if (level == LOG_ERROR && on_error != NULL)
+		on_error(component, msg, kv, n);
 	if (log_enabled(level) && allowed(level, component, msg))
 		emit(level, component, msg, kv, n);
 	errno = saved;
+}
+
+void
+log_on_error(log_error_fn *fn)
+{
+	on_error = fn;
 }

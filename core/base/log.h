@@ -49,6 +49,11 @@ void log_flush(void);
 bool log_enabled(enum log_level);
 void log_event(enum log_level, const char *component, const char *msg,
     const struct kv *, size_t n);
+/* fn sees each event of level error before it is written, also those that are
+ * too many for the file; it must not log. NULL: nobody. */
+typedef void log_error_fn(const char *component, const char *msg,
+    const struct kv *, size_t n);
+void log_on_error(log_error_fn *);
 /* "debug" | "info" | "warning" | "error" in any case -> level; -1 unknown. */
 int  log_level_parse(const char *);
 /* Names of all components, NULL-terminated. */

@@ -155,3 +155,24 @@ redact_at(struct redaction *r, const char *s, size_t n, size_t i)
 	skip = secret_at(s + i, n - i);
 	return r->n > skip && r->at == i ? r->n : skip;
 }
+
+void
+redact_copy(const char *in, char *out, size_t cap)
+{
+	static const char mask[] = "[redacted]";
+	struct redaction r = { 0 };
+	size_t n = strlen(in), i = 0, k = 0, skip;
+
+	while (i < n && k + sizeof(mask) < cap) {
+		skip = redact_at(&r, in, n, i);
+		if (skip == 0) {
+			out[k++] = in[i++];
+			continue;
+		}
+		memcpy(out + k, mask, sizeof(mask) - 1);
+		k += sizeof(mask) - 1;
+		i += skip;
+	}
+	if (cap > 0)
+		out[k] = '\0';
+}

@@ -1,5 +1,5 @@
 /*
- * Inner header of the log: where a text must be covered.
+ * Where a text must be covered before anybody sees it.
  */
 #ifndef BASE_REDACT_H
 #define BASE_REDACT_H
@@ -20,5 +20,7 @@ bool redact_starts(char c);
 /* To be called for each i on the way through s: how many bytes from i on must
  * be replaced, 0 for none. Start with a zeroed struct. */
 size_t redact_at(struct redaction *, const char *s, size_t n, size_t i);
+/* The whole text with secrets covered, cut to cap - 1 bytes. */
+void redact_copy(const char *, char *out, size_t cap);
 
 #endif

@@ -24,6 +24,9 @@ bool crypto_equal(const void *, const void *, size_t);
 enum { CRYPTO_KEY_TEXT = 45 };
 void crypto_new_key(char out[CRYPTO_KEY_TEXT]);
 
+/* End of validity of the first certificate in a PEM file. */
+int crypto_cert_until(const char *path, struct utc *until, struct err *);
+
 /* ---- keyring: AES-256-GCM with rotation ------------------------------ */
 struct keyring;
 

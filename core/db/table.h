@@ -77,6 +77,43 @@ struct exchange {
 	bool global;			/* not tenant data: no parameter */
 };
 
+/* A metric whose past is kept, a value a minute. Named, because it may be
+ * declared by any layer. */
+struct history {
+	const char *metric;		/* "http_requests_total" */
+	const char *by;			/* label that is kept; "*" all of them,
+					 * NULL none: the others are summed */
+};
+#define HISTORY_END { .metric = NULL }
+
+/* A gauge that only the database knows: one row with one number (struct
+ * gauge_value), asked by the leader of the alerts every 15 seconds. */
+struct metric;
+struct gauge {
+	const struct metric *metric;	/* METRIC_GAUGE without labels */
+	const struct query *query;	/* without parameters */
+};
+struct gauge_value {
+	double value;
+};
+extern const struct schema gauge_value_schema;
+#define GAUGE_END { .metric = NULL }
+
+/* A declared alert rule (see modules/platform/expr.h for the expression). */
+struct alert {
+	const char *name;		/* "DiskFree" */
+	const char *doc;		/* sentence for whoever is woken */
+	const char *expr;
+	int for_s;			/* must hold so long */
+	int keep_s;			/* goes on so long after it held last */
+	const char *severity;		/* "info" "warning" "critical" "page" */
+	const char *group;		/* label of the notices, or NULL: the
+					 * rule itself */
+	const char *inhibited_by;	/* rules that explain this one */
+	const char *runbook;		/* what to do */
+};
+#define ALERT_END { .name = NULL }
+
 struct command {
 	const char *name;		/* "user reset": one or two words */
 	const char *usage;		/* "EMAIL [--json]" */

@@ -22,6 +22,8 @@
 #ifndef JOBS_EXEC_H
 #define JOBS_EXEC_H
 
+#include <sys/types.h>
+
 #include "conf/conf.h"
 #include "jobs/job.h"
 

@@ -5,12 +5,14 @@
  * the process that set them and vanish with it. A label index out of range is
  * dropped and counted, never written.
  */
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/codec.h"
+#include "base/number.h"
 #include "base/str.h"
 #include "shm/segment.h"
 
@@ -49,6 +51,12 @@ static const struct {
 	{ UINT64_C(25000000000), "25" },
 	{ UINT64_C(60000000000), "60" },
 };
+
+static bool
+is_gauge(const struct metric *m)
+{
+	return m->kind == METRIC_GAUGE || m->kind == METRIC_MICRO;
+}
 
 /* ---- positions ----------------------------------------------------------- */
 
@@ -93,8 +101,7 @@ static void
 plan_one(struct shm *s, const struct metric *m)
 {
 	struct seg_metric *q = &s->metrics[s->nmetrics];
-	size_t *len = m->kind == METRIC_GAUGE ? &s->map.gauge_len :
-	    &s->map.stripe_len;
+	size_t *len = is_gauge(m) ? &s->map.gauge_len : &s->map.stripe_len;
 	size_t i, k;
 
 	if (find(s, m) != NULL)
@@ -255,8 +262,7 @@ metric_set(const struct metric *m, size_t i, size_t j, int64_t v)
 
 	if (s == NULL)
 		return;
-	q = target(s, m, m->kind == METRIC_GAUGE && seg_own_slot(s), i, j,
-	    &cell);
+	q = target(s, m, is_gauge(m) && seg_own_slot(s), i, j, &cell);
 	if (q != NULL)
 		seg_put(gauge_cell(s, q, (size_t)s->slot, cell), (uint64_t)v);
 }
@@ -323,7 +329,7 @@ metric_read(const struct metric *m, size_t i, size_t j)
 	    j >= q->n[1])
 		return 0;
 	cell = i * q->n[1] + j;
-	if (m->kind == METRIC_GAUGE)
+	if (is_gauge(m))
 		return sum_gauge(s, q, cell);
 	sum_stripes(s, q, cell, w);
 	if (m->kind == METRIC_COUNTER)
@@ -357,18 +363,26 @@ metric_quantile(const struct metric *m, size_t i, size_t j, double q)
 	return total == 0 ? 0 : (double)bounds[b].ns / 1e9;
 }
 
+static void
+read_cell(struct shm *s, const struct seg_metric *q, size_t cell,
+    uint64_t w[SEG_HIST])
+{
+	memset(w, 0, SEG_HIST * sizeof(w[0]));
+	if (is_gauge(q->m))
+		w[0] = sum_gauge(s, q, cell);
+	else
+		sum_stripes(s, q, cell, w);
+}
+
 /* ---- exposition ---------------------------------------------------------- */
 
 static void
 escaped(struct str *o, const char *t, bool quote)
 {
 	for (; *t != '\0'; t++) {
-		if (*t == '\n')
-			str_add(o, "\\n");
-		else if (*t == '\\' || (quote && *t == '"'))
-			str_addf(o, "\\%c", *t);
-		else
-			str_addc(o, *t);
+		if (*t == '\\' || *t == '\n' || (quote && *t == '"'))
+			str_addc(o, '\\');
+		str_addc(o, *t == '\n' ? 'n' : *t);
 	}
 }
 
@@ -453,17 +467,14 @@ static void
 expose_one(struct shm *s, struct str *o, const struct seg_metric *q)
 {
 	static const char *const types[] = { "", "counter", "gauge",
-	    "histogram" };
+	    "histogram", "gauge" };
+	char number[DEC_TEXT];
 	uint64_t w[SEG_HIST];
 	size_t cell;
 
 	header(o, q->m->name, q->m->help, types[q->m->kind]);
 	for (cell = 0; cell < q->cells; cell++) {
-		memset(w, 0, sizeof(w));
-		if (q->m->kind == METRIC_GAUGE)
-			w[0] = sum_gauge(s, q, cell);
-		else
-			sum_stripes(s, q, cell, w);
+		read_cell(s, q, cell, w);
 		if (sparse(q) && all_zero(w, SEG_HIST))
 			continue;
 		if (q->m->kind == METRIC_HISTOGRAM) {
@@ -473,6 +484,9 @@ expose_one(struct shm *s, struct str *o, const struct seg_metric *q)
 		series(o, q, cell, "", NULL);
 		if (q->m->kind == METRIC_GAUGE)
 			str_add_i64(o, (int64_t)w[0]);
+		else if (q->m->kind == METRIC_MICRO)
+			str_add(o, real_format((double)(int64_t)w[0] / 1e6,
+			    number));
 		else
 			str_addf(o, "%llu", (unsigned long long)w[0]);
 		str_addc(o, '\n');
@@ -487,9 +501,7 @@ expose_named(struct str *o, const char *metric, const char *name, int64_t v)
 
 	str_addf(o, "quincunx_%s", metric);
 	label(o, &open, "name", name);
-	str_add(o, "} ");
-	str_add_i64(o, v);
-	str_addc(o, '\n');
+	str_addf(o, "} %lld\n", (long long)v);
 }
 
 void
@@ -512,4 +524,75 @@ metrics_expose(struct shm *s, struct str *o)
 	for (i = 0; i < s->nbulkheads; i++)
 		expose_named(o, "bulkhead_used", s->bulkheads[i].b->name,
 		    (int64_t)bulkhead_used(s, s->bulkheads[i].b));
+}
+
+/* ---- for those who keep the past ----------------------------------------- */
+
+double
+metric_bound_s(size_t bucket)
+{
+	return bucket < SEG_BUCKETS ? (double)bounds[bucket].ns / 1e9 :
+	    HUGE_VAL;
+}
+
+static void
+cell_fill(struct metric_cell *c, const struct seg_metric *q, size_t cell,
+    const uint64_t w[SEG_HIST])
+{
+	const size_t at[2] = { cell / q->n[1], cell % q->n[1] };
+
+	*c = (struct metric_cell){ .name = q->m->name, .kind = is_gauge(q->m) ?
+	    METRIC_GAUGE : q->m->kind };
+	for (size_t k = 0; k < 2; k++) {
+		if (q->m->labels[k] == NULL)
+			continue;
+		c->label[k] = q->m->labels[k]->name;
+		c->value[k] = q->values[k] != NULL && q->values[k][0] != NULL ?
+		    q->values[k][at[k]] : "";
+	}
+	if (is_gauge(q->m))
+		c->v = (double)(int64_t)w[0] /
+		    (q->m->kind == METRIC_MICRO ? 1e6 : 1);
+	else if (q->m->kind == METRIC_COUNTER)
+		c->v = (double)w[0];
+	else
+		for (size_t b = 0; b <= SEG_BUCKETS; b++) {
+			c->bucket[b] = w[b];
+			c->v += (double)w[b];
+		}
+	if (q->m->kind == METRIC_HISTOGRAM)
+		c->sum_s = (double)w[SEG_BUCKETS + 1] / 1e9;
+}
+
+void
+metrics_each(struct shm *s, void (*fn)(void *, const struct metric_cell *),
+    void *arg)
+{
+	struct metric_cell c;
+	uint64_t w[SEG_HIST];
+	size_t i, cell;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < s->nmetrics; i++)
+		for (cell = 0; cell < s->metrics[i].cells; cell++) {
+			read_cell(s, &s->metrics[i], cell, w);
+			if (sparse(&s->metrics[i]) && all_zero(w, SEG_HIST))
+				continue;
+			cell_fill(&c, &s->metrics[i], cell, w);
+			fn(arg, &c);
+		}
+	c = (struct metric_cell){ "breaker_state", .kind = METRIC_GAUGE,
+	    .label = { "name" } };
+	for (i = 0; i < s->nbreakers; i++) {
+		c.value[0] = s->layout.breakers[i];
+		c.v = (double)breaker_state(s, c.value[0], 0);
+		fn(arg, &c);
+	}
+	c.name = "bulkhead_used";
+	for (i = 0; i < s->nbulkheads; i++) {
+		c.value[0] = s->bulkheads[i].b->name;
+		c.v = (double)bulkhead_used(s, s->bulkheads[i].b);
+		fn(arg, &c);
+	}
 }

@@ -188,6 +188,7 @@ plan(struct shm *s)
 	m->words = place(&end, SEG_WORDS * sizeof(struct seg_word), 64);
 	m->texts = place(&end, SEG_TEXTS * sizeof(struct seg_text), 64);
 	m->cells = place(&end, SEG_CELLS * sizeof(struct seg_cell), 64);
+	m->faults = place(&end, SHM_FAULTS * sizeof(struct seg_fault), 64);
 	m->breakers = place(&end,
 	    s->nbreakers * sizeof(struct seg_breaker), 64);
 	plan_bulkheads(s, &end);

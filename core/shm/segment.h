@@ -23,6 +23,7 @@ enum {
 	SEG_BUCKETS = 16,
 	SEG_HIST = SEG_BUCKETS + 2	/* + over the last bound, + sum */
 };
+_Static_assert((int)METRIC_BUCKETS == SEG_BUCKETS + 1, "over the last bound");
 
 /* Open-file-description locks lie beyond the end of the file. */
 #define LOCK_SLOT ((off_t)1 << 40)
@@ -59,6 +60,14 @@ struct seg_breaker {
 	uint64_t word, unused[7];
 };
 
+struct seg_fault {
+	uint64_t key, lock, turn, count, reported;
+	int64_t first, last;	/* wall clock, microseconds */
+	char place[SHM_TEXT], code[32], message[160], cause[200];
+	char request_id[40];
+	uint64_t unused[4];
+};
+
 struct seg_slot {
 	uint64_t gen, turn;	/* turn odd: owner is writing */
 	int64_t pid;
@@ -69,7 +78,7 @@ struct seg_slot {
 
 /* Where things are: bytes from the start. */
 struct seg_map {
-	size_t words, texts, cells, breakers, bulkheads, rate, rates;
+	size_t words, texts, cells, faults, breakers, bulkheads, rate, rates;
 	size_t slots, slot_len, gauges, gauge_len, stripes, stripe_len, size;
 	size_t nrates, nslots;
 };

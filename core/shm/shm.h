@@ -24,7 +24,11 @@ struct shm;
 struct str;
 
 /* ---- metrics ------------------------------------------------------------- */
-enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_kind {
+	METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM,
+	METRIC_MICRO		/* a gauge in millionths: metric_set() takes
+				 * them, readers see the number */
+};
 
 /* A label and its possible values; values NULL: known only at start (routes,
  * queries, …), given by shm_layout.dynamic. */
@@ -84,6 +88,24 @@ uint64_t metric_read(const struct metric *, size_t i, size_t j);
 double metric_quantile(const struct metric *, size_t i, size_t j, double q);
 /* Prometheus text exposition (0.0.4) of all metrics, prefix "quincunx_". */
 void metrics_expose(struct shm *, struct str *);
+
+/* One cell as it is now, for those who keep the past. Labels that the metric
+ * does not have are NULL. */
+enum { METRIC_BUCKETS = 17 };	/* the last one: over 60 s */
+struct metric_cell {
+	const char *name;
+	enum metric_kind kind;	/* METRIC_MICRO comes as METRIC_GAUGE */
+	const char *label[2], *value[2];
+	double v;		/* histogram: number of observations */
+	double sum_s;		/* histogram: their sum */
+	uint64_t bucket[METRIC_BUCKETS];	/* each by itself */
+};
+/* All cells; of metrics that may have thousands only those that ever counted.
+ * Breakers and bulkheads come as breaker_state and bulkhead_used. */
+void metrics_each(struct shm *, void (*fn)(void *arg,
+    const struct metric_cell *), void *arg);
+/* Upper bound of a bucket in seconds; infinity for the last. */
+double metric_bound_s(size_t bucket);
 
 /* ---- rate limits: GCRA --------------------------------------------------- */
 struct rate {
@@ -168,5 +190,33 @@ size_t shm_text_get(struct shm *, const char *name, char *buf, size_t cap,
 uint64_t shm_cell_get(struct shm *, uint64_t key);
 /* Raises the number to v; a smaller v changes nothing. Returns what stands. */
 uint64_t shm_cell_raise(struct shm *, uint64_t key, uint64_t v);
+
+/* ---- faults -------------------------------------------------------------- */
+
+/* What went wrong, counted by kind: a flood of one error takes one place, so
+ * nothing rare is lost behind it, and no error path talks to the database. A
+ * loop (platform.error) carries the counts into a table. */
+enum { SHM_FAULTS = 256 };
+struct shm_fault {		/* a copy, clamped */
+	uint64_t key;
+	uint64_t count, reported;	/* ever since the place was taken */
+	struct utc first, last;
+	char place[SHM_TEXT];	/* route, job type or component */
+	char code[32];
+	char message[160];	/* normalised: what all of the kind share */
+	char cause[200];	/* of one of them */
+	char request_id[40];	/* of one of the last */
+};
+/* Never fails, never waits. Texts are cut; NULL is "". The kind is place, code
+ * and the normalised message. */
+void shm_fault_note(const char *place, const char *code, const char *message,
+    const char *cause, const char *request_id);
+/* Numbers, ids, addresses and quoted parts become '#', blanks one blank. */
+void shm_fault_normalise(const char *, char *out, size_t cap);
+/* All kinds in use; returns their count. */
+size_t shm_faults(struct shm *, struct shm_fault *out, size_t cap);
+/* So many of it (the count of the copy) are in the table now. A kind that was
+ * quiet for an hour gives its place up. */
+void shm_fault_reported(struct shm *, const struct shm_fault *);
 
 #endif

@@ -474,8 +474,9 @@ make_accounts(struct stack *s)
 	    "CREATE USER %s_app@localhost IDENTIFIED BY '%s';"
 	    "CREATE USER %s_mig@localhost IDENTIFIED BY '%s';"
 	    "GRANT SELECT, INSERT, UPDATE, DELETE ON %s.* TO %s_app@localhost;"
+	    "GRANT PROCESS ON *.* TO %s_app@localhost;"
 	    "GRANT ALL ON %s.* TO %s_mig@localhost",
-	    s->db, app, s->db, mig, s->db, s->db, s->db, s->db));
+	    s->db, app, s->db, mig, s->db, s->db, s->db, s->db, s->db));
 	sock = strchr(url, '?');
 	put_file(s, stack_path(s, "secrets/database_url"), arena_printf(s->a,
 	    "mysql://%s_app:%s@localhost/%s%s", s->db, app, s->db, sock));

@@ -14,6 +14,12 @@
 #include "modules/platform/exchange.h"
 #include "modules/platform/health.h"
 #include "modules/platform/job.h"
+#include "modules/platform/alert.h"
+#include "modules/platform/error.h"
+#include "modules/platform/gauge.h"
+#include "modules/platform/rule.h"
+#include "modules/platform/sample.h"
+#include "modules/platform/silence.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -85,6 +91,11 @@ static const struct table *const tables[] = {
 	event_tables,
 	platform_redis_tables,
 	platform_webhook_tables,
+	platform_sample_tables,
+	platform_error_tables,
+	platform_rule_tables,
+	platform_silence_tables,
+	platform_alert_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -113,6 +124,12 @@ static const struct query *const *const queries[] = {
 	platform_redis_queries,
 	platform_webhook_queries,
 	jobs_look_queries,
+	platform_sample_queries,
+	platform_error_queries,
+	platform_rule_queries,
+	platform_silence_queries,
+	platform_alert_queries,
+	platform_gauge_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -133,6 +150,11 @@ static const struct route *const routes[] = {
 	platform_job_routes,
 	platform_work_routes,
 	platform_queue_routes,
+	platform_sample_routes,
+	platform_error_routes,
+	platform_alert_routes,
+	platform_rule_routes,
+	platform_silence_routes,
 	NULL
 };
 static const struct settings *const settings[] = {
@@ -149,6 +171,8 @@ static const struct event *const events[] = {
 	platform_model_events,
 	jobs_events,
 	platform_webhook_topics,
+	platform_error_events,
+	platform_alert_events,
 	NULL
 };
 static const struct command *const commands[] = {
@@ -166,12 +190,33 @@ static const struct command *const commands[] = {
 	platform_webhook_commands,
 	platform_job_commands,
 	platform_queue_commands,
+	platform_alert_commands,
 	NULL
 };
 static const struct loop *const loops[] = {
 	platform_event_loops,
 	platform_redis_loops,
 	platform_webhook_loops,
+	platform_sample_loops,
+	platform_error_loops,
+	platform_alert_loops,
+	NULL
+};
+static const struct metric *const own_metrics[] = {
+	&platform_host_load1,
+	&platform_host_memory,
+	&platform_host_memory_available,
+	&platform_disk_free,
+	&platform_disk_free_ratio,
+	&platform_cert_expiry,
+	&platform_error_dropped,
+	&platform_read_transactions,
+	&platform_history_list,
+	&platform_dead_letters,
+	&platform_alerts,
+	&platform_alert_lag,
+	&platform_rules_faulty,
+	&platform_alert_age,
 	NULL
 };
 static const struct metric *const *const metrics[] = {
@@ -180,6 +225,7 @@ static const struct metric *const *const metrics[] = {
 	platform_event_metrics,
 	platform_redis_metrics,
 	platform_webhook_metrics,
+	own_metrics,
 	NULL
 };
 
@@ -204,5 +250,8 @@ const struct module platform_module = {
 	.metrics = metrics,
 	.events = events,
 	.jobs = jobs,
-	.loops = loops
+	.loops = loops,
+	.histories = platform_histories,
+	.gauges = platform_gauges,
+	.alerts = platform_declared_alerts
 };

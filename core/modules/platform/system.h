@@ -31,7 +31,8 @@ struct platform_status {
 	struct list pools;		/* struct platform_pool */
 	int64_t requests, errors;	/* since the segment was made */
 };
-extern const struct schema platform_process_schema, platform_status_schema;
+extern const struct schema platform_process_schema, platform_pool_schema,
+    platform_status_schema;
 
 enum { PLATFORM_PROCESSES = 512 };
 size_t platform_processes(struct env *, struct arena *,

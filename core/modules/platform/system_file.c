@@ -46,7 +46,7 @@ static const struct field pool_fields[] = {
 	FIELD(struct platform_pool, requests, .doc = "Served by those alive"),
 	FIELD_END
 };
-static const struct schema pool_schema = {
+const struct schema platform_pool_schema = {
 	.name = "Pool", .doc = "Processes of one kind",
 	.size = sizeof(struct platform_pool), .fields = pool_fields
 };
@@ -66,7 +66,7 @@ static const struct field status_fields[] = {
 	FIELD(struct platform_status, settings, .doc = "Settings"),
 	FIELD(struct platform_status, modules, .elem = FT_STR,
 	    .doc = "Enabled modules"),
-	FIELD(struct platform_status, pools, .sub = &pool_schema,
+	FIELD(struct platform_status, pools, .sub = &platform_pool_schema,
 	    .doc = "Processes by pool"),
 	FIELD(struct platform_status, requests, .doc = "Requests answered on "
 	    "this host"),
