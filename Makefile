@@ -58,6 +58,13 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/repla
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The product with one more module, under the names of its programs.
+CHAOS := $(addprefix $(BUILD)/chaos/bin/,quincunx quincunx.fcgi quincunx-worker)
+$(CHAOS): $(BUILD)/obj/tests/chaos/program.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/tests/chaos/chaos: $(BUILD)/obj/tests/chaos/proxy.o
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
 
@@ -119,6 +126,11 @@ check-db: $(DBT) $(PROGS)
 
 check-e2e: $(E2E) $(PROGS)
 	@RETRY=1 $(RUNTEST) e2e $(E2E)
+
+# Kills, stops and lost COMMITs under load: make chaos ROUNDS=200 SEED=1
+.PHONY: chaos
+chaos: $(BUILD)/tests/chaos/chaos $(CHAOS)
+	@QX_BIN=$(abspath $(BUILD))/chaos/bin $(RUNTEST) chaos $(BUILD)/tests/chaos/chaos
 
 lint:
 	@tests/lint/lint.sh
