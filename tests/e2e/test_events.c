@@ -241,6 +241,8 @@ webhook(void **state)
 	expect_status(r, 200);
 	assert_null(strstr(r->body, "whsec_"));
 	assert_null(strstr(r->body, "secret"));
+	assert_non_null(http_header(&st, http_get(&st,
+	    "/api/system/webhooks", w.a.admin.token), "X-Stream-Position"));
 	expect_status(http_get(&st, path, w.b.admin.token), 404);
 	expect_status(http_get(&st, path, viewer.token), 403);
 	r = http_send(&st, "POST", http_text(&st, "%s/secret", path),
