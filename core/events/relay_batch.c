@@ -184,9 +184,10 @@ relay_batch_ids(struct db *db, struct relay_batch *b, struct err *e)
 	    ids_below(db, b, &old, e) == -1)
 		return -1;
 	b->ids = arena_array(b->a, fresh.n + old.n + 1, sizeof(*b->ids));
-	memcpy(b->ids, old.v, old.n * sizeof(*b->ids));
+	if (old.n > 0)
+		memcpy(b->ids, old.v, old.n * sizeof(*b->ids));
 	b->n = old.n;
-	if (old.n < b->limit) {
+	if (old.n < b->limit && fresh.n > 0) {
 		memcpy(b->ids + b->n, fresh.v, fresh.n * sizeof(*b->ids));
 		b->n += fresh.n;
 	}

@@ -568,6 +568,27 @@ refusals(void **state)
 	    "platform_webhook WHERE secret LIKE '%whsec_%'"), "0");
 }
 
+/* Health: somebody waits for the relay. */
+static void
+probe(void **state)
+{
+	struct probe p = { .state = PROBE_OK };
+
+	(void)state;
+	platform_event_probe(&env, &p);
+	assert_int_equal(p.state, PROBE_OK);
+	mariadb_sql(DB, "INSERT INTO events_outbox (tenant_id, n, body, at) "
+	    "VALUES (X'07000000000000000000000000000000', 1, '{}', "
+	    "UTC_TIMESTAMP(6))");
+	platform_event_probe(&env, &p);
+	assert_int_equal(p.state, PROBE_OK);
+	mariadb_sql(DB, "UPDATE events_outbox SET at = at - INTERVAL 60 "
+	    "SECOND");
+	platform_event_probe(&env, &p);
+	assert_int_equal(p.state, PROBE_DEGRADED);
+	assert_non_null(strstr(p.detail, "1 rows wait"));
+}
+
 int
 main(void)
 {
@@ -581,6 +602,7 @@ main(void)
 		cmocka_unit_test_setup(switched_off, setup),
 		cmocka_unit_test_setup(not_all_there, setup),
 		cmocka_unit_test_setup(refusals, setup),
+		cmocka_unit_test_setup(probe, setup),
 	};
 
 	if (!mariadb_start())

@@ -112,6 +112,8 @@ const struct recipe contract_recipes[] = {
 	{ .id = "system.queue.list", .flags = CT_VOLATILE },
 	{ .id = "system.queue.get", .path = "name=$queue",
 	    .flags = CT_VOLATILE },
+	{ .id = "system.event.list", .flags = CT_VOLATILE },
+	{ .id = "system.topic.list", .flags = CT_SHARED },
 	{ .id = "docs.static", .path = "file=docs/docs.js" },
 
 	/* ---- spot ---- */

@@ -48,6 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "ns": [e["data"].get("n", 0) for e in events],
             "rising": all(x["off"] < y["off"]
                           for x, y in zip(events, events[1:])),
+            "names": sorted(str(e["data"].get("name")) for e in events),
             "topics": sorted({e["topic"] for e in events}),
             "mode": mode[0],
         }

@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "modules/platform/redis.h"
+#include "net/redis.h"
 
 #include <cmocka.h>
 
@@ -109,12 +111,56 @@ test_nobody(void **state)
 	    detail, sizeof(detail)), -1);
 }
 
+static void
+test_urls(void **state)
+{
+	static const struct { const char *url; int rc; } cases[] = {
+		{ "redis://localhost", 0 }, { "redis://h:1/15", 0 },
+		{ "redis://u:p%40ss@h:6379/0?x=1", 0 },
+		{ "redis://[::1]:7000", 0 }, { "unix:///run/redis.sock", 0 },
+		{ "redis://a:1,b:2,[::1]:3", 0 },
+		{ "rediss://h", -1 }, { "http://h", -1 }, { "redis://", -1 },
+		{ "redis://h:0", -1 }, { "redis://h:99999", -1 },
+		{ "redis://h:x", -1 }, { "redis://h/zero", -1 },
+		{ "redis://:%zz@h", -1 }, { "redis://:a%00b@h", -1 },
+		{ "unix://relative", -1 }, { "redis://[::1", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err e = { 0 };
+
+		if (redis_url_check(cases[i].url, &e) != cases[i].rc)
+			fail_msg("%s: %s", cases[i].url, e.detail);
+		if (strncmp(cases[i].url, "rediss", 6) == 0)
+			assert_non_null(strstr(e.detail, "tunnel"));
+	}
+}
+
+/* From the Redis Cluster specification and CLUSTER KEYSLOT. */
+static void
+test_slots(void **state)
+{
+	static const struct { const char *key; unsigned slot; } cases[] = {
+		{ "123456789", 0x31c3 }, { "foo", 12182 }, { "bar", 5061 },
+		{ "{foo}.x", 12182 }, { "x{foo}y{bar}", 12182 },
+		{ "", 0 }, { "foo{}", 5542 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(redis_slot(cases[i].key,
+		    strlen(cases[i].key)), cases[i].slot);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "http/ctx.h"
+#include "modules/platform/platform.h"
 #include "modules/platform/webhook.h"
 
 #define TOPICS(T) FIELD(T, topics, .elem = FT_STR, .max = 50, \
@@ -106,6 +107,7 @@ webhook_list(struct ctx *c, const void *in)
 	struct uuid after;
 	struct rows rows;
 
+	platform_stream_position(c);
 	if (cursor_open_uuid(c, p->page.cursor, &after) == -1 ||
 	    platform_webhook_page(c->db, c->a, c->who.tenant_id, after,
 	    p->page.limit + 1, &rows, &c->err) == -1)
@@ -204,7 +206,8 @@ const struct route platform_webhook_routes[] = {
 	{ .id = "system.webhook.create", .method = HTTP_POST,
 	  .path = "/api/system/webhooks", .summary = "Send events to a URL",
 	  .doc = "Events published from now on are posted as a JSON array, in "
-	  "order, again until a 2xx answer. It sees what its maker may see. "
+	  "order, again until a 2xx answer. It sees what its maker may see of "
+	  "the tenant's stream. "
 	  "X-Quincunx-Signature is \"v1=\" and the hex HMAC-SHA256, keyed "
 	  "with the secret, of X-Quincunx-Timestamp, a dot and the body; "
 	  "X-Quincunx-Delivery is the same for every try of the same events.",
