@@ -32,6 +32,7 @@ enum {
 	BATCH = 10,			/* outcomes that go at once */
 	GATHER_MS = 2,			/* others wait so long for company */
 	HELD_MS = 1000,			/* unstarted jobs go back after */
+	RECOVER_EVERY_S = 30,
 	REAP_GRACE_S = 2, REAP_EVERY_S = 2, LOCK_POLL_MS = 50,
 	CYCLE_CAP = 256 << 20
 };
@@ -171,6 +172,27 @@ reap(struct dispatcher *d)
 		    KV("jobs", (uint64_t)n));
 }
 
+/* What a COMMIT without an answer may have claimed for us. */
+static void
+recover(struct dispatcher *d, int64_t now)
+{
+	struct err e = { 0 };
+	size_t n;
+
+	if (jobs_claimer_recover(d->claimer, d->env->db, d->cycle, &d->lease,
+	    &n, &e) == -1) {
+		database_failed(d, "recover", &e);
+		return;
+	}
+	d->uncertain = false;
+	d->recover_ns = now + RECOVER_EVERY_S * S;
+	if (n > 0) {
+		d->hungry = true;
+		log_warn("scheduler", "claims without an answer given back",
+		    KV("jobs", (uint64_t)n));
+	}
+}
+
 /* Running jobs that somebody cancelled. */
 static void
 cancels(struct dispatcher *d, int64_t now)
@@ -210,6 +232,8 @@ upkeep(struct dispatcher *d, int64_t now)
 		promote(d);
 	if (!d->stopping && now >= d->reap_ns)
 		reap(d);
+	if (d->uncertain || now >= d->recover_ns)
+		recover(d, now);
 	if (d->look_at_cancels || now >= d->cancel_ns) {
 		tasks_write_progress(d);
 		cancels(d, now);
@@ -268,10 +292,12 @@ cycle(struct dispatcher *d, int64_t now)
 		return;
 	if (jobs_cycle(d->claimer, d->env->db, d->cycle, &d->lease, d->done,
 	    d->ndone, room, &got, &e) == -1) {
+		d->uncertain = true;
 		database_failed(d, "cycle", &e);
 		return;
 	}
 	database_works(d);
+	d->uncertain = d->uncertain || got.uncertain;
 	outcomes_stored(d, got.settled);
 	if (room == 0)
 		return;

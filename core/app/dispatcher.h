@@ -63,6 +63,8 @@ struct dispatcher {
 	bool stopping;
 	bool look_at_cancels;
 	int64_t stop_ns;
+	bool uncertain;			/* a COMMIT got no answer */
+	int64_t recover_ns;
 	int64_t renew_ns, poll_ns, promote_ns, reap_ns, cancel_ns, retry_ns;
 	int64_t failures;		/* of the database, in a row */
 	uint8_t *buf;

@@ -79,6 +79,10 @@ struct jobs_holder {
 	int pid;
 };
 /* ttl_s of the lease is set by the caller. */
+/* Claims of the lease that are not among the known: a COMMIT whose answer was
+ * lost had made them. Their jobs go back to the queue. */
+int jobs_recover(struct db *, struct arena *, uint64_t lease,
+    const int64_t *known, size_t nknown, size_t *n, struct err *);
 int jobs_lease_insert(struct db *, struct jobs_lease *,
     const struct jobs_holder *, struct err *);
 

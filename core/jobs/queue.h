@@ -105,6 +105,7 @@ struct jobs_claimed {
 	bool more;		/* another claim may find something */
 	int64_t claim_n;	/* for the outcomes of these jobs */
 	size_t settled;		/* outcomes that are stored */
+	bool uncertain;		/* the claim failed; it may have been made */
 };
 /* In one transaction: settles `done` (may be empty), then claims up to want
  * jobs of internal queues. When that fails, settles alone; -1 only when not
@@ -112,6 +113,11 @@ struct jobs_claimed {
 int jobs_cycle(struct jobs_claimer *, struct db *, struct arena *,
     const struct jobs_lease *, const struct jobs_outcome *done, size_t ndone,
     size_t want, struct jobs_claimed *, struct err *);
+/* After a cycle whose COMMIT may have been executed although its answer was
+ * lost, and now and then: claims under our lease that we do not know of go
+ * back to the queue. *n jobs. */
+int jobs_claimer_recover(struct jobs_claimer *, struct db *, struct arena *,
+    const struct jobs_lease *, size_t *n, struct err *);
 /* Text of a bell ("queue lane tag"): lowers the hint. */
 void jobs_claimer_bell(struct jobs_claimer *, const char *text);
 

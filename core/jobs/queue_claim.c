@@ -505,6 +505,7 @@ jobs_cycle(struct jobs_claimer *c, struct db *db, struct arena *a,
 		rc = ndone > 0 ? db_txn(db, a, settle_only, &y, e) : 0;
 	if (rc == -1 && ndone > 0 && want > 0) {
 		/* what is finished first, alone */
+		out->uncertain = true;
 		err_clear(e);
 		memcpy(c->v, c->before, c->n * sizeof(*c->v));
 		y.k.rows.n = 0;
@@ -518,4 +519,15 @@ jobs_cycle(struct jobs_claimer *c, struct db *db, struct arena *a,
 	forget_closed(&y);
 	remember_claim(&y, out);
 	return 0;
+}
+
+int
+jobs_claimer_recover(struct jobs_claimer *c, struct db *db, struct arena *a,
+    const struct jobs_lease *lease, size_t *n, struct err *e)
+{
+	int64_t *known = arena_array(a, c->open.n + 1, sizeof(*known));
+
+	for (size_t i = 0; i < c->open.n; i++)
+		known[i] = c->open.v[i].n;
+	return jobs_recover(db, a, lease->id, known, c->open.n, n, e);
 }

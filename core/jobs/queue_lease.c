@@ -200,6 +200,59 @@ reap(struct db *db, void *arg, struct err *e)
 	return 0;
 }
 
+/* ---- our own claims that we do not know of -------------------------------------------- */
+
+struct recover {
+	struct reap r;
+	uint64_t lease;
+	const int64_t *known;
+	size_t nknown;
+};
+
+static bool
+is_known(const struct recover *x, int64_t n)
+{
+	for (size_t i = 0; i < x->nknown; i++)
+		if (x->known[i] == n)
+			return true;
+	return false;
+}
+
+static int
+recover(struct db *db, void *arg, struct err *e)
+{
+	struct recover *x = arg;
+	const struct lease_row l = { .id = (int64_t)x->lease, .worker = "" };
+	struct rows rows;
+
+	x->r.jobs = 0;
+	if (db_all(db, x->r.a, &CLAIM_ALL, ARGS(V(l.id), V(REAP_CLAIMS)),
+	    &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct claim_row *c = ROW(&rows, struct claim_row, i);
+
+		if (!is_known(x, c->n) &&
+		    return_claim(&x->r, db, &l, c, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+jobs_recover(struct db *db, struct arena *a, uint64_t lease,
+    const int64_t *known, size_t nknown, size_t *n, struct err *e)
+{
+	struct recover x = { .r = { .a = a }, .lease = lease, .known = known,
+	    .nknown = nknown };
+
+	*n = 0;
+	if (db_txn(db, a, recover, &x, e) == -1)
+		return -1;
+	*n = x.r.jobs;
+	return 0;
+}
+
 int
 jobs_reap(struct db *db, struct arena *a, int64_t grace_s, size_t *n,
     struct err *e)

@@ -278,6 +278,13 @@ static const char *const fault_names[FAULTS] = { "kill worker",
     "lose COMMITs", "lose answers of COMMIT", "reload worker",
     "restart worker" };
 
+/* The harness's servers are quick instead of durable. */
+static void
+durable(void)
+{
+	mariadb_sql(NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+}
+
 static void
 fault(unsigned what)
 {
@@ -308,6 +315,7 @@ fault(unsigned what)
 		mariadb_kill();
 		nap_ms(dice(800));
 		mariadb_restart();
+		durable();
 		break;
 	case STOP_DB:
 		mariadb_freeze();
@@ -559,6 +567,7 @@ begin(void)
 	assert_true(dprintf(fd, "mysql://root@/%s?unix_socket=%s/proxy.sock",
 	    st.db, st.dir) > 0);
 	close(fd);
+	durable();
 	proxy = proxy_start(stack_path(&st, "proxy.sock"), strchr(mariadb_url(
 	    a, st.db), '=') + 1, faults);
 	r = http_send(&st, "POST", "/api/auth/login", NULL, http_text(&st,
