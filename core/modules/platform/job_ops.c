@@ -48,12 +48,14 @@ static int
 payload_check(struct arena *a, const struct job *job, const char *text,
     bool lenient, struct err *e)
 {
-	static const struct field none[] = { FIELD_END };
-	static const struct schema nothing = { .name = "Nothing", .size = 1,
-	    .fields = none };
-	const struct schema *s = job->in != NULL ? job->in : &nothing;
+	const struct schema *s = job->in;
 	uint64_t seen;
 
+	if (s == NULL)		/* nothing, that is {} */
+		return lenient || (text[0] == '{' &&
+		    text[1 + strspn(text + 1, " \t\r\n")] == '}') ? 0 :
+		    refuse(e, "[\"body\",\"payload\"]", "extra_forbidden",
+		    "Jobs of this type take no payload");
 	if (schema_decode_json(s, text, strlen(text), "payload", !lenient, a,
 	    arena_alloc(a, s->size), &seen, e) == 0)
 		return 0;
@@ -512,7 +514,7 @@ platform_job_status(struct db *db, struct arena *a, struct uuid tenant,
 	if (jobs_totals(db, a, tenant, &t, e) != 0)
 		return -1;
 	*out = (struct platform_job_status){ .ready = t.ready,
-	    .delayed = t.delayed, .running = t.running, .dead = t.dead,
+	    .delayed = t.later, .running = t.running, .dead = t.dead,
 	    .workers = t.leases, .external_workers = t.external,
 	    .oldest_at = t.oldest };
 	if (t.oldest.us != 0)
