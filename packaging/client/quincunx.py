@@ -130,6 +130,18 @@ class Client:
         self._local = threading.local()
         self._worker: Optional[Worker] = None
 
+    @classmethod
+    def from_env(cls, url: Optional[str] = None) -> Client:
+        """From QUINCUNX_URL, and QUINCUNX_API_KEY or QUINCUNX_EMAIL with QUINCUNX_PASSWORD or
+        QUINCUNX_PASSWORD_FILE."""
+        env = os.environ
+        password = env.get("QUINCUNX_PASSWORD")
+        if password is None and "QUINCUNX_PASSWORD_FILE" in env:
+            with open(env["QUINCUNX_PASSWORD_FILE"], encoding="utf-8") as f:
+                password = f.readline().rstrip("\n")
+        return cls(url or env.get("QUINCUNX_URL", "http://127.0.0.1:8080"), env.get("QUINCUNX_EMAIL"),
+                   password, env.get("QUINCUNX_API_KEY"))
+
     # -- transport --
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
@@ -722,18 +734,6 @@ def _sse_parse(lines: Iterable[bytes], stop: Optional[threading.Event]) -> Itera
 
 # ---- command line ------------------------------------------------------------------------
 
-def _from_environment(a: argparse.Namespace) -> Client:
-    password = os.environ.get("QUINCUNX_PASSWORD")
-    if password is None and "QUINCUNX_PASSWORD_FILE" in os.environ:
-        with open(os.environ["QUINCUNX_PASSWORD_FILE"], encoding="utf-8") as f:
-            password = f.readline().rstrip("\n")
-    try:
-        return Client(a.url, email=os.environ.get("QUINCUNX_EMAIL"), password=password,
-                      api_key=os.environ.get("QUINCUNX_API_KEY"))
-    except ValueError as e:
-        raise SystemExit(f"quincunx.py: {e} (see quincunx.py --help)")
-
-
 def _program(argv: List[str]) -> Handler:
     """A handler that runs a program: payload on stdin, result from stdout, stderr is the error."""
 
@@ -769,7 +769,7 @@ def _command_line() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="quincunx.py", formatter_class=argparse.RawDescriptionHelpFormatter,
                                 description=__doc__.split("\n\n")[0], epilog="Credentials: QUINCUNX_API_KEY, or "
                                 "QUINCUNX_EMAIL and QUINCUNX_PASSWORD or QUINCUNX_PASSWORD_FILE.")
-    p.add_argument("--url", default=os.environ.get("QUINCUNX_URL", "http://127.0.0.1:8080"))
+    p.add_argument("--url", help="by default QUINCUNX_URL, or http://127.0.0.1:8080")
     sub = p.add_subparsers(dest="command", required=True)
     q = sub.add_parser("enqueue", help="enqueue a job and print its id")
     q.add_argument("type")
@@ -825,7 +825,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     a = _command_line().parse_args(argv)
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(message)s")
     try:
-        return _run(a, _from_environment(a))
+        return _run(a, Client.from_env(a.url))
     except (Error, TimeoutError, ValueError) as e:
         print(f"quincunx.py: {e}", file=sys.stderr)
         return 1

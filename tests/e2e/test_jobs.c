@@ -391,6 +391,10 @@ cancelling(void **state)
 	assert_int_equal(json_int_at(r->json, "replays"), 1);
 	expect_status(post(http_text(&st, "/jobs/%s/retry", id), NULL), 409);
 	assert_string_equal(jobs_claim(&st, ann, "cq").id, id);
+	expect_status(jobs_send(&st, ann, "DELETE", http_text(&st,
+	    "/jobs/%s", id), NULL), 200);	/* it runs: asked to stop */
+	assert_string_equal(json_text_at(jobs_get(&st, ann, id)->json,
+	    "cancel_requested"), "true");
 	expect_status(post("/jobs/01890a5d-ac96-774b-bcce-b302099a8057/"
 	    "cancel", NULL), 404);
 	expect_place(post("/jobs/nonsense/cancel", NULL),

@@ -737,6 +737,84 @@ python_command_line(void **state)
 	assert_int_equal(RUN("pyusage", &out, "explode"), 2);
 }
 
+/* The worker as the README shows it. */
+static void
+python_readme(void **state)
+{
+	char *text, *end;
+	const char *id;
+	pid_t pid;
+	FILE *f = fopen("README.md", "r");
+
+	(void)state;
+	assert_non_null(f);
+	text = arena_alloc(st.a, 256 * 1024);
+	assert_true(fread(text, 1, 256 * 1024 - 1, f) > 1000);
+	fclose(f);
+	text = strstr(text, "```python\n");
+	assert_non_null(text);
+	text += strlen("```python\n");
+	end = strstr(text, "```");
+	assert_non_null(end);
+	*end = '\0';
+	script("readme.py", text);
+	pid = python("pyreadme", (const char *[]){ stack_path(&st,
+	    "readme.py"), NULL });
+	id = jobs_add(&st, ann, "{\"job_type\":\"sentiment_analysis\","
+	    "\"user_id\":\"user123\",\"payload\":{\"text\":"
+	    "\"good news, up\"}}");
+	jobs_until(&st, ann, id, "succeeded");
+	assert_int_equal(json_int_at(jobs_get(&st, ann, id)->json,
+	    "result.score"), 2);
+	stack_end(&pid, SIGTERM);
+}
+
+/* A stream that breaks off goes on where it was; told of a gap, it says so. */
+static void
+python_sse(void **state)
+{
+	const char *out;
+
+	(void)state;
+	script("sse.py",
+	    "import http.server, threading\n"
+	    "asked = []\n"
+	    "class H(http.server.BaseHTTPRequestHandler):\n"
+	    "    def log_message(self, *a): pass\n"
+	    "    def do_GET(self):\n"
+	    "        last = self.headers.get('Last-Event-ID')\n"
+	    "        asked.append((self.path, last, "
+	    "self.headers['Authorization']))\n"
+	    "        self.send_response(503 if len(asked) == 2 else 200)\n"
+	    "        self.end_headers()\n"
+	    "        if len(asked) == 2: return\n"
+	    "        n = int(last.split(':')[1]) if last else 0\n"
+	    "        self.wfile.write(b': hello\\nretry: 10\\n\\n')\n"
+	    "        if len(asked) == 3: self.wfile.write(b'event: gap\\n"
+	    "data: {\"recovered\": false}\\n\\n')\n"
+	    "        for i in (n + 1, n + 2):\n"
+	    "            self.wfile.write(f'id: 7:{i}\\nevent: job.x\\ndata: "
+	    "{{\"off\":\\ndata:  {i}}}\\n\\n'.encode())\n"
+	    "s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)\n"
+	    "threading.Thread(target=s.serve_forever, daemon=True).start()\n"
+	    "c = Client(f'http://127.0.0.1:{s.server_port}/pre', "
+	    "api_key='qk')\n"
+	    "gaps = []\n"
+	    "got = [e['off'] for _, e in zip(range(5), c.events(-1, 'job.*', "
+	    "sse=True, on_gap=gaps.append))]\n"
+	    "assert got == [1, 2, 3, 4, 5], got\n"
+	    "assert len(gaps) == 1, gaps\n"
+	    "assert asked[0] == ('/pre/events?topics=job.%2A', None, "
+	    "'Bearer qk'), asked\n"
+	    "assert [a[1] for a in asked] == [None, '7:2', '7:2', '7:4'], "
+	    "asked\n"
+	    "print('sse good')\n");
+	if (run("pysse", &out, (const char *[]){ stack_path(&st, "sse.py"),
+	    NULL }) != 0)
+		fail_msg("%s", out);
+	assert_non_null(strstr(out, "sse good"));
+}
+
 /* ---- fixture ---------------------------------------------------------------------------- */
 
 static int
@@ -785,6 +863,8 @@ main(void)
 		cmocka_unit_test(python_worker_killed),
 		cmocka_unit_test(python_calls),
 		cmocka_unit_test(python_command_line),
+		cmocka_unit_test(python_readme),
+		cmocka_unit_test(python_sse),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
