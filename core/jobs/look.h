@@ -25,7 +25,7 @@ int jobs_seen_types(struct db *, struct arena *, struct uuid tenant,
     struct rows *, struct err *);
 
 struct jobs_totals {
-	int64_t ready, delayed, running, dead;
+	int64_t ready, later, running, dead;
 	int64_t leases, external;	/* dispatchers; jobs pulled over HTTP */
 	struct utc oldest;		/* ready since */
 };

@@ -335,12 +335,18 @@ unique_of(struct enqueue *q, struct err *e)
 
 /* ---- needs -------------------------------------------------------------------------- */
 
+/* at: its place in what was sent, for the refusal. */
+struct asked {
+	struct job_need need;
+	size_t at;
+};
+
 static int
 by_id(const void *x, const void *y)
 {
-	const struct job_need *p = x, *r = y;
+	const struct asked *p = x, *r = y;
 
-	return memcmp(p->id.b, r->id.b, sizeof(p->id.b));
+	return memcmp(p->need.id.b, r->need.id.b, sizeof(p->need.id.b));
 }
 
 /* Does a parent in this state satisfy the rule: 1 yes, 0 never, -1 later. */
@@ -385,19 +391,21 @@ static int
 needs_of(struct enqueue *q, struct err *e)
 {
 	size_t n = q->o->nneeds;
-	struct job_need *v;
+	struct asked *v;
 
 	if (n == 0)
 		return 0;
 	if (n > NEEDS_MAX)
 		return refuse(e, "[\"body\",\"needs\"]", "too_long",
 		    "List should have at most 1000 items");
-	v = arena_memdup(q->a, q->o->needs, n * sizeof(*v));
+	v = arena_array(q->a, n, sizeof(*v));
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct asked){ q->o->needs[i], i };
 	qsort(v, n, sizeof(*v), by_id);
 	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && uuid_equal(v[i].id, v[i - 1].id))
+		if (i > 0 && uuid_equal(v[i].need.id, v[i - 1].need.id))
 			continue;
-		if (one_need(q, &v[i], i, e) == -1)
+		if (one_need(q, &v[i].need, v[i].at, e) == -1)
 			return -1;
 	}
 	return 0;

@@ -220,6 +220,17 @@ room(struct pull *k, struct err *e)
 	return (int)n;
 }
 
+/* Out of the lane, whose virtual time has come so far. */
+static int
+drop(struct pull *k, const struct ready *r, struct err *e)
+{
+	jobs_virtual_raise(shm_current(), jobs_queue_key(
+	    k->q.row.tenant_id, k->q.row.name, true), (int)r->lane,
+	    jobs_tag_time(r->tag));
+	return db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.row.id), V(r->lane),
+	    V(r->tag)), NULL, e);
+}
+
 static int
 take(struct pull *k, const struct ready *r, struct job_row *j, struct err *e)
 {
@@ -227,12 +238,8 @@ take(struct pull *k, const struct ready *r, struct job_row *j, struct err *e)
 
 	if (rc != 1)
 		return rc;
-	if (db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.row.id), V(r->lane),
-	    V(r->tag)), NULL, e) == -1 || lease_job(k, j, e) == -1)
+	if (drop(k, r, e) == -1 || lease_job(k, j, e) == -1)
 		return -1;
-	jobs_virtual_raise(shm_current(), jobs_queue_key(
-	    k->q.row.tenant_id, k->q.row.name, true), (int)r->lane,
-	    jobs_tag_time(r->tag));
 	if (expired(j))
 		return expire(k, j, e);
 	jobs_event_add(k->pack, JE_STARTED, j, k->q.row.name);
@@ -255,8 +262,7 @@ one_ready(struct pull *k, const struct ready *r, struct err *e)
 		return rc == 1 ? 0 : -1;
 	rc = db_one(k->db, k->a, &PULL_LOCK, ARGS(V(r->job_id)), &j, e);
 	if (rc == 1)		/* cancelled meanwhile */
-		return db_exec(k->db, &PULL_DELETE, ARGS(V(k->q.row.id),
-		    V(r->lane), V(r->tag)), NULL, e);
+		return drop(k, r, e);
 	if (rc == -1 || !named(k->p->types, j.type))
 		return rc;
 	if ((rc = room(k, e)) != 1)

@@ -325,6 +325,14 @@ const struct route platform_job_routes[] = {
 	  .errors = ERRORS(404, 409), .flags = R_TXN | R_AUDIT,
 	  .run = job_cancel, .summary = "Cancel a job", .doc = "At once "
 	  "when it does not run; else it is asked to stop, and stopped." },
+	{ .id = "system.job.delete", .method = HTTP_DELETE,
+	  .path = "/api/system/jobs/{id:uuid}",
+	  .aliases = ROOT("/jobs/{id:uuid}"),
+	  .auth = AUTH_USER, .permission = "jobs:control",
+	  .in = &id_in_schema, .out = &platform_job_schema, .ok = 200,
+	  .errors = ERRORS(404, 409), .flags = R_TXN | R_AUDIT,
+	  .run = job_cancel, .summary = "Cancel a job", .doc = "The same; "
+	  "the job stays to be looked at." },
 	{ .id = "system.job.retry", .method = HTTP_POST,
 	  .path = "/api/system/jobs/{id:uuid}/retry",
 	  .aliases = ROOT("/jobs/{id:uuid}/retry"),

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "jobs/exec.h"
 #include "jobs/look.h"
 #include "module.h"
 #include "modules/platform/job.h"
@@ -24,7 +25,8 @@ platform_job_door(const struct env *env, const struct principal *who,
     struct err *e)
 {
 	*job = job_find(env->modules, type);
-	*kind = *job != NULL ? JOB_BUILTIN : JOB_EXTERNAL;
+	*kind = *job == NULL ? JOB_EXTERNAL : exec_of(*job) != NULL ?
+	    JOB_EXEC : JOB_BUILTIN;
 	if (*job == NULL || who->kind == PRINCIPAL_SYSTEM)
 		return 0;
 	if (!((*job)->flags & JOB_API))
@@ -48,12 +50,14 @@ static int
 payload_check(struct arena *a, const struct job *job, const char *text,
     bool lenient, struct err *e)
 {
-	static const struct field none[] = { FIELD_END };
-	static const struct schema nothing = { .name = "Nothing", .size = 1,
-	    .fields = none };
-	const struct schema *s = job->in != NULL ? job->in : &nothing;
+	const struct schema *s = job->in;
 	uint64_t seen;
 
+	if (s == NULL)		/* nothing, that is {} */
+		return lenient || (text[0] == '{' &&
+		    text[1 + strspn(text + 1, " \t\r\n")] == '}') ? 0 :
+		    refuse(e, "[\"body\",\"payload\"]", "extra_forbidden",
+		    "Jobs of this type take no payload");
 	if (schema_decode_json(s, text, strlen(text), "payload", !lenient, a,
 	    arena_alloc(a, s->size), &seen, e) == 0)
 		return 0;
@@ -172,7 +176,8 @@ options_of(struct door *d, struct err *e)
 	if (type_of(d, e) == -1 || times_check(in, e) == -1)
 		return -1;
 	d->payload = in->payload.p != NULL ? in->payload.p : "{}";
-	if (d->job != NULL && payload_check(d->a, d->job, d->payload,
+	if (d->job != NULL && !(d->job->flags & JOB_RAW) &&
+	    payload_check(d->a, d->job, d->payload,
 	    d->by->lenient, e) == -1)
 		return -1;
 	if ((d->kind == JOB_EXTERNAL ? external_queue(d->db, d->a,
@@ -459,11 +464,12 @@ schema_of(struct arena *a, const struct schema *s, bool input)
 }
 
 static struct platform_job_type
-builtin(struct arena *a, const struct job *j, const struct principal *who)
+declared(struct arena *a, const struct job *j, const struct principal *who)
 {
 	return (struct platform_job_type){ .name = j->name, .doc = j->doc,
-	    .kind = "builtin", .queue = j->queue != NULL ? j->queue :
-	    "default", .priority = job_lane_names[j->lane],
+	    .kind = exec_of(j) != NULL ? "exec" : "builtin",
+	    .queue = j->queue != NULL ? j->queue : "default",
+	    .priority = job_lane_names[j->lane],
 	    .permission = j->permission,
 	    .tries = j->tries > 0 ? j->tries : 5,
 	    .timeout_s = j->timeout_s > 0 ? j->timeout_s : 300,
@@ -486,7 +492,7 @@ platform_job_types(const struct env *env, struct db *db, struct arena *a,
 
 		for (; set != NULL && *set != NULL; set++)
 			for (const struct job *j = *set; j->name != NULL; j++)
-				*VEC_ADD(a, &v) = builtin(a, j, who);
+				*VEC_ADD(a, &v) = declared(a, j, who);
 	}
 	if (jobs_seen_types(db, a, who->tenant_id, &seen, e) == -1)
 		return -1;
@@ -512,7 +518,7 @@ platform_job_status(struct db *db, struct arena *a, struct uuid tenant,
 	if (jobs_totals(db, a, tenant, &t, e) != 0)
 		return -1;
 	*out = (struct platform_job_status){ .ready = t.ready,
-	    .delayed = t.delayed, .running = t.running, .dead = t.dead,
+	    .delayed = t.later, .running = t.running, .dead = t.dead,
 	    .workers = t.leases, .external_workers = t.external,
 	    .oldest_at = t.oldest };
 	if (t.oldest.us != 0)

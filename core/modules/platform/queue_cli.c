@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/str.h"
+#include "jobs/look.h"
 #include "modules/auth/auth.h"
 #include "modules/platform/exchange.h"
 #include "modules/platform/queue.h"
@@ -143,6 +145,40 @@ resume_one(struct env *env, int argc, char **argv)
 	return turn(env, argc, argv, false, "queues resume " USAGE_ONE);
 }
 
+static int
+workers(struct env *env, int argc, char **argv)
+{
+	bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
+	struct err e = { 0 };
+	char at[CLOCK_TEXT];
+	struct rows rows;
+	struct str s;
+
+	if (argc > (json ? 1 : 0))
+		return platform_terminal_usage("workers [--json]");
+	if (jobs_workers(env->db, env->a, 1000, &rows, &e) == -1)
+		return platform_terminal_error(&e);
+	str_init(&s, env->a);
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct jobs_worker *w = ROW(&rows, struct jobs_worker,
+		    i);
+
+		if (json) {
+			schema_encode(&jobs_worker_schema, w, &s);
+			str_addc(&s, '\n');
+			continue;
+		}
+		str_addf(&s, "%-10s %6lld  %4lld jobs  until %s  ",
+		    w->external ? "external" : "dispatcher",
+		    (long long)w->pid, (long long)w->jobs,
+		    clock_format(w->expires_at, at));
+		str_term(&s, w->external ? w->worker : w->host,
+		    strlen(w->external ? w->worker : w->host));
+		str_addc(&s, '\n');
+	}
+	return platform_terminal_write(&s);
+}
+
 #define USAGE_LIST "[--tenant NAME|ID | --installation] [--json]"
 
 const struct command platform_queue_commands[] = {
@@ -152,5 +188,7 @@ const struct command platform_queue_commands[] = {
 	{ "queues pause", USAGE_ONE, "Nothing more is claimed from it", false,
 	  pause_one },
 	{ "queues resume", USAGE_ONE, "Open again", false, resume_one },
+	{ "workers", "[--json]", "Who works: dispatchers, and jobs in the hands "
+	  "of external workers", false, workers },
 	{ .name = NULL }
 };

@@ -2,6 +2,7 @@
  * Queues over HTTP.
  */
 #include "http/ctx.h"
+#include "jobs/look.h"
 #include "modules/platform/queue.h"
 
 #define NAME(T) FIELD(T, name, .fmt = FMT_SLUG, .max = 64, \
@@ -50,6 +51,17 @@ queue_list(struct ctx *c, const void *in)
 	(void)in;
 	if (platform_queue_all(c->db, c->a, c->who.tenant_id, true, &rows,
 	    &c->err) == -1)
+		return fail_err(c);
+	return reply_list(c, &rows, NULL);
+}
+
+static int
+worker_list(struct ctx *c, const void *in)
+{
+	struct rows rows;
+
+	(void)in;
+	if (jobs_workers(c->db, c->a, 1000, &rows, &c->err) == -1)
 		return fail_err(c);
 	return reply_list(c, &rows, NULL);
 }
@@ -107,5 +119,10 @@ const struct route platform_queue_routes[] = {
 	  .natural_key = "the state that is asked for",
 	  .run = queue_update, .summary = "Pause a queue, or limit its rate "
 	  "and how much of it runs at once" },
+	{ .id = "system.worker.list", .method = HTTP_GET,
+	  .path = "/api/system/workers", .auth = AUTH_USER,
+	  .permission = "system:processes", .out = &jobs_worker_schema,
+	  .ok = 200, .flags = R_LIST, .run = worker_list,
+	  .summary = "Who works: dispatchers, and jobs in external hands" },
 	ROUTE_END
 };

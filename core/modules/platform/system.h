@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "base/types.h"
 #include "db/table.h"
 #include "http/route.h"
 #include "schema/schema.h"
@@ -30,6 +31,8 @@ struct platform_status {
 	struct list modules;		/* names */
 	struct list pools;		/* struct platform_pool */
 	int64_t requests, errors;	/* since the segment was made */
+	const void *jobs;		/* struct platform_job_status; NULL =
+					 * the database did not answer */
 };
 extern const struct schema platform_process_schema, platform_pool_schema,
     platform_status_schema;
@@ -38,6 +41,9 @@ enum { PLATFORM_PROCESSES = 512 };
 size_t platform_processes(struct env *, struct arena *,
     const struct platform_process **);
 void platform_status_fill(struct env *, struct arena *, struct utc now,
+    struct platform_status *);
+/* The queue's numbers, of a tenant or (nil) of all. */
+void platform_status_jobs(struct env *, struct arena *, struct uuid tenant,
     struct platform_status *);
 /* Seconds since the oldest living process of this host was born. */
 int64_t platform_uptime_s(struct env *);

@@ -16,6 +16,7 @@
 #include "http/http.h"
 #include "module.h"
 #include "modules/platform/health.h"
+#include "modules/platform/job.h"
 #include "modules/platform/system.h"
 #include "shm/shm.h"
 
@@ -72,6 +73,9 @@ static const struct field status_fields[] = {
 	    "this host"),
 	FIELD(struct platform_status, errors, .doc = "Of those with a status "
 	    "of 500 and more"),
+	FIELD(struct platform_status, jobs, .flags = FF_NULLABLE,
+	    .sub = &platform_job_status_schema, .doc = "The queue; null when "
+	    "the database does not answer"),
 	FIELD_END
 };
 const struct schema platform_status_schema = {
@@ -256,4 +260,16 @@ platform_status_fill(struct env *env, struct arena *a, struct utc now,
 		st->memory_kib += p[i].memory_kib;
 	count_tables(env, a, st);
 	count_requests(st);
+}
+
+void
+platform_status_jobs(struct env *env, struct arena *a, struct uuid tenant,
+    struct platform_status *st)
+{
+	struct platform_job_status *j = arena_alloc(a, sizeof(*j));
+	struct err ignored = { 0 };
+
+	if (env->db != NULL && platform_job_status(env->db, a, tenant, j,
+	    &ignored) == 0)
+		st->jobs = j;
 }

@@ -11,6 +11,10 @@ system_status(struct ctx *c, const void *in)
 
 	(void)in;
 	platform_status_fill(c->env, c->a, c->now, &st);
+	/* of all for those who run the installation */
+	platform_status_jobs(c->env, c->a, principal_may(&c->who,
+	    "system:processes") ? (struct uuid){ { 0 } } : c->who.tenant_id,
+	    &st);
 	return reply(c, &st);
 }
 
@@ -30,7 +34,9 @@ const struct route platform_system_routes[] = {
 	  .path = "/api/system/status", .auth = AUTH_USER,
 	  .permission = "system:read", .out = &platform_status_schema,
 	  .ok = 200, .run = system_status,
-	  .summary = "Version, uptime, pools, memory and counts" },
+	  .summary = "Version, uptime, pools, memory and counts",
+	  .doc = "The queue's numbers are of the caller's tenant, or of all "
+	  "for those who may see processes." },
 	{ .id = "system.process.list", .method = HTTP_GET,
 	  .path = "/api/system/processes", .auth = AUTH_USER,
 	  .permission = "system:processes", .out = &platform_process_schema,
