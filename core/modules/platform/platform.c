@@ -31,6 +31,7 @@
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
 #include "modules/platform/site.h"
+#include "modules/platform/sweep.h"
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
 #include "modules/platform/webhook.h"
@@ -86,6 +87,7 @@ static const struct table *const tables[] = {
 	platform_decision_tables,
 	platform_approval_tables,
 	platform_switch_tables,
+	http_tables,
 	platform_model_tables,
 	jobs_tables,
 	event_tables,
@@ -232,6 +234,11 @@ static const struct metric *const *const metrics[] = {
 static const struct job *const jobs[] = {
 	platform_job_jobs,
 	platform_webhook_jobs,
+	platform_sweep_jobs,
+	NULL
+};
+static const struct schedule *const schedules[] = {
+	platform_sweep_schedules,
 	NULL
 };
 
@@ -250,6 +257,7 @@ const struct module platform_module = {
 	.metrics = metrics,
 	.events = events,
 	.jobs = jobs,
+	.schedules = schedules,
 	.loops = loops,
 	.histories = platform_histories,
 	.gauges = platform_gauges,
