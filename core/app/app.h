@@ -60,6 +60,8 @@ int app_die(const char *program, const struct err *);
 int app_responder(const struct module *const *, int argc, char **argv);
 /* Worker: dispatcher, job children, control loops. */
 int app_worker(const struct module *const *, int argc, char **argv);
+/* quincunx-schedule: one turn of each loop, and with --work the jobs. */
+int app_schedule(const struct module *const *, int argc, char **argv);
 /* Cron helper: takes var/run/<name>.lock, calls work(), logs the outcome. */
 int app_cron(const struct module *const *, const char *name, int argc,
     char **argv, int (*work)(struct env *, int argc, char **argv,

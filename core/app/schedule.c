@@ -79,8 +79,9 @@ schedule(struct env *env, int argc, char **argv, struct err *e)
 	err_clear(e);
 	if (upkeep(env, &r, e) == -1 || (jobs && work(env, &r, e) == -1))
 		return -1;
-	shm_word_set(env->shm, jobs ? WORKER_WORD_HUMBLE : WORKER_WORD_TICK,
-	    1);
+	shm_word_set(env->shm, SEEN_TICK, 1);
+	if (jobs)
+		shm_word_set(env->shm, SEEN_CRON, 1);
 	log_info("scheduler", "scheduled", KV("promoted",
 	    (uint64_t)r.promoted), KV("taken_back", (uint64_t)r.taken_back),
 	    KV("loops_failed", (uint64_t)r.loops_failed),

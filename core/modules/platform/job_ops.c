@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "jobs/exec.h"
 #include "jobs/look.h"
 #include "module.h"
 #include "modules/platform/job.h"
@@ -24,7 +25,8 @@ platform_job_door(const struct env *env, const struct principal *who,
     struct err *e)
 {
 	*job = job_find(env->modules, type);
-	*kind = *job != NULL ? JOB_BUILTIN : JOB_EXTERNAL;
+	*kind = *job == NULL ? JOB_EXTERNAL : exec_of(*job) != NULL ?
+	    JOB_EXEC : JOB_BUILTIN;
 	if (*job == NULL || who->kind == PRINCIPAL_SYSTEM)
 		return 0;
 	if (!((*job)->flags & JOB_API))
@@ -54,6 +56,8 @@ payload_check(struct arena *a, const struct job *job, const char *text,
 	const struct schema *s = job->in != NULL ? job->in : &nothing;
 	uint64_t seen;
 
+	if (job->flags & JOB_RAW)
+		return 0;
 	if (schema_decode_json(s, text, strlen(text), "payload", !lenient, a,
 	    arena_alloc(a, s->size), &seen, e) == 0)
 		return 0;
@@ -462,7 +466,7 @@ static struct platform_job_type
 builtin(struct arena *a, const struct job *j, const struct principal *who)
 {
 	return (struct platform_job_type){ .name = j->name, .doc = j->doc,
-	    .kind = "builtin", .queue = j->queue != NULL ? j->queue :
+	    .kind = exec_of(j) != NULL ? "exec" : "builtin", .queue = j->queue != NULL ? j->queue :
 	    "default", .priority = job_lane_names[j->lane],
 	    .permission = j->permission,
 	    .tries = j->tries > 0 ? j->tries : 5,

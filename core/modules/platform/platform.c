@@ -36,6 +36,7 @@
 #include "modules/platform/system.h"
 #include "modules/platform/webhook.h"
 #include "modules/platform/work.h"
+#include "modules/platform/worker.h"
 
 static const char *const needs[] = { "auth", NULL };
 
@@ -125,6 +126,7 @@ static const struct query *const *const queries[] = {
 	platform_event_queries,
 	platform_redis_queries,
 	platform_webhook_queries,
+	platform_worker_queries,
 	jobs_look_queries,
 	platform_sample_queries,
 	platform_error_queries,
@@ -149,6 +151,7 @@ static const struct route *const routes[] = {
 	platform_model_routes,
 	platform_event_routes,
 	platform_webhook_routes,
+	platform_worker_routes,
 	platform_job_routes,
 	platform_work_routes,
 	platform_queue_routes,
@@ -190,6 +193,7 @@ static const struct command *const commands[] = {
 	platform_switch_commands,
 	platform_event_commands,
 	platform_webhook_commands,
+	platform_worker_commands,
 	platform_job_commands,
 	platform_queue_commands,
 	platform_alert_commands,
