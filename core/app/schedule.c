@@ -79,6 +79,10 @@ schedule(struct env *env, int argc, char **argv, struct err *e)
 	err_clear(e);
 	if (upkeep(env, &r, e) == -1 || (jobs && work(env, &r, e) == -1))
 		return -1;
+	if (r.jobs > 0) {	/* what they have to tell goes out now */
+		r.loops_failed += worker_tick(env, e);
+		err_clear(e);
+	}
 	shm_word_set(env->shm, SEEN_TICK, 1);
 	if (jobs)
 		shm_word_set(env->shm, SEEN_CRON, 1);
