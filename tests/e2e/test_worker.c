@@ -389,6 +389,8 @@ database_away(void (*away)(void))
 {
 	const char *ids[KIDS], *waiting;
 
+	/* as a real server has it: what was acknowledged is there again */
+	mariadb_sql(NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
 	for (int i = 0; i < KIDS; i++)
 		ids[i] = post("\"type\":\"sleep\","
 		    "\"payload\":{\"seconds\":2}");
@@ -426,6 +428,51 @@ test_database_frozen(void **state)
 {
 	(void)state;
 	database_away(frozen);
+}
+
+/* ---- two hosts ------------------------------------------------------------------------- */
+
+static bool
+lease_given_away(void *id)
+{
+	return strcmp(mariadb_value(st.a, st.db, http_text(&st, "SELECT "
+	    "COUNT(*) FROM jobs_lease WHERE id = %lld", *(long long *)id)),
+	    "0") == 0;
+}
+
+/* A host that is paused for longer than its lease loses its jobs to another
+ * one, which runs them again; what the paused one says later is dropped. */
+static void
+test_paused_host(void **state)
+{
+	const char *id, *dir = stack_path(&st, "run2");
+	long long lease;
+	pid_t a, b;
+
+	(void)state;
+	stack_worker_stop(&st, SIGTERM);
+	stack_setting(&st, "jobs.lease", "10");
+	stack_worker_start(&st);
+	id = post("\"type\":\"t.slow\"");
+	child_of(id);
+	a = stack_lock_holder(&st, "dispatch");
+	lease = json_int_at(workers(), "leases.0.id");
+	kill(a, SIGSTOP);
+	mkdir(dir, 0750);
+	b = stack_launch(&st, "worker2", (const char *[]){ http_text(&st,
+	    "%s/quincunx-worker", stack_bin()), "-c", st.conf, "-o",
+	    http_text(&st, "base.run_dir=%s", dir), NULL });
+	assert_true(eventually(lease_given_away, &lease, WAIT_MS));
+	wait_state(id, "succeeded");
+	expect_int(id, "lost", 1);
+	expect_int(id, "crashes", 0);
+	kill(a, SIGCONT);
+	stack_end(&b, SIGTERM);
+	id = post("\"type\":\"noop\"");	/* it is of use again */
+	wait_state(id, "succeeded");
+	stack_worker_stop(&st, SIGTERM);
+	stack_setting(&st, "jobs.lease", "600");
+	stack_worker_start(&st);
 }
 
 /* ---- leaving ----------------------------------------------------------------------------- */
@@ -690,7 +737,7 @@ main(int argc, char **argv)
 		T(test_child_killed), T(test_dispatcher_killed),
 		T(test_supervisor_killed), T(test_exec_and_supervisor_killed),
 		T(test_database_killed), T(test_database_frozen),
-		T(test_drain), T(test_reload_under_load),
+		T(test_paused_host), T(test_drain), T(test_reload_under_load),
 		T(test_reload_keeps_running_jobs), T(test_bad_exec_file),
 		T(test_workers_shown), T(test_health), T(test_humble),
 		T(test_humble_killed), T(test_sweep),
