@@ -1,6 +1,6 @@
 #!/bin/bash
-# The whole of Quincunx from a checkout: private MariaDB, responders, nginx and
-# the discovery helper, all under var/, none of it outside.
+# The whole of Quincunx from a checkout: private MariaDB, responders, worker and
+# nginx, all under var/, none of it outside.
 # usage: packaging/serve.sh run|start|stop|status|logs   (PORT="8080 8081")
 set -u
 cd "$(dirname "$0")/.."
@@ -9,7 +9,6 @@ RUN=$VAR/run ETC=$VAR/etc SECRETS=$VAR/secrets LOG=$VAR/log
 PORT=${PORT:-8080}
 PORTS=${PORT//,/ }
 EMAIL=${ADMIN_EMAIL:-admin@localhost.localdomain}
-SCAN_EVERY=${SCAN_EVERY:-5}
 QX=("$BIN/quincunx" -c "$ETC/quincunx.conf")
 
 say() { printf '%s\n' "$*" >&2; }
@@ -180,13 +179,6 @@ make_accounts() {
 	GRANT ALL ON quincunx.* TO quincunx_migrate@localhost;" || die "cannot make the database accounts"
 }
 
-discover_loop() {
-	while :; do
-		"$BIN/quincunx-discover" -c "$ETC/quincunx.conf"
-		sleep "$SCAN_EVERY"
-	done
-}
-
 start_all() {
 	make_dirs
 	exec 9>"$RUN/serve.lock"
@@ -208,8 +200,8 @@ start_all() {
 	set -- $PORTS
 	until_ok 20 curl -fsS -o /dev/null "http://127.0.0.1:$1/health/live" ||
 		die "no answer on port $1: $(tail -n 2 "$LOG/responder.out" "$LOG/nginx.error.log")"
-	export BIN ETC SCAN_EVERY
-	launch discover bash -c "$(declare -f discover_loop); discover_loop"
+	launch worker "$BIN/quincunx-worker" -c "$ETC/quincunx.conf"
+	until_ok 20 test -S "$RUN/bell.dispatch" || die "the worker did not start: $(tail -n 2 "$LOG/worker.out")"
 	set_url "http://127.0.0.1:$1"
 	echo $$ >"$RUN/serve.pid"
 	: >"$RUN/ready"
@@ -235,7 +227,6 @@ stop_all() {
 		name=${ORDER[i]}
 		running "$name" || continue
 		kill -TERM "${PID[$name]}" 2>/dev/null
-		[ "$name" != discover ] || kill -TERM -- "-${PID[$name]}" 2>/dev/null
 		wait_gone "${PID[$name]}" || kill -KILL -- "-${PID[$name]}" 2>/dev/null
 		rm -f "$RUN/$name.pid"
 	done
@@ -256,6 +247,7 @@ watch_parts() {
 		sleep 1 9>&- &
 		wait $!
 		running responder || { say "responder ended, starting it again"; revive responder "$BIN/quincunx.fcgi" -c "$ETC/quincunx.conf" --listen; }
+		running worker || { say "worker ended, starting it again"; revive worker "$BIN/quincunx-worker" -c "$ETC/quincunx.conf"; }
 		running nginx || { say "nginx ended, starting it again"; revive nginx nginx -e "$LOG/nginx.error.log" -p "$RUN/nginx" -c "$ETC/nginx.conf"; }
 		running mariadb || { say "MariaDB ended, starting it again"; unset 'PID[mariadb]'; start_mariadb; }
 	done
@@ -313,7 +305,7 @@ stop)
 	;;
 status)
 	pid=$(serve_pid) || { say "not running"; exit 3; }
-	for f in mariadb responder nginx discover; do
+	for f in mariadb responder worker nginx; do
 		p=$(cat "$RUN/$f.pid" 2>/dev/null)
 		if [ -n "$p" ] && alive "$p"; then printf '%-10s running  %s\n' $f "$p"
 		else printf '%-10s down\n' $f; fi

@@ -21,7 +21,8 @@ const struct settings *const *app_settings(struct arena *,
 enum boot_flag {
 	BOOT_ROOT = 1 << 0,	/* may stay root (operator's tool) */
 	BOOT_NO_KEYS = 1 << 1,	/* secrets are not needed */
-	BOOT_STDERR = 1 << 2	/* log lines also to the terminal */
+	BOOT_STDERR = 1 << 2,	/* log lines also to the terminal */
+	BOOT_EXEC = 1 << 3	/* no start with a bad file of an exec type */
 };
 
 struct boot {
@@ -59,6 +60,8 @@ int app_die(const char *program, const struct err *);
 int app_responder(const struct module *const *, int argc, char **argv);
 /* Worker: dispatcher, job children, control loops. */
 int app_worker(const struct module *const *, int argc, char **argv);
+/* quincunx-schedule: one turn of each loop, and with --work the jobs. */
+int app_schedule(const struct module *const *, int argc, char **argv);
 /* Cron helper: takes var/run/<name>.lock, calls work(), logs the outcome. */
 int app_cron(const struct module *const *, const char *name, int argc,
     char **argv, int (*work)(struct env *, int argc, char **argv,

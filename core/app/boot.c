@@ -20,6 +20,7 @@
 #include "conf/base.h"
 #include "db/db.h"
 #include "http/http.h"
+#include "jobs/exec.h"
 #include "jobs/queue.h"
 #include "module.h"
 #include "modules/auth/auth.h"
@@ -35,7 +36,8 @@ enum { PROCESS_CAP = 64 << 20 };
 
 static const struct settings *const kernel_settings[] = {
 	&base_settings, &db_settings, &http_settings, &net_settings,
-	&jobs_settings, &responder_settings, &worker_settings, NULL
+	&jobs_settings, &exec_settings, &responder_settings,
+	&worker_settings, NULL
 };
 
 const struct settings *const *
@@ -172,8 +174,26 @@ boot_env(struct env *env, const struct boot *b, struct err *e)
 	return 0;
 }
 
+/* Programs that are job types. A reload goes on with the good ones. */
 static int
-boot_load(struct env **out, const struct boot *b, struct err *e)
+boot_exec(struct env *env, const struct boot *b, bool start, struct err *e)
+{
+	const struct exec_conf *cf = conf_get(env->conf, &exec_settings);
+	const char *const *faults;
+
+	if (exec_modules(env->a, cf->dir, env->modules, &env->modules,
+	    &faults, e) == -1)
+		return -1;
+	if (*faults != NULL && start && (b->flags & BOOT_EXEC))
+		return err_set(e, 500, "config", "%s", *faults);
+	for (; *faults != NULL; faults++)
+		log_error("scheduler", "an exec type cannot be used",
+		    KV("cause", *faults));
+	return 0;
+}
+
+static int
+boot_load(struct env **out, const struct boot *b, bool start, struct err *e)
 {
 	struct arena *a = arena_new(PROCESS_CAP);
 	struct env *env = arena_alloc(a, sizeof(*env));
@@ -194,7 +214,7 @@ boot_load(struct env **out, const struct boot *b, struct err *e)
 	conf_redact(conf);
 	cf = conf_get(conf, &base_settings);
 	if (app_enable(a, b->modules, cf->modules, &env->modules, e) == -1 ||
-	    boot_env(env, b, e) == -1)
+	    boot_env(env, b, e) == -1 || boot_exec(env, b, start, e) == -1)
 		goto fail;
 	*out = env;
 	return 0;
@@ -207,7 +227,7 @@ fail:
 int
 app_reload(struct env **out, const struct boot *b, struct err *e)
 {
-	return boot_load(out, b, e);
+	return boot_load(out, b, false, e);
 }
 
 int
@@ -224,7 +244,7 @@ app_boot(struct env **out, struct boot *b, struct err *e)
 		    "socket)", b->program);
 	arena_set_secret(a);
 	b->env = conf_env_copy(a);	/* for reloads: environ is wiped */
-	if (boot_options(b, a, e) == -1 || boot_load(out, b, e) == -1)
+	if (boot_options(b, a, e) == -1 || boot_load(out, b, true, e) == -1)
 		return -1;
 	conf_wipe_env((*out)->conf);
 	return 0;

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,109 +31,10 @@ enum {
 	BATCH = 10,			/* outcomes that go at once */
 	GATHER_MS = 2,			/* others wait so long for company */
 	HELD_MS = 1000,			/* unstarted jobs go back after */
-	RECOVER_EVERY_S = 30,
-	REAP_GRACE_S = 2, REAP_EVERY_S = 2, LOCK_POLL_MS = 50,
+	RECOVER_EVERY_S = 30, REAP_EVERY_S = 2, LOCK_POLL_MS = 50,
+	ORPHAN_GRACE_S = 600,		/* below the hour of an orphan */
 	CYCLE_CAP = 256 << 20
 };
-
-static void
-database_failed(struct dispatcher *d, const char *doing, const struct err *e)
-{
-	const struct jobs_conf *cf = conf_get(d->env->conf, &jobs_settings);
-	int64_t now = clock_boot_ns();
-
-	if (d->failures++ == 0)
-		log_error("scheduler", "dispatcher cannot reach the database",
-		    KV("doing", doing), KV("detail", (const char *)e->detail),
-		    KV("cause", (const char *)e->cause));
-	d->retry_ns = now + (d->failures < 10 ? d->failures * 100 : 1000) * MS;
-	/* others may have been away as well: nobody is taken for dead before
-	 * he could have renewed */
-	d->reap_ns = now + (cf->lease_s + REAP_GRACE_S) * S;
-}
-
-static void
-database_works(struct dispatcher *d)
-{
-	if (d->failures > 0)
-		log_info("scheduler", "dispatcher reaches the database again",
-		    KV("failures", d->failures));
-	d->failures = 0;
-}
-
-/* ---- lease ---------------------------------------------------------------------- */
-
-static void
-lease_lost(struct dispatcher *d, const char *why)
-{
-	log_error("scheduler", "lease lost: children are killed",
-	    KV("why", why), KV("lease", (uint64_t)d->lease.id));
-	kids_kill(d);
-	while (kids_busy(d)) {		/* their jobs are not ours any more */
-		poll(NULL, 0, 5);
-		kids_reap(d);
-	}
-	for (size_t i = 0; i < d->nwaiting; i++)
-		task_free(d->waiting[i]);
-	d->nwaiting = 0;
-	outcomes_stored(d, d->ndone);
-	d->claimer = jobs_claimer_new(d->a, d->env->shm, d->env->modules);
-	d->lease.id = 0;
-}
-
-static int
-lease_open(struct dispatcher *d, struct err *e)
-{
-	const struct jobs_conf *cf = conf_get(d->env->conf, &jobs_settings);
-	const struct base_conf *base = conf_get(d->env->conf, &base_settings);
-	struct utsname u;
-
-	if (uname(&u) == -1)
-		snprintf(u.nodename, sizeof(u.nodename), "unknown");
-	if (jobs_lease_open(d->env->db, &d->lease, d->env->process,
-	    u.nodename, base->run_dir, cf->lease_s, getpid(), e) == -1 ||
-	    jobs_lease_orphans(d->env->db, u.nodename, base->run_dir,
-	    d->lease.id, e) == -1)
-		return -1;
-	d->renew_ns = clock_boot_ns() + cf->lease_s * S / 6;
-	return 0;
-}
-
-static void
-keep_lease(struct dispatcher *d, int64_t now)
-{
-	const struct jobs_conf *cf = conf_get(d->env->conf, &jobs_settings);
-	struct err e = { 0 };
-	int rc;
-
-	if (d->lease.id != 0 && now > d->lease.until_boot_ns - 3 * S)
-		lease_lost(d, "it could not be renewed");
-	if (now < d->retry_ns)
-		return;
-	if (d->lease.id == 0) {
-		if (d->stopping)
-			return;
-		if (lease_open(d, &e) == -1) {
-			d->lease.id = 0;
-			database_failed(d, "open", &e);
-			return;
-		}
-		database_works(d);
-		d->hungry = true;
-		return;
-	}
-	if (now < d->renew_ns)
-		return;
-	rc = jobs_lease_renew(d->env->db, &d->lease, &e);
-	if (rc == -1) {
-		database_failed(d, "renew", &e);
-		return;
-	}
-	database_works(d);
-	if (rc == 1)
-		lease_lost(d, "somebody took it for dead");
-	d->renew_ns = clock_boot_ns() + cf->lease_s * S / 6;
-}
 
 /* ---- upkeep ------------------------------------------------------------------------ */
 
@@ -157,13 +57,12 @@ promote(struct dispatcher *d)
 }
 
 static void
-reap(struct dispatcher *d)
+reap(struct dispatcher *d, int64_t grace_s)
 {
 	struct err e = { 0 };
 	size_t n;
 
-	d->reap_ns = clock_boot_ns() + REAP_EVERY_S * S;
-	if (jobs_reap(d->env->db, d->cycle, REAP_GRACE_S, &n, &e) == -1) {
+	if (jobs_reap(d->env->db, d->cycle, grace_s, &n, &e) == -1) {
 		database_failed(d, "reap", &e);
 		return;
 	}
@@ -230,8 +129,12 @@ upkeep(struct dispatcher *d, int64_t now)
 		return;
 	if (!d->stopping && now >= d->promote_ns)
 		promote(d);
-	if (!d->stopping && now >= d->reap_ns)
-		reap(d);
+	if (!d->stopping && now >= d->orphan_ns && lease_orphans(d) > 0)
+		reap(d, ORPHAN_GRACE_S);
+	if (!d->stopping && now >= d->reap_ns) {
+		d->reap_ns = now + REAP_EVERY_S * S;
+		reap(d, REAP_GRACE_S);
+	}
 	if (d->uncertain || now >= d->recover_ns)
 		recover(d, now);
 	if (d->look_at_cancels || now >= d->cancel_ns) {
@@ -368,7 +271,7 @@ next_wake(struct dispatcher *d, int64_t now)
 {
 	int64_t next = kids_watch(d, now);
 	int64_t at[] = { d->renew_ns, d->poll_ns, d->promote_ns,
-	    d->cancel_ns, d->retry_ns > now ? d->retry_ns : INT64_MAX,
+	    d->orphan_ns, d->cancel_ns, d->retry_ns > now ? d->retry_ns : INT64_MAX,
 	    d->ndone > 0 ? d->done_ns + GATHER_MS * MS : INT64_MAX };
 
 	for (size_t i = 0; i < NITEMS(at); i++)
@@ -449,13 +352,15 @@ run(struct dispatcher *d)
 			begin_stop(d, now);
 		if (d->o->until_boot_ns != 0 && now > d->o->until_boot_ns)
 			d->hungry = false;
-		keep_lease(d, now);
+		lease_keep(d, now);
 		kids_reap(d);
 		upkeep(d, now);
 		if (now >= d->poll_ns) {
 			d->hungry = d->o->until_boot_ns == 0 ||
 			    now < d->o->until_boot_ns;
 			d->poll_ns = now + S;
+			shm_word_set(d->env->shm, d->o->until_empty ?
+			    SEEN_CRON : SEEN_DISPATCHER, 1);
 		}
 		cycle(d, clock_boot_ns());
 		kids_feed(d);
@@ -488,10 +393,7 @@ end(struct dispatcher *d)
 		    d->done, d->ndone, 0, &none, &e) == 0)
 			outcomes_stored(d, none.settled);
 	}
-	err_clear(&e);
-	/* what could not be settled is found by the reaper */
-	if (d->lease.id != 0 && d->ndone == 0)
-		jobs_lease_close(d->env->db, &d->lease, &e);
+	lease_close(d);
 	if (d->bell != -1)
 		bell_close("dispatch", d->bell);
 	if (d->lock != -1)
@@ -515,6 +417,7 @@ worker_dispatch(struct env *env, const struct worker_conf *conf,
 	d->texts = arena_new(CYCLE_CAP);
 	d->buf = arena_alloc(a, WIRE_MAX);
 	d->hungry = true;
+	lease_begin(d);
 	rc = take_place(d, e);
 	if (rc == 0) {
 		d->claimer = jobs_claimer_new(a, env->shm, env->modules);

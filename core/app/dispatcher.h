@@ -10,7 +10,8 @@
 enum {
 	TASKS_MAX = 512,		/* held at once */
 	AHEAD_MAX = 32,			/* given to one child */
-	KIDS_MAX = 128
+	KIDS_MAX = 128,
+	REAP_GRACE_S = 2
 };
 
 /* A claimed job. Its texts live in its arena until it is settled. */
@@ -57,7 +58,8 @@ struct dispatcher {
 	struct jobs_outcome done[TASKS_MAX];
 	size_t ndone;
 	int64_t done_ns;		/* the first of them */
-	int bell, lock;
+	const char *host;
+	int bell, lock, lease_lock;
 	bool hungry;			/* something may be ready */
 	bool quick;			/* the last claims were quick jobs */
 	bool stopping;
@@ -66,9 +68,23 @@ struct dispatcher {
 	bool uncertain;			/* a COMMIT got no answer */
 	int64_t recover_ns;
 	int64_t renew_ns, poll_ns, promote_ns, reap_ns, cancel_ns, retry_ns;
+	int64_t orphan_ns, orphan_looks;
 	int64_t failures;		/* of the database, in a row */
 	uint8_t *buf;
 };
+
+/* ---- dispatcher_lease.c ------------------------------------------------------ */
+
+void database_failed(struct dispatcher *, const char *doing,
+    const struct err *);
+void database_works(struct dispatcher *);
+void lease_begin(struct dispatcher *);
+/* Opens, renews, or gives it up in time. */
+void lease_keep(struct dispatcher *, int64_t now_ns);
+/* Leases of dead dispatchers of this host, made to expire. */
+size_t lease_orphans(struct dispatcher *);
+/* Once everything it held is settled. */
+void lease_close(struct dispatcher *);
 
 /* ---- dispatcher_task.c ------------------------------------------------------- */
 

@@ -240,8 +240,10 @@ progress(struct task *t, const struct wire_report *r)
 static void
 heard(struct dispatcher *d, struct kid *k, const struct wire_report *r)
 {
+	struct wire_report late = *r;
 	size_t at;
 	struct task *t = task_of(k, r, &at);
+	enum jobs_end end;
 
 	if (t == NULL)
 		return;
@@ -255,7 +257,12 @@ heard(struct dispatcher *d, struct kid *k, const struct wire_report *r)
 		return;
 	case WIRE_ENDED:
 		forget(k, at);
-		task_end(d, t, end_of(k, r), r, NULL);
+		end = end_of(k, r);
+		if (end == END_TIMEOUT) {
+			late.error_class = "timeout";
+			late.error = "It ran longer than its timeout";
+		}
+		task_end(d, t, end, &late, NULL);
 		return;
 	}
 }

@@ -63,6 +63,8 @@ task_end(struct dispatcher *d, struct task *t, enum jobs_end end,
 	ASSERT(t->used && d->ndone < TASKS_MAX);
 	if (d->ndone == 0)
 		d->done_ns = clock_boot_ns();
+	if (d->o->ended != NULL && end != END_RELEASE)
+		++*d->o->ended;
 	o = &d->done[d->ndone++];
 	*o = (struct jobs_outcome){ .tenant = t->job.tenant,
 	    .id = t->job.id, .token = t->job.token, .claim_n = t->claim_n,

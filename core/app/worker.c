@@ -133,7 +133,8 @@ app_worker(const struct module *const *mods, int argc, char **argv)
 	int rc = 1;
 
 	w.boot = (struct boot){ .program = "quincunx-worker",
-	    .modules = mods, .argc = argc, .argv = argv };
+	    .modules = mods, .flags = BOOT_EXEC, .argc = argc,
+	    .argv = argv };
 	if (app_boot(&w.env, &w.boot, &e) == 0) {
 		const struct worker_conf *cf = conf_get(w.env->conf,
 		    &worker_settings);

@@ -72,6 +72,7 @@ struct dispatch_options {
 	size_t children;
 	bool until_empty;		/* ends when nothing is ready */
 	int64_t until_boot_ns;		/* ends then; 0 = never */
+	uint64_t *ended;		/* counts what ended, or NULL */
 };
 /* Claims, hands out, settles until it should end; takes the host's lock
  * first (1 = another process dispatches here, and until_empty is set). */

@@ -135,6 +135,8 @@ one(struct runner *r)
 
 	if (rc == 0)
 		rc = turn(r, &e) == -1 ? -1 : 0;
+	if (rc != 1)
+		loop_seen(r->env->shm, r->role, rc == 0);
 	if (rc != -1) {
 		r->failures = 0;
 		return rc;
@@ -153,8 +155,7 @@ open_runner(struct runner *r, struct env *env, const struct loop *l,
     int shard)
 {
 	*r = (struct runner){ .env = env, .l = l, .bell = -1, .lock = -1 };
-	r->role = l->scope == LOOP_SHARD ? arena_printf(env->a, "%s.%d",
-	    l->name, shard) : l->name;
+	r->role = loop_role(env->a, l, shard);
 	r->lease = (struct lease){ .role = r->role, .holder = env->process };
 	r->ctx = (struct loop_ctx){ .env = env, .db = env->db,
 	    .a = arena_new(TURN_CAP), .keep = env->a, .shard = shard,

@@ -128,7 +128,8 @@ const struct table event_tables[] = {
 	{ .name = "events_head", .snapshot = SNAP_FULL },
 	{ .name = "events_stream", .row = &event_row_schema,
 	  .snapshot = SNAP_FULL },
-	{ .name = "events_dead", .snapshot = SNAP_FULL },
+	{ .name = "events_dead", .snapshot = SNAP_FULL, .retention_days = 90,
+	  .retention_column = "set_aside" },
 	{ .name = "events_position", .snapshot = SNAP_FULL },
 	{ .name = NULL }
 };

@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "http/ctx.h"
+#include "db/table.h"
 #include "http/route.h"
 #include "module.h"
 #include "shm/shm.h"
@@ -87,6 +88,7 @@ extern const struct metric http_requests_total, http_request_seconds,
     http_retries_total, http_alias_uses_total;
 extern const struct metric_label http_route_label;	/* dynamic: route ids */
 extern const struct query *const http_queries[];
+extern const struct table http_tables[];
 
 /* Index of the route, for its metrics. */
 size_t http_route_index(const struct http *, const struct route *);

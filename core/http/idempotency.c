@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
+#include "db/table.h"
 #include "http/serve.h"
 
 struct idem_row {
@@ -51,6 +52,12 @@ static const struct query idem_keep = { "http_idempotency.keep",
 
 const struct query *const http_queries[] = {
 	&idem_insert, &idem_get, &idem_renew, &idem_keep, NULL
+};
+
+const struct table http_tables[] = {
+	{ .name = "http_idempotency", .retention_days = 1,
+	  .retention_column = "expires_at", .snapshot = SNAP_NEVER },
+	{ .name = NULL }
 };
 
 static struct val

@@ -45,11 +45,11 @@ struct exec_type {
 
 /* The enabled modules and one more, "exec", whose jobs are the files of dir
  * (none: *out is mods). A file that cannot be used gives a type whose jobs
- * fail with class "exec_config" and are tried again; *faults counts them.
- * -1: dir itself cannot be read or is writable by everybody. */
+ * fail with class "exec_config" and are tried again; *faults are what is
+ * wrong, NULL-terminated. -1: dir itself cannot be read or is not safe. */
 int exec_modules(struct arena *, const char *dir,
     const struct module *const *mods, const struct module *const **out,
-    size_t *faults, struct err *);
+    const char *const **faults, struct err *);
 /* The exec type behind a row of that module; NULL: it is no exec type. */
 const struct exec_type *exec_of(const struct job *);
 /* Sample of a file. */

@@ -218,12 +218,13 @@ load_file(struct load *l, struct exec_type *x)
 	static char *no_env[] = { NULL };
 	struct conf_source src = { .file = l->path, .file_required = true,
 	    .env = no_env };
+	const struct job *taken = job_find(l->mods, x->job[0].name);
 	struct conf *conf;
 	const struct exec_file *f;
 
 	if (check_owner(l->path, l->e) == -1)
 		return -1;
-	if (job_find(l->mods, x->job[0].name) != NULL)
+	if (taken != NULL && exec_of(taken) == NULL)
 		return err_set(l->e, 500, "config", "%s: %s is a type of this "
 		    "application already", l->path, x->job[0].name);
 	if (conf_load(&conf, l->a, groups, &src, l->e) == -1)
@@ -319,14 +320,16 @@ module_of(struct arena *a, const struct job *const *jobs)
 int
 exec_modules(struct arena *a, const char *dir,
     const struct module *const *mods, const struct module *const **out,
-    size_t *faults, struct err *e)
+    const char *const **faults, struct err *e)
 {
 	struct load l = { .a = a, .mods = mods };
+	VEC(const char *) bad = { 0 };
 	VEC(const struct job *) jobs = { 0 };
 	VEC(const struct module *) v = { 0 };
 	struct names names = { 0 };
 
-	*faults = 0;
+	*VEC_ADD(a, &bad) = NULL;
+	*faults = bad.v;
 	*out = mods;
 	if (*dir == '\0')
 		return 0;
@@ -335,9 +338,13 @@ exec_modules(struct arena *a, const char *dir,
 	for (size_t i = 0; i < names.n; i++) {
 		struct exec_type *x = type_new(&l, names.v[i], dir);
 
-		*faults += x->fault != NULL;
+		if (x->fault != NULL) {
+			bad.v[bad.n - 1] = x->fault;
+			*VEC_ADD(a, &bad) = NULL;
+		}
 		*VEC_ADD(a, &jobs) = x->job;
 	}
+	*faults = bad.v;
 	if (jobs.n == 0)
 		return 0;
 	*VEC_ADD(a, &jobs) = NULL;

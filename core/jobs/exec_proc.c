@@ -187,9 +187,11 @@ watch(struct start *s, pid_t pid, const sigset_t *set)
 	while (!reap(pid, &n)) {
 		int sig = sigtimedwait(set, NULL, &second);
 
-		if (sig == SIGUSR1)
-			kill(-pid, SIGTERM);
-		else if (sig == SIGTERM || getppid() != s->parent) {
+		if (sig == SIGUSR1) {
+			/* no group yet: it hears the signal once it is up */
+			if (kill(-pid, SIGTERM) == -1)
+				kill(pid, SIGTERM);
+		} else if (sig == SIGTERM || getppid() != s->parent) {
 			/* the end is told like any other */
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);

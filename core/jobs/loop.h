@@ -54,4 +54,18 @@ struct loop {
 };
 #define LOOP_END { .name = NULL }
 
+/* Words of the shared segment, written while this host's dispatcher works,
+ * quincunx-schedule --work works, quincunx-schedule has run. */
+#define SEEN_DISPATCHER "jobs.dispatcher"
+#define SEEN_CRON "jobs.cron"
+#define SEEN_TICK "jobs.tick"
+
+struct shm;
+/* When a loop's last turn on this host ended, and its last good one (boot
+ * clock; 0 = not known). role: the loop's name, of a shard "name.shard". */
+void loop_seen(struct shm *, const char *role, bool good);
+void loop_last(struct shm *, const char *role, int64_t *end_ns,
+    int64_t *good_ns);
+const char *loop_role(struct arena *, const struct loop *, int shard);
+
 #endif

@@ -60,11 +60,13 @@ int jobs_lease_open(struct db *, struct jobs_lease *, struct uuid holder,
 int jobs_lease_renew(struct db *, struct jobs_lease *, struct err *);
 /* Ends it; held jobs must have been settled or released. */
 int jobs_lease_close(struct db *, struct jobs_lease *, struct err *);
-/* Leases of dispatchers of this host and place other than keep: their
- * processes are dead (the caller holds the place's lock), so they expire now
- * and the next jobs_reap() returns their jobs. */
-int jobs_lease_orphans(struct db *, const char *host, const char *place,
-    uint64_t keep, struct err *);
+/* Looks at the leases of other dispatchers of this host and place: those whose
+ * processes are dead, as the caller can tell, expire an hour ago, so that
+ * jobs_reap() with a grace below that returns their jobs now, and no others.
+ * (A dispatcher that drains has its lease still.) *n: expired. */
+int jobs_lease_orphans(struct db *, struct arena *, const char *host,
+    const char *place, uint64_t keep, bool (*dead)(void *arg, uint64_t id),
+    void *arg, size_t *n, struct err *);
 
 /* ---- settling ----------------------------------------------------------------- */
 

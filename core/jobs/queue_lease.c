@@ -51,10 +51,13 @@ static const struct query LEASE_RENEW = { "jobs_lease.renew",
 	"WHERE id = ?", NULL };
 static const struct query LEASE_DELETE = { "jobs_lease.delete",
 	"DELETE FROM jobs_lease WHERE id = ?", NULL };
-static const struct query LEASE_ORPHANS = { "jobs_lease.orphans",
+static const struct query LEASE_HERE = { "jobs_lease.here",
+	"SELECT id, external, worker FROM jobs_lease WHERE host = ? AND "
+	"place = ? AND external = FALSE AND id <> ? ORDER BY id LIMIT 100",
+	&lease_schema };
+static const struct query LEASE_EXPIRE = { "jobs_lease.expire",
 	"UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 HOUR "
-	"WHERE host = ? AND place = ? AND external = FALSE AND id <> ?",
-	NULL };
+	"WHERE id = ?", NULL };
 static const struct query LEASE_EXPIRED = { "jobs_lease.expired",
 	"SELECT id, external, worker FROM jobs_lease WHERE expires_at < "
 	"NOW(6) - INTERVAL ? SECOND ORDER BY expires_at LIMIT ? "
@@ -66,7 +69,8 @@ static const struct query CLAIM_GONE = { "jobs_claim.gone",
 	"DELETE FROM jobs_claim WHERE lease_id = ? AND n = ?", NULL };
 
 const struct query *const jobs_lease_queries[] = {
-	&LEASE_INSERT, &LEASE_RENEW, &LEASE_DELETE, &LEASE_ORPHANS,
+	&LEASE_INSERT, &LEASE_RENEW, &LEASE_DELETE, &LEASE_HERE,
+	&LEASE_EXPIRE,
 	&LEASE_EXPIRED, &CLAIM_ALL, &CLAIM_GONE, NULL
 };
 
@@ -120,11 +124,26 @@ jobs_lease_close(struct db *db, struct jobs_lease *l, struct err *e)
 }
 
 int
-jobs_lease_orphans(struct db *db, const char *host, const char *place,
-    uint64_t keep, struct err *e)
+jobs_lease_orphans(struct db *db, struct arena *a, const char *host,
+    const char *place, uint64_t keep, bool (*dead)(void *arg, uint64_t id),
+    void *arg, size_t *n, struct err *e)
 {
-	return db_exec(db, &LEASE_ORPHANS, ARGS(V(host), V(place),
-	    V((int64_t)keep)), NULL, e);
+	struct rows rows;
+
+	*n = 0;
+	if (db_all(db, a, &LEASE_HERE, ARGS(V(host), V(place),
+	    V((int64_t)keep)), &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		int64_t id = ROW(&rows, struct lease_row, i)->id;
+
+		if (!dead(arg, (uint64_t)id))
+			continue;
+		if (db_exec(db, &LEASE_EXPIRE, ARGS(V(id)), NULL, e) == -1)
+			return -1;
+		++*n;
+	}
+	return 0;
 }
 
 /* ---- taking jobs back -------------------------------------------------------------- */

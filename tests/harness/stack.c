@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -359,13 +360,19 @@ stack_program(struct stack *s, const char **out, const char *program,
 size_t
 stack_children(const struct stack *s, pid_t *out, size_t max)
 {
+	return stack_children_of(s->responder, out, max);
+}
+
+size_t
+stack_children_of(pid_t of, pid_t *out, size_t max)
+{
 	struct arena *a = arena_new(1 << 20);
 	char path[64], *p;
 	size_t n = 0;
 	long pid;
 
 	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children",
-	    (long)s->responder, (long)s->responder);
+	    (long)of, (long)of);
 	p = slurp(a, path);
 	while (n < max && (pid = strtol(p, &p, 10)) > 0)
 		out[n++] = (pid_t)pid;
@@ -668,32 +675,104 @@ old_ones_gone(struct stack *s, const pid_t *old, size_t n)
 		die(s, "old children are still there after a reload");
 }
 
-bool
-stack_reload(struct stack *s)
+static bool
+reload(struct stack *s, pid_t *manager)
 {
 	struct arena_mark m = arena_mark(s->a);
 	const char *log = stack_file(s, "log/server.log");
 	size_t done = occurrences(log, "\"reloaded\"");
-	size_t refused = occurrences(log, "reload refused"), n;
-	pid_t old[CHILDREN];
+	size_t refused = occurrences(log, "reload refused");
 	int ms;
 
-	n = stack_children(s, old, CHILDREN);
-	kill(s->responder, SIGHUP);
+	kill(*manager, SIGHUP);
 	for (ms = 0; ms < START_MS; ms += 20) {
 		arena_rewind(s->a, m);
 		log = stack_file(s, "log/server.log");
 		if (occurrences(log, "reload refused") > refused)
 			return false;
-		if (occurrences(log, "\"reloaded\"") > done) {
-			old_ones_gone(s, old, n);
+		if (occurrences(log, "\"reloaded\"") > done)
 			return true;
-		}
-		if (ended(&s->responder))
-			die(s, "quincunx.fcgi ended at a reload");
+		if (ended(manager))
+			die(s, "a program ended at a reload");
 		nap_ms(20);
 	}
 	die(s, "no reload in %d s", START_MS / 1000);
+}
+
+bool
+stack_reload(struct stack *s)
+{
+	pid_t old[CHILDREN];
+	size_t n = stack_children(s, old, CHILDREN);
+
+	if (!reload(s, &s->responder))
+		return false;
+	old_ones_gone(s, old, n);
+	return true;
+}
+
+/* ---- worker ------------------------------------------------------------------------------- */
+
+/* Somebody hears this bell. */
+static bool
+bell_there(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	rc = connect(fd, (struct sockaddr *)&un, sizeof(un));
+	close(fd);
+	return rc == 0;
+}
+
+void
+stack_worker_start(struct stack *s)
+{
+	const char *bell = stack_path(s, "run/bell.dispatch");
+
+	if (s->worker > 0)
+		return;
+	s->worker = launch(s, "worker", (const char *[]){
+	    arena_printf(s->a, "%s/quincunx-worker", stack_bin()), "-c",
+	    s->conf, NULL });
+	for (int ms = 0; !bell_there(bell); ms += 10) {
+		if (ended(&s->worker))
+			die(s, "quincunx-worker ended at its start");
+		if (ms > START_MS)
+			die(s, "no dispatcher");
+		nap_ms(10);
+	}
+}
+
+void
+stack_worker_stop(struct stack *s, int sig)
+{
+	end(&s->worker, sig);
+}
+
+bool
+stack_worker_reload(struct stack *s)
+{
+	return reload(s, &s->worker);
+}
+
+pid_t
+stack_lock_holder(struct stack *s, const char *name)
+{
+	struct arena_mark m = arena_mark(s->a);
+	const char *path = stack_path(s, arena_printf(s->a, "run/%s.lock",
+	    name));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	long pid = 0;
+
+	if (fd == -1)
+		return 0;
+	if (flock(fd, LOCK_SH | LOCK_NB) == -1)
+		pid = strtol(slurp(s->a, path), NULL, 10);
+	close(fd);
+	arena_rewind(s->a, m);
+	return (pid_t)pid;
 }
 
 /* ---- web servers ---------------------------------------------------------------------------- */
@@ -860,6 +939,8 @@ stack_start(struct stack *s, const struct stack_options *o)
 		make_admin(s);
 	if (!o->no_responder)
 		stack_responder_start(s);
+	if (o->worker)
+		stack_worker_start(s);
 	if (o->no_web)
 		return;
 	start_web(s, o);
@@ -869,11 +950,11 @@ stack_start(struct stack *s, const struct stack_options *o)
 
 /* What a sanitizer said of a program of ours fails the suite. */
 static void
-judge_output(struct stack *s)
+judge_output(struct stack *s, const char *file)
 {
 	static const char *const words[] = { "ERROR: AddressSanitizer",
 		"runtime error:", "*** stack smashing", NULL };
-	const char *text = stack_file(s, "log/responder.out");
+	const char *text = stack_file(s, file);
 
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (strstr(text, words[i]) != NULL) {
@@ -898,7 +979,9 @@ stack_stop(struct stack *s)
 	http_close(s);
 	end(&s->server, SIGTERM);
 	end(&s->responder, SIGTERM);
-	judge_output(s);
+	end(&s->worker, SIGTERM);
+	judge_output(s, "log/responder.out");
+	judge_output(s, "log/worker.out");
 	if (getenv("QX_KEEP") == NULL)
 		remove_tree(s->dir);
 	else

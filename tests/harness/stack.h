@@ -37,6 +37,7 @@ struct stack_options {
 	const char *const *site;
 	bool no_web;		/* responders only */
 	bool no_responder;	/* database and configuration only */
+	bool worker;		/* quincunx-worker as well */
 	bool no_admin;
 	bool keep_root;		/* do not become nobody */
 };
@@ -56,7 +57,7 @@ struct stack {
 	char db[32];			/* database name, for mariadb.h */
 	char email[64], password[STACK_TEXT];	/* super_admin, tenant "main" */
 	const char *web;
-	pid_t responder, server;	/* 0 = not running */
+	pid_t responder, server, worker;	/* 0 = not running */
 	pid_t owner;
 	struct arena *a;		/* lives as long as the stack */
 	void *client;			/* of http.h */
@@ -80,8 +81,19 @@ void stack_restart(struct stack *, bool hard);
 void stack_responder_start(struct stack *);
 void stack_responder_stop(struct stack *, int sig);
 
+/* The same of the worker; it is up when its dispatcher hears bells. */
+void stack_worker_start(struct stack *);
+void stack_worker_stop(struct stack *, int sig);
+/* SIGHUP; true once it has reloaded, false when it refused to. */
+bool stack_worker_reload(struct stack *);
+/* The process that has the lock file of this name in run/ ("dispatch"); 0 =
+ * nobody, or not any more. */
+pid_t stack_lock_holder(struct stack *, const char *name);
+
 /* Children of the responder's manager, as the kernel names them. */
 size_t stack_children(const struct stack *, pid_t *, size_t max);
+/* The same of any process. */
+size_t stack_children_of(pid_t, pid_t *, size_t max);
 /* Resident memory of a process in KiB, 0 = gone. */
 long stack_rss_kib(pid_t);
 /* The most it ever was. */

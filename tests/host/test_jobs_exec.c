@@ -29,7 +29,7 @@
 static char dir[SCRATCH_PATH];
 static struct arena *a;
 static const struct module *const *mods;
-static size_t faults;
+static const char *const *faults;
 static struct err e;
 static struct env env;
 static bool stop, stop_when_told;
@@ -99,7 +99,7 @@ type(const char *script, const char *more)
 	put("t.conf", 0600, arena_printf(a, "argv = [\"%s\", \"one\", "
 	    "\"two words\"];\n%s\n", in_dir("t.sh"), more));
 	assert_int_equal(exec_modules(a, dir, some, &mods, &faults, &e), 0);
-	assert_int_equal(faults, 0);
+	assert_null(faults[0]);
 }
 
 static void
@@ -510,7 +510,9 @@ test_files(void **state)
 	put("Not.A.Type.conf", 0600, "nonsense");
 	put("notes.txt", 0600, "nonsense");
 	assert_int_equal(exec_modules(a, dir, some, &mods, &faults, &e), 0);
-	assert_int_equal(faults, 10);
+	for (size_t i = 0; i < 10; i++)
+		assert_non_null(faults[i]);
+	assert_null(faults[10]);
 	assert_string_equal(fault_of("good.one"), "");
 	assert_int_equal(job_find(mods, "good.one")->lane, LANE_HIGH);
 	assert_int_equal(job_find(mods, "good.one")->tries, 2);

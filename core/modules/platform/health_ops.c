@@ -30,6 +30,7 @@
 #include "modules/platform/redis.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
+#include "modules/platform/worker.h"
 #include "shm/shm.h"
 
 enum { PROBE_CAP = 16 << 20, PROBE_LIMIT_S = 1, GAP_MS = 1200,
@@ -327,6 +328,7 @@ const struct health_check platform_health_checks[] = {
 	{ "db", "Database answers", true, check_db },
 	{ "relay", "Committed events reach their readers", false,
 	  platform_event_probe },
+	{ "worker", "Somebody does the jobs", false, platform_worker_probe },
 	{ "migrations", "Schema matches the program", false,
 	  check_migrations },
 	{ .name = NULL }

@@ -20,6 +20,8 @@
 #include "modules/platform/rule.h"
 #include "modules/platform/sample.h"
 #include "modules/platform/silence.h"
+#include "modules/platform/sweep.h"
+#include "modules/platform/worker.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -96,6 +98,7 @@ static const struct table *const tables[] = {
 	platform_rule_tables,
 	platform_silence_tables,
 	platform_alert_tables,
+	http_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -130,6 +133,7 @@ static const struct query *const *const queries[] = {
 	platform_silence_queries,
 	platform_alert_queries,
 	platform_gauge_queries,
+	platform_worker_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -155,6 +159,7 @@ static const struct route *const routes[] = {
 	platform_alert_routes,
 	platform_rule_routes,
 	platform_silence_routes,
+	platform_worker_routes,
 	NULL
 };
 static const struct settings *const settings[] = {
@@ -191,6 +196,7 @@ static const struct command *const commands[] = {
 	platform_job_commands,
 	platform_queue_commands,
 	platform_alert_commands,
+	platform_worker_commands,
 	NULL
 };
 static const struct loop *const loops[] = {
@@ -232,6 +238,12 @@ static const struct metric *const *const metrics[] = {
 static const struct job *const jobs[] = {
 	platform_job_jobs,
 	platform_webhook_jobs,
+	platform_sweep_jobs,
+	NULL
+};
+
+static const struct schedule *const schedules[] = {
+	platform_sweep_schedules,
 	NULL
 };
 
@@ -253,5 +265,6 @@ const struct module platform_module = {
 	.loops = loops,
 	.histories = platform_histories,
 	.gauges = platform_gauges,
-	.alerts = platform_declared_alerts
+	.alerts = platform_declared_alerts,
+	.schedules = schedules
 };

@@ -37,6 +37,9 @@ extern const struct bulkhead platform_event_bulkhead;
  * a list is read: whoever then follows from there misses nothing. */
 void platform_stream_position(struct ctx *);
 
+/* Work of the cron program quincunx-sweep: one sweep, one line of log. */
+int platform_sweep_run(struct env *, int argc, char **argv, struct err *);
+
 /* ---- decisions: what was decided, from what, and what came of it ---------- */
 
 struct platform_decision_new {

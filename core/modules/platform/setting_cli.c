@@ -11,6 +11,7 @@
 #include "crypto/crypto.h"
 #include "db/env.h"
 #include "http/http.h"
+#include "jobs/exec.h"
 #include "modules/auth/auth.h"
 #include "modules/platform/setting.h"
 #include "modules/platform/terminal.h"
@@ -21,9 +22,19 @@ static int
 config_check(struct env *env)
 {
 	const struct conf_item *items;
+	const struct exec_conf *exec = conf_get(env->conf, &exec_settings);
+	const struct module *const *mods;
+	const char *const *faults;
 	struct err e = { 0 };
 	struct http *h;
 
+	if (exec_modules(env->a, exec->dir, env->modules, &mods, &faults,
+	    &e) == -1)
+		return platform_terminal_error(&e);
+	for (size_t i = 0; faults[i] != NULL; i++)
+		fprintf(stderr, "%s\n", faults[i]);
+	if (faults[0] != NULL)
+		return 1;
 	if (auth_keys_open(env, &e) == -1 ||
 	    http_open(&h, env, &auth_http_hooks, &e) == -1)
 		return platform_terminal_error(&e);
@@ -35,11 +46,17 @@ config_check(struct env *env)
 static int
 config_sample(struct env *env, const char *kind)
 {
+	static const struct settings *const exec[] = { &exec_file_settings,
+	    NULL };
 	struct str out;
 
 	str_init(&out, env->a);
+	if (strcmp(kind, "exec") == 0) {
+		conf_sample(exec, CONF_LIBCONFIG, &out);
+		return platform_terminal_write(&out);
+	}
 	if (strcmp(kind, "conf") != 0 && strcmp(kind, "env") != 0)
-		return platform_terminal_usage("config --sample=conf|env");
+		return platform_terminal_usage("config --sample=conf|env|exec");
 	conf_sample(conf_groups(env->conf), strcmp(kind, "env") == 0 ?
 	    CONF_ENV : CONF_LIBCONFIG, &out);
 	return platform_terminal_write(&out);
@@ -79,12 +96,13 @@ config(struct env *env, int argc, char **argv)
 		crypto_new_key(key);
 		return printf("%s\n", key) < 0;
 	}
-	return platform_terminal_usage("config --check | --sample=conf|env | "
-	    "--effective | --new-key");
+	return platform_terminal_usage("config --check | "
+	    "--sample=conf|env|exec | --effective | --new-key");
 }
 
 const struct command platform_setting_commands[] = {
-	{ "config", "--check | --sample=conf|env | --effective | --new-key",
+	{ "config",
+	  "--check | --sample=conf|env|exec | --effective | --new-key",
 	  "Checks the configuration, prints a sample or what is in force with "
 	  "its origin, or makes a key for ENCRYPTION_KEY and JWT_SECRET_KEY",
 	  true, config },

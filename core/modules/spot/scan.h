@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "db/env.h"
 #include "http/route.h"
+#include "jobs/loop.h"
 #include "modules/spot/account.h"
 
 struct metric;
@@ -90,5 +91,6 @@ int spot_scan_request(struct db *, struct arena *, struct uuid tenant,
 
 extern const struct metric spot_scans_total, spot_instances;
 extern const struct route spot_scan_routes[];
+extern const struct loop spot_scan_loops[];
 
 #endif

@@ -433,3 +433,18 @@ spot_discover(struct env *env, int argc, char **argv, struct err *e)
 	arena_free(a);
 	return rc;
 }
+
+static int
+discover(struct loop_ctx *c, struct err *e)
+{
+	return spot_discover(c->env, 0, NULL, e);
+}
+
+/* quincunx-discover is the same for hosts without a worker. */
+const struct loop spot_scan_loops[] = {
+	{ .name = "spot.discover", .doc = "Scans of cloud accounts that are "
+	  "due or asked for", .period_ms = 5000, .scope = LOOP_HOST,
+	  .humble = LOOP_NEVER, .bell = "discover",
+	  .component = "spot.discover", .run = discover },
+	LOOP_END
+};

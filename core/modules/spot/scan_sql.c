@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "modules/spot/scan.h"
+#include "proc/bell.h"
 
 static const struct field shard_fields[] = {
 	FIELD(struct spot_shard, scan_id, .flags = FF_HIDDEN, .doc = "Scan"),
@@ -153,6 +154,14 @@ before(struct utc now)
 	return (struct utc){ now.us - SPOT_TAKEOVER_S * US_PER_S };
 }
 
+/* The worker's loop looks every few seconds; this is for impatient people. */
+static void
+ring(void *unused)
+{
+	(void)unused;
+	bell_ring("discover", "");
+}
+
 int
 spot_scan_queue(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid account, const char *kind, const char *by, struct utc now,
@@ -162,6 +171,7 @@ spot_scan_queue(struct db *db, struct arena *a, struct uuid tenant,
 	    V(account), V(kind), V(by), V(now), V(account), V(kind)), NULL,
 	    e) == -1)
 		return -1;
+	db_on_commit(db, ring, NULL);
 	return spot_found(db_one(db, a, &SCAN_LIVE, ARGS(V(tenant),
 	    V(account), V(kind)), out, e), "Scan", e);
 }

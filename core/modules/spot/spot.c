@@ -149,6 +149,7 @@ const struct module spot_module = {
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
+	.loops = (const struct loop *const[]){ spot_scan_loops, NULL },
 	.health = health,
 	.components = components,
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
