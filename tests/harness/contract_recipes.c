@@ -110,7 +110,7 @@ const struct recipe contract_recipes[] = {
 	{ .id = "system.work.release", .path = "id=$held",
 	    .body = "{\"token\":$token}" },
 	{ .id = "system.queue.list", .flags = CT_VOLATILE },
-	{ .id = "system.worker.list", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.lease.list", .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "system.queue.get", .path = "name=$queue",
 	    .flags = CT_VOLATILE },
 	{ .id = "system.event.list", .flags = CT_VOLATILE },

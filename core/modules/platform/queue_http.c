@@ -119,8 +119,8 @@ const struct route platform_queue_routes[] = {
 	  .natural_key = "the state that is asked for",
 	  .run = queue_update, .summary = "Pause a queue, or limit its rate "
 	  "and how much of it runs at once" },
-	{ .id = "system.worker.list", .method = HTTP_GET,
-	  .path = "/api/system/workers", .auth = AUTH_USER,
+	{ .id = "system.lease.list", .method = HTTP_GET,
+	  .path = "/api/system/leases", .auth = AUTH_USER,
 	  .permission = "system:processes", .out = &jobs_worker_schema,
 	  .ok = 200, .flags = R_LIST, .run = worker_list,
 	  .summary = "Who works: dispatchers, and jobs in external hands" },
