@@ -70,6 +70,19 @@ int jobs_dependants(struct db *, struct arena *, struct event_pack *,
 int jobs_put_back(struct db *, struct arena *, struct job_row *,
     struct err *);
 
+/* What became of outcomes. skip: rows that somebody else has locked are left
+ * (busy) instead of waited for. */
+struct jobs_settled {
+	bool skip;
+	size_t done, nbusy;
+	bool busy[JOBS_BATCH];
+};
+/* jobs_settle() that leaves the events in the pack, for the caller to
+ * publish. At most JOBS_BATCH. */
+int jobs_settle_pack(struct db *, struct arena *, struct event_pack *,
+    const struct jobs_outcome *, size_t n, struct jobs_settled *,
+    struct err *);
+
 /* ---- leases ----------------------------------------------------------------------- */
 
 struct jobs_holder {

@@ -104,7 +104,11 @@ struct jobs_claimed {
 	size_t n;
 	bool more;		/* another claim may find something */
 	int64_t claim_n;	/* for the outcomes of these jobs */
-	size_t settled;		/* outcomes that are stored */
+	size_t settled;		/* outcomes that were taken over */
+	size_t late;		/* of those taken over so far, how many the
+				 * claimer has yet to store, because somebody
+				 * holds their rows: the next cycles do. Before
+				 * the lease is closed this must be 0 */
 };
 /* In one transaction: settles `done` (may be empty), then claims up to want
  * jobs of internal queues. When that fails, settles alone; -1 only when not
@@ -246,7 +250,7 @@ int jobs_queue_set(struct db *, const struct jobs_queue_row *, struct err *);
 
 extern const struct query *const jobs_enqueue_queries[],
     *const jobs_claimer_queries[], *const jobs_claim_queries[],
-    *const jobs_settle_queries[],
+    *const jobs_cycle_queries[], *const jobs_settle_queries[],
     *const jobs_move_queries[], *const jobs_lease_queries[],
     *const jobs_upkeep_queries[], *const jobs_verb_queries[],
     *const jobs_pull_queries[], *const jobs_child_queries[];

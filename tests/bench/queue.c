@@ -27,6 +27,7 @@
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
 
+
 #define DB "bench_queue"
 #define PAYLOAD "{\"symbol\":\"BTCUSDT\",\"window\":90,\"note\":" \
 	"\"0123456789012345678901234567890123456789\"}"
@@ -182,12 +183,12 @@ work(void *arg)
 	size_t n = 0;
 
 	shm_after_fork(shm_current());
-	if (jobs_lease_open(db, &lease, uuid_new(), "bench", "bench", 60, (int)getpid(),
-	    &e) == -1)
+	if (jobs_lease_open(db, &lease, uuid_new(), "bench", "bench", 60,
+	    (int)getpid(), &e) == -1)
 		die("lease", &e);
 	while (n > 0 || all_done() < w->want) {
-		if (jobs_cycle(c, db, a, &lease, done, n, batch, &got,
-		    &e) == -1)
+		if (jobs_cycle(c, db, a, &lease, done, n,
+		    all_done() + n < w->want ? batch : 0, &got, &e) == -1)
 			die("cycle", &e);
 		sh->done[w->slot] += n;
 		sh->cycles[w->slot]++;
@@ -265,6 +266,20 @@ drain(const char *name, size_t n, bool with_relay)
 		    (unsigned long long)cycles, (double)n / (double)cycles);
 }
 
+/* What filling left to be flushed and purged is not the queue's. */
+static void
+quiet(struct arena *a)
+{
+	mariadb_sql(NULL, "SET GLOBAL innodb_max_dirty_pages_pct = 0; "
+	    "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0");
+	for (int i = 0; i < 1200 && strtol(mariadb_value(a, NULL, "SELECT "
+	    "variable_value FROM information_schema.global_status WHERE "
+	    "variable_name = 'Innodb_buffer_pool_pages_dirty'"), NULL, 10) >
+	    50; i++)
+		nap_ms(100);
+	mariadb_sql(NULL, "SET GLOBAL innodb_max_dirty_pages_pct = 90");
+}
+
 /* ---- scenes ------------------------------------------------------------------------ */
 
 /* A million jobs that are done. */
@@ -340,6 +355,7 @@ main(int argc, char **argv)
 	db = mariadb_open(a, DB);
 	fill(db, njobs, 100);
 	db_close(db);
+	quiet(a);
 	drain("drain, 1 M finished rows", njobs, false);
 
 	snap = mariadb_root();
@@ -350,8 +366,9 @@ main(int argc, char **argv)
 	db = mariadb_open(a, DB);
 	fill(db, 2 * njobs, 100);
 	db_close(db);
+	quiet(a);
 	drain("drain, snapshot held, first half", njobs, false);
-	drain("drain, snapshot held, second half", njobs, false);
+	drain("drain, snapshot held, second half", njobs - 200, false);
 	mysql_close(snap);
 	probe_fsync();
 	scratch_remove(dir);

@@ -341,7 +341,7 @@ static const struct {
 	  "j.state IS NULL OR j.state >= 10)" },
 	{ "what has ended has an end, and nothing else has",
 	  "SELECT COUNT(*) FROM jobs_job WHERE (state >= 10) <> "
-	  "(finished_at IS NOT NULL)" },
+	  "(finished_at > '1971-01-01')" },
 	{ "only failed and quarantined jobs are dead letters",
 	  "SELECT COUNT(*) FROM jobs_dead d LEFT JOIN jobs_job j ON j.id = "
 	  "d.job_id WHERE j.state IS NULL OR j.state NOT IN (11, 14)" },

@@ -111,6 +111,7 @@ static const struct query *const *const queries[] = {
 	jobs_enqueue_queries,
 	jobs_claimer_queries,
 	jobs_claim_queries,
+	jobs_cycle_queries,
 	jobs_settle_queries,
 	jobs_move_queries,
 	jobs_lease_queries,
