@@ -62,9 +62,11 @@ int jobs_limit_release(struct db *, struct arena *, struct uuid tenant,
 int jobs_ready_again(struct db *, const struct jobs_place *, int64_t tag,
     struct err *);
 /* A job has ended in this state: those that need it go on, or are skipped with
- * all that need them. */
+ * all that need them; a bounded number now. */
 int jobs_dependants(struct db *, struct arena *, struct event_pack *,
     const struct job_row *ended, struct err *);
+/* The rest: a step of upkeep. *n moved. */
+int jobs_cascade(struct db *, struct arena *, size_t *n, struct err *);
 /* Ready, or delayed until run_at, as the row says; sets row->state. The caller
  * writes the row. */
 int jobs_put_back(struct db *, struct arena *, struct job_row *,

@@ -58,7 +58,7 @@ int jobs_lease_open(struct db *, struct jobs_lease *, struct uuid holder,
     struct err *);
 /* 0 renewed, 1 the lease is gone (its jobs were given away), -1 error. */
 int jobs_lease_renew(struct db *, struct jobs_lease *, struct err *);
-/* Ends it; held jobs must have been settled or released. */
+/* Ends it. Jobs that it still holds go back by the next jobs_reap(). */
 int jobs_lease_close(struct db *, struct jobs_lease *, struct err *);
 /* Leases of dispatchers of this host and place other than keep: their
  * processes are dead (the caller holds the place's lock), so they expire now
@@ -157,8 +157,9 @@ void jobs_tell_progress(const struct job_row *);
 
 /* ---- upkeep: steps that any process may run --------------------------------------- */
 
-/* Moves delayed jobs whose time has come into the ready table; *n moved,
- * *next_us the next one's time (0 = none). */
+/* Moves delayed jobs whose time has come into the ready table, and dependants
+ * that their parents' end had to leave; *n moved, *next_us the next delayed
+ * one's time (0 = none). */
 int jobs_promote(struct db *, struct arena *, size_t *n, int64_t *next_us,
     struct err *);
 /* Returns the jobs of expired leases to their queues (lost + 1, never a
@@ -249,10 +250,13 @@ int jobs_queue_all(struct db *, struct arena *, struct uuid tenant,
 int jobs_queue_set(struct db *, const struct jobs_queue_row *, struct err *);
 
 extern const struct query *const jobs_enqueue_queries[],
+    *const jobs_place_queries[],
     *const jobs_claimer_queries[], *const jobs_claim_queries[],
     *const jobs_cycle_queries[], *const jobs_settle_queries[],
-    *const jobs_move_queries[], *const jobs_lease_queries[],
-    *const jobs_upkeep_queries[], *const jobs_verb_queries[],
+    *const jobs_move_queries[], *const jobs_cascade_queries[],
+    *const jobs_lease_queries[],
+    *const jobs_upkeep_queries[], *const jobs_recount_queries[],
+    *const jobs_purge_queries[], *const jobs_verb_queries[],
     *const jobs_pull_queries[], *const jobs_child_queries[];
 extern const struct table jobs_tables[];
 extern const struct event jobs_events[];

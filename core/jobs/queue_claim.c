@@ -101,6 +101,14 @@ const struct query *const jobs_claim_queries[] = {
 
 /* ---- what the rows allow ---------------------------------------------------------- */
 
+/* The row stays where it is; the next claim starts before it. */
+static void
+leave(struct claim *k, const struct taken *t)
+{
+	if (k->left == 0 || t->tag < k->left)
+		k->left = t->tag;
+}
+
 /* Concurrency keys: takes a place, parks, or leaves the row where it is (its
  * key is being changed by somebody). 1 take the job, 0 not, -1 error. */
 static int
@@ -110,8 +118,8 @@ take_limit(struct claim *k, struct taken *t, struct err *e)
 	int rc = db_one(k->db, k->a, &LIMIT_LOCK, ARGS(val_id(t->j.tenant_id),
 	    V(t->j.limit_key)), &l, e);
 
-	if (rc == 1 && (k->left == 0 || t->tag < k->left))
-		k->left = t->tag;
+	if (rc == 1)
+		leave(k, t);
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
 	k->tags[k->ntags++] = V(t->tag);
@@ -148,25 +156,29 @@ claimable(const struct rows *rows, size_t i)
 	return t->j.state == JS_QUEUED;
 }
 
-/* Which jobs are taken, which ready rows go. Keys in ascending order. */
+/* Which jobs are taken, at most so many, and which ready rows go. Keys in
+ * ascending order. */
 static int
-sort_out(struct claim *k, const struct rows *rows, struct err *e)
+sort_out(struct claim *k, const struct rows *rows, size_t most,
+    struct err *e)
 {
 	struct taken *keyed[JOBS_BATCH];
 	size_t n = 0;
 	int rc;
 
-	k->take.n = k->ntags = 0;
 	for (size_t i = 0; i < rows->n; i++) {
 		struct taken *t = ROW(rows, struct taken, i);
 
-		if (claimable(rows, i) && t->j.limit_key.n == 16) {
+		if (!claimable(rows, i))
+			k->tags[k->ntags++] = V(t->tag);
+		else if (most == 0)
+			leave(k, t);
+		else if (most--, t->j.limit_key.n == 16)
 			keyed[n++] = t;
-			continue;
-		}
-		k->tags[k->ntags++] = V(t->tag);
-		if (claimable(rows, i))
+		else {
+			k->tags[k->ntags++] = V(t->tag);
 			*VEC_ADD(k->a, &k->take) = t;
+		}
 	}
 	qsort(keyed, n, sizeof(keyed[0]), by_limit);
 	for (size_t i = 0; i < n; i++) {
@@ -277,31 +289,42 @@ look(struct claim *k, size_t want, struct rows *rows, struct err *e)
 	return 0;
 }
 
+/* How many of the rows the queue's own limits allow: places are taken for
+ * what is there, not for what might be. */
+static int
+allowed(struct claim *k, const struct rows *rows, size_t *counted,
+    size_t *most, struct err *e)
+{
+	*most = 0;
+	for (size_t i = 0; i < rows->n; i++)
+		*most += claimable(rows, i);
+	if (*most > 0 && claimer_allow(k->db, k->q, most, e) == -1)
+		return -1;
+	*counted = *most;
+	return *most == 0 ? 0 : claimer_rate(k->db, k->q, most, e);
+}
+
 static int
 claim_lane(struct claim *k, size_t want, struct err *e)
 {
-	size_t before = k->rows.n, n = want > JOBS_BATCH ? JOBS_BATCH : want;
-	size_t taken, got;
+	size_t n = want > JOBS_BATCH ? JOBS_BATCH : want;
+	size_t before = k->rows.n, counted, most, got;
 	struct rows rows;
 
-	if (claimer_allow(k->db, k->q, &n, e) == -1)
-		return -1;
-	taken = n;
-	if (n > 0 && claimer_rate(k->db, k->q, &n, e) == -1)
-		return -1;
-	if (n == 0)
-		k->q->lanes[k->lane].maybe = false;
 	k->left = 0;
-	if (n > 0 && (look(k, n, &rows, e) == -1 ||
-	    sort_out(k, &rows, e) == -1 || delete_ready(k, e) == -1 ||
-	    update_jobs(k, e) == -1))
+	k->take.n = k->ntags = 0;
+	if (look(k, n, &rows, e) == -1 ||
+	    allowed(k, &rows, &counted, &most, e) == -1 ||
+	    sort_out(k, &rows, most, e) == -1 || delete_ready(k, e) == -1 ||
+	    update_jobs(k, e) == -1)
 		return -1;
-	if (n > 0)
-		learn_lane(k, &rows, n);
+	learn_lane(k, &rows, n);
+	if (rows.n > 0 && most == 0 && k->left != 0)
+		k->q->lanes[k->lane].maybe = false;
 	got = k->rows.n - before;
-	if (k->q->row.max_running <= 0 || got == taken)
+	if (k->q->row.max_running <= 0 || got == counted)
 		return 0;
-	return claimer_give(k->db, k->q, taken - got, e);
+	return claimer_give(k->db, k->q, counted - got, e);
 }
 
 int

@@ -57,7 +57,7 @@ static const struct query SEEN = { "jobs_job.seen_types",
 	&jobs_seen_schema };
 static const struct query TOTALS_ALL = { "jobs_ready.totals",
 	"SELECT (SELECT COUNT(*) FROM jobs_ready) AS ready, "
-	"(SELECT COUNT(*) FROM jobs_delayed) AS delayed, "
+	"(SELECT COUNT(*) FROM jobs_delayed) AS `delayed`, "
 	"(SELECT CAST(COALESCE(SUM(LENGTH(jobs) DIV 40), 0) AS SIGNED) "
 	"FROM jobs_claim) AS running, "
 	"(SELECT COUNT(*) FROM jobs_dead) AS dead, "
@@ -69,7 +69,7 @@ static const struct query TOTALS_ALL = { "jobs_ready.totals",
 static const struct query TOTALS = { "jobs_ready.totals_of",
 	"SELECT (SELECT COUNT(*) FROM jobs_ready WHERE tenant_id = ?) AS "
 	"ready, (SELECT COUNT(*) FROM jobs_delayed WHERE tenant_id = ?) AS "
-	"delayed, (SELECT COUNT(*) FROM (SELECT state FROM jobs_job WHERE "
+	"`delayed`, (SELECT COUNT(*) FROM (SELECT state FROM jobs_job WHERE "
 	"tenant_id = ? ORDER BY id DESC LIMIT 10000) j WHERE j.state = 5) AS "
 	"running, (SELECT COUNT(*) FROM jobs_dead WHERE tenant_id = ?) AS "
 	"dead, 0 AS leases, 0 AS external, (SELECT MIN(ready_at) FROM "

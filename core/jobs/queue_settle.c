@@ -114,7 +114,8 @@ crashed(struct job_row *j, const struct jobs_outcome *o)
 	j->attempt--;
 	j->lane = j->lane < LANE_LOW ? j->lane + 1 : LANE_LOW;
 	j->state = JS_RETRYING;
-	j->run_at = after((double)CRASH_WAIT_S * (double)(1 << j->crashes));
+	j->run_at = after((double)CRASH_WAIT_S *
+	    (double)(1 << (j->crashes < 9 ? j->crashes : 9)));
 }
 
 static void
