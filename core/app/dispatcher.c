@@ -31,7 +31,8 @@ enum {
 	BATCH = 10,			/* outcomes that go at once */
 	GATHER_MS = 2,			/* others wait so long for company */
 	HELD_MS = 1000,			/* unstarted jobs go back after */
-	RECOVER_EVERY_S = 30, REAP_EVERY_S = 2, LOCK_POLL_MS = 50,
+	LATE_MS = 20, LATE_TRIES = 100,	/* rows that somebody holds */
+	REAP_EVERY_S = 2, LOCK_POLL_MS = 50,
 	ORPHAN_GRACE_S = 600,		/* below the hour of an orphan */
 	CYCLE_CAP = 256 << 20
 };
@@ -69,27 +70,6 @@ reap(struct dispatcher *d, int64_t grace_s)
 	if (n > 0)
 		log_warn("scheduler", "jobs taken back from silent workers",
 		    KV("jobs", (uint64_t)n));
-}
-
-/* What a COMMIT without an answer may have claimed for us. */
-static void
-recover(struct dispatcher *d, int64_t now)
-{
-	struct err e = { 0 };
-	size_t n;
-
-	if (jobs_claimer_recover(d->claimer, d->env->db, d->cycle, &d->lease,
-	    &n, &e) == -1) {
-		database_failed(d, "recover", &e);
-		return;
-	}
-	d->uncertain = false;
-	d->recover_ns = now + RECOVER_EVERY_S * S;
-	if (n > 0) {
-		d->hungry = true;
-		log_warn("scheduler", "claims without an answer given back",
-		    KV("jobs", (uint64_t)n));
-	}
 }
 
 /* Running jobs that somebody cancelled. */
@@ -135,8 +115,6 @@ upkeep(struct dispatcher *d, int64_t now)
 		d->reap_ns = now + REAP_EVERY_S * S;
 		reap(d, REAP_GRACE_S);
 	}
-	if (d->uncertain || now >= d->recover_ns)
-		recover(d, now);
 	if (d->look_at_cancels || now >= d->cancel_ns) {
 		tasks_write_progress(d);
 		cancels(d, now);
@@ -191,17 +169,18 @@ cycle(struct dispatcher *d, int64_t now)
 	if (room > space)
 		room = space;
 	if (d->lease.id == 0 || now < d->retry_ns ||
-	    (room == 0 && !should_settle(d, now)))
+	    (room == 0 && !should_settle(d, now) &&
+	    (d->late == 0 || now < d->late_ns)))
 		return;
 	if (jobs_cycle(d->claimer, d->env->db, d->cycle, &d->lease, d->done,
 	    d->ndone, room, &got, &e) == -1) {
-		d->uncertain = true;
 		database_failed(d, "cycle", &e);
 		return;
 	}
 	database_works(d);
-	d->uncertain = d->uncertain || got.uncertain;
 	outcomes_stored(d, got.settled);
+	d->late = got.late;
+	d->late_ns = now + LATE_MS * MS;
 	if (room == 0)
 		return;
 	take(d, &got);
@@ -272,7 +251,8 @@ next_wake(struct dispatcher *d, int64_t now)
 	int64_t next = kids_watch(d, now);
 	int64_t at[] = { d->renew_ns, d->poll_ns, d->promote_ns,
 	    d->orphan_ns, d->cancel_ns, d->retry_ns > now ? d->retry_ns : INT64_MAX,
-	    d->ndone > 0 ? d->done_ns + GATHER_MS * MS : INT64_MAX };
+	    d->ndone > 0 ? d->done_ns + GATHER_MS * MS : INT64_MAX,
+	    d->late > 0 ? d->late_ns : INT64_MAX };
 
 	for (size_t i = 0; i < NITEMS(at); i++)
 		if (at[i] > now && at[i] < next)
@@ -329,7 +309,8 @@ begin_stop(struct dispatcher *d, int64_t now)
 static bool
 finished(struct dispatcher *d, int64_t now)
 {
-	bool idle = !kids_busy(d) && d->nwaiting == 0 && d->ndone == 0;
+	bool idle = !kids_busy(d) && d->nwaiting == 0 && d->ndone == 0 &&
+	    d->late == 0;
 
 	if (d->stopping)
 		return (idle && kids_alive(d) == 0) ||
@@ -386,12 +367,17 @@ end(struct dispatcher *d)
 		kids_reap(d);
 		poll(NULL, 0, 2);
 	}
-	if (d->lease.id != 0 && d->ndone > 0) {
-		struct jobs_claimed none;
+	for (int i = 0; i < LATE_TRIES && d->lease.id != 0 &&
+	    (d->ndone > 0 || d->late > 0); i++) {
+		struct jobs_claimed got;
 
+		if (i > 0)
+			poll(NULL, 0, LATE_MS);
 		if (jobs_cycle(d->claimer, d->env->db, d->cycle, &d->lease,
-		    d->done, d->ndone, 0, &none, &e) == 0)
-			outcomes_stored(d, none.settled);
+		    d->done, d->ndone, 0, &got, &e) == -1)
+			break;
+		outcomes_stored(d, got.settled);
+		d->late = got.late;
 	}
 	lease_close(d);
 	if (d->bell != -1)

@@ -57,6 +57,8 @@ struct dispatcher {
 	size_t nkids;
 	struct jobs_outcome done[TASKS_MAX];
 	size_t ndone;
+	size_t late;			/* the claimer has yet to store */
+	int64_t late_ns;		/* when it tries again */
 	int64_t done_ns;		/* the first of them */
 	const char *host;
 	int bell, lock, lease_lock;
@@ -65,8 +67,6 @@ struct dispatcher {
 	bool stopping;
 	bool look_at_cancels;
 	int64_t stop_ns;
-	bool uncertain;			/* a COMMIT got no answer */
-	int64_t recover_ns;
 	int64_t renew_ns, poll_ns, promote_ns, reap_ns, cancel_ns, retry_ns;
 	int64_t orphan_ns, orphan_looks;
 	int64_t failures;		/* of the database, in a row */

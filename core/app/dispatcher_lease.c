@@ -82,6 +82,7 @@ lease_lost(struct dispatcher *d, const char *why)
 		task_free(d->waiting[i]);
 	d->nwaiting = 0;
 	outcomes_stored(d, d->ndone);
+	d->late = 0;
 	d->claimer = jobs_claimer_new(d->a, d->env->shm, d->env->modules);
 	d->lease.id = 0;
 }

@@ -24,7 +24,8 @@ enum {
 	ROW_MAX = 256 * 1024,	/* bytes of an outbox row before a new one */
 	ROW_EVENTS = 100,
 	ENTITY_MAX = 64,
-	FRAME_MAX = 64 * 1024	/* of an ephemeral event */
+	FRAME_MAX = 64 * 1024,	/* of an ephemeral event */
+	OUTBOX_COLUMNS = 4
 };
 
 static const struct query OUTBOX_ADD = { "events_outbox.add",
@@ -203,11 +204,23 @@ event_pack_count(const struct event_pack *p)
 int
 event_pack_publish(struct db *db, struct event_pack *p, struct err *e)
 {
-	for (size_t i = 0; i < p->rows.n; i++)
-		if (add_row(db, p->rows.v[i].tenant, p->rows.v[i].n,
-		    &p->rows.v[i].body, e) == -1)
-			return -1;
-	if (p->count > 0)
-		db_on_commit(db, ring_relay, NULL);
-	return 0;
+	size_t n = p->rows.n;
+	struct val *v;
+
+	if (n == 0)
+		return 0;
+	db_on_commit(db, ring_relay, NULL);
+	if (n == 1)
+		return add_row(db, p->rows.v[0].tenant, p->rows.v[0].n,
+		    &p->rows.v[0].body, e);
+	v = arena_array(p->a, n * OUTBOX_COLUMNS, sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		const struct pack_row *r = &p->rows.v[i];
+
+		v[OUTBOX_COLUMNS * i] = val_id(r->tenant);
+		v[OUTBOX_COLUMNS * i + 1] = V((int64_t)r->n);
+		v[OUTBOX_COLUMNS * i + 2] = val_sn(r->body.p, r->body.len);
+		v[OUTBOX_COLUMNS * i + 3] = V(p->at);
+	}
+	return db_exec_many(db, &OUTBOX_ADD, v, OUTBOX_COLUMNS, n, NULL, e);
 }

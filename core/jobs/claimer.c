@@ -14,7 +14,8 @@
 enum {
 	QUEUES_MAX = 200,
 	QUEUE_AGE_MS = 1000,		/* queue rows are read again after */
-	POLL_MS = 1000			/* every lane is looked at after */
+	POLL_MS = 1000,			/* every lane is looked at after */
+	TELL_MS = 1000
 };
 
 static const struct query QUEUES = { "jobs_queue.internal",
@@ -33,9 +34,22 @@ static const struct query QUEUE_COUNT = { "jobs_queue.count",
 static const struct query QUEUE_GIVE = { "jobs_queue.give",
 	"UPDATE jobs_queue SET running = running - ? WHERE id = ?", NULL };
 
+/* Grows only: hosts that know less do not lower it. */
+static const struct query LANE_PUT = { "jobs_lane.put",
+	"INSERT INTO jobs_lane (queue_id, lane, tag) VALUES (?, ?, ?) "
+	"ON DUPLICATE KEY UPDATE tag = GREATEST(tag, VALUES(tag))", NULL };
+
 const struct query *const jobs_claimer_queries[] = {
-	&QUEUES, &QUEUE_RATE, &QUEUE_COUNT, &QUEUE_GIVE, NULL
+	&QUEUES, &QUEUE_RATE, &QUEUE_COUNT, &QUEUE_GIVE, &LANE_PUT, NULL
 };
+
+static void
+drop_late(void *arg)
+{
+	struct jobs_claimer *c = arg;
+
+	arena_free(c->late_a);
+}
 
 struct jobs_claimer *
 jobs_claimer_new(struct arena *a, struct shm *shm,
@@ -46,6 +60,7 @@ jobs_claimer_new(struct arena *a, struct shm *shm,
 	(void)mods;
 	c->a = a;
 	c->shm = shm;
+	arena_defer(a, drop_late, c);
 	c->v = arena_array(a, QUEUES_MAX, sizeof(*c->v));
 	c->before = arena_array(a, QUEUES_MAX, sizeof(*c->v));
 	return c;
@@ -147,6 +162,15 @@ claimer_any(const struct claimer_queue *q)
 	return false;
 }
 
+bool
+claimer_some(const struct jobs_claimer *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (claimer_any(&c->v[i]))
+			return true;
+	return false;
+}
+
 struct claimer_queue *
 claimer_queue(struct jobs_claimer *c)
 {
@@ -176,7 +200,8 @@ claimer_lane(struct claimer_queue *q)
 }
 
 int
-claimer_allow(struct db *db, const struct claimer_queue *q, size_t *n, struct err *e)
+claimer_allow(struct db *db, const struct claimer_queue *q, size_t *n,
+    struct err *e)
 {
 	uint64_t hit = 0;
 
@@ -193,7 +218,8 @@ claimer_allow(struct db *db, const struct claimer_queue *q, size_t *n, struct er
 }
 
 int
-claimer_rate(struct db *db, const struct claimer_queue *q, size_t *n, struct err *e)
+claimer_rate(struct db *db, const struct claimer_queue *q, size_t *n,
+    struct err *e)
 {
 	int64_t t, tau, now = clock_now().us;
 	uint64_t hit = 0;
@@ -219,4 +245,29 @@ claimer_give(struct db *db, const struct claimer_queue *q, size_t n,
 {
 	return db_exec(db, &QUEUE_GIVE, ARGS(V((int64_t)n), V(q->row.id)),
 	    NULL, e);
+}
+
+void
+claimer_tell(struct jobs_claimer *c, struct db *db)
+{
+	int64_t now = clock_boot_ns(), v;
+	struct claimer_lane *l;
+	struct err ignored;
+
+	for (size_t i = 0; i < c->n; i++)
+		for (int lane = 0; lane < LANES; lane++) {
+			l = &c->v[i].lanes[lane];
+			if (now - l->stored_ns < TELL_MS * MS)
+				continue;
+			v = (int64_t)jobs_virtual(c->shm, c->v[i].key, lane);
+			if (v <= l->stored)
+				continue;
+			err_clear(&ignored);
+			if (db_exec(db, &LANE_PUT, ARGS(V(c->v[i].row.id),
+			    V(lane), V(jobs_tag_of((uint64_t)v, 0))), NULL,
+			    &ignored) == -1)
+				return;
+			l->stored = v;
+			l->stored_ns = now;
+		}
 }

@@ -62,12 +62,27 @@ int jobs_limit_release(struct db *, struct arena *, struct uuid tenant,
 int jobs_ready_again(struct db *, const struct jobs_place *, int64_t tag,
     struct err *);
 /* A job has ended in this state: those that need it go on, or are skipped with
- * all that need them. */
+ * all that need them; a bounded number now. */
 int jobs_dependants(struct db *, struct arena *, struct event_pack *,
     const struct job_row *ended, struct err *);
+/* The rest: a step of upkeep. *n moved. */
+int jobs_cascade(struct db *, struct arena *, size_t *n, struct err *);
 /* Ready, or delayed until run_at, as the row says; sets row->state. The caller
  * writes the row. */
 int jobs_put_back(struct db *, struct arena *, struct job_row *,
+    struct err *);
+
+/* What became of outcomes. skip: rows that somebody else has locked are left
+ * (busy) instead of waited for. */
+struct jobs_settled {
+	bool skip;
+	size_t done, nbusy;
+	bool busy[JOBS_BATCH];
+};
+/* jobs_settle() that leaves the events in the pack, for the caller to
+ * publish. At most JOBS_BATCH. */
+int jobs_settle_pack(struct db *, struct arena *, struct event_pack *,
+    const struct jobs_outcome *, size_t n, struct jobs_settled *,
     struct err *);
 
 /* ---- leases ----------------------------------------------------------------------- */
@@ -79,10 +94,6 @@ struct jobs_holder {
 	int pid;
 };
 /* ttl_s of the lease is set by the caller. */
-/* Claims of the lease that are not among the known: a COMMIT whose answer was
- * lost had made them. Their jobs go back to the queue. */
-int jobs_recover(struct db *, struct arena *, uint64_t lease,
-    const int64_t *known, size_t nknown, size_t *n, struct err *);
 int jobs_lease_insert(struct db *, struct jobs_lease *,
     const struct jobs_holder *, struct err *);
 

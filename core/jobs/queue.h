@@ -58,7 +58,7 @@ int jobs_lease_open(struct db *, struct jobs_lease *, struct uuid holder,
     struct err *);
 /* 0 renewed, 1 the lease is gone (its jobs were given away), -1 error. */
 int jobs_lease_renew(struct db *, struct jobs_lease *, struct err *);
-/* Ends it; held jobs must have been settled or released. */
+/* Ends it. Jobs that it still holds go back by the next jobs_reap(). */
 int jobs_lease_close(struct db *, struct jobs_lease *, struct err *);
 /* Looks at the leases of other dispatchers of this host and place: those whose
  * processes are dead, as the caller can tell, expire an hour ago, so that
@@ -106,8 +106,11 @@ struct jobs_claimed {
 	size_t n;
 	bool more;		/* another claim may find something */
 	int64_t claim_n;	/* for the outcomes of these jobs */
-	size_t settled;		/* outcomes that are stored */
-	bool uncertain;		/* the claim failed; it may have been made */
+	size_t settled;		/* outcomes that were taken over */
+	size_t late;		/* of those taken over so far, how many the
+				 * claimer has yet to store, because somebody
+				 * holds their rows: the next cycles do. Before
+				 * the lease is closed this must be 0 */
 };
 /* In one transaction: settles `done` (may be empty), then claims up to want
  * jobs of internal queues. When that fails, settles alone; -1 only when not
@@ -115,11 +118,6 @@ struct jobs_claimed {
 int jobs_cycle(struct jobs_claimer *, struct db *, struct arena *,
     const struct jobs_lease *, const struct jobs_outcome *done, size_t ndone,
     size_t want, struct jobs_claimed *, struct err *);
-/* After a cycle whose COMMIT may have been executed although its answer was
- * lost, and now and then: claims under our lease that we do not know of go
- * back to the queue. *n jobs. */
-int jobs_claimer_recover(struct jobs_claimer *, struct db *, struct arena *,
-    const struct jobs_lease *, size_t *n, struct err *);
 /* Text of a bell ("queue lane tag"): lowers the hint. */
 void jobs_claimer_bell(struct jobs_claimer *, const char *text);
 
@@ -161,8 +159,9 @@ void jobs_tell_progress(const struct job_row *);
 
 /* ---- upkeep: steps that any process may run --------------------------------------- */
 
-/* Moves delayed jobs whose time has come into the ready table; *n moved,
- * *next_us the next one's time (0 = none). */
+/* Moves delayed jobs whose time has come into the ready table, and dependants
+ * that their parents' end had to leave; *n moved, *next_us the next delayed
+ * one's time (0 = none). */
 int jobs_promote(struct db *, struct arena *, size_t *n, int64_t *next_us,
     struct err *);
 /* Returns the jobs of expired leases to their queues (lost + 1, never a
@@ -253,10 +252,13 @@ int jobs_queue_all(struct db *, struct arena *, struct uuid tenant,
 int jobs_queue_set(struct db *, const struct jobs_queue_row *, struct err *);
 
 extern const struct query *const jobs_enqueue_queries[],
+    *const jobs_place_queries[],
     *const jobs_claimer_queries[], *const jobs_claim_queries[],
-    *const jobs_settle_queries[],
-    *const jobs_move_queries[], *const jobs_lease_queries[],
-    *const jobs_upkeep_queries[], *const jobs_verb_queries[],
+    *const jobs_cycle_queries[], *const jobs_settle_queries[],
+    *const jobs_move_queries[], *const jobs_cascade_queries[],
+    *const jobs_lease_queries[],
+    *const jobs_upkeep_queries[], *const jobs_recount_queries[],
+    *const jobs_purge_queries[], *const jobs_verb_queries[],
     *const jobs_pull_queries[], *const jobs_child_queries[];
 extern const struct table jobs_tables[];
 extern const struct event jobs_events[];

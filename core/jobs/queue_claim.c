@@ -1,9 +1,8 @@
 /*
- * Claiming: one (queue, lane) per query, in index order, from a hint onward,
- * with SKIP LOCKED. Settling the batch before rides in the same transaction;
- * when that fails, it is settled alone first, so that one bad claim cannot
- * throw finished work away. Claims nothing for a job that is no longer queued
- * (cancelled meanwhile): its ready row is dropped.
+ * Claiming: one (queue, lane) per query, in index order, from a hint onward.
+ * Ready rows and their jobs are locked by one statement that skips what others
+ * hold, so a claim never waits. A job that is no longer queued (cancelled
+ * meanwhile) is not claimed: its ready row is dropped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,63 +11,64 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/vec.h"
 #include "jobs/claimer.h"
 #include "jobs/tag.h"
+#include "shm/shm.h"
 
 enum {
 	LOOKS = 4,			/* lanes looked at in one cycle */
-	BEHIND = 16			/* tags behind the last one claimed */
+	BEHIND = 2,			/* virtual time behind the last claim */
+	SCAN_LEAST_MS = 500, SCAN_MOST_MS = 30000, SCAN_SHARE = 100
 };
-
-#define MS INT64_C(1000000)
 
 /* ---- statements ----------------------------------------------------------------- */
 
-struct ready {
+struct taken {
+	struct job_row j;
 	int64_t tag;
-	struct uuid job_id, tenant_id;
-	struct blob limit_key;
 	struct utc ready_at;
 };
-#define R(m, ...) FIELD(struct ready, m, __VA_ARGS__)
-static const struct field ready_fields[] = {
-	R(tag, .doc = "Place"), R(job_id, .doc = "Job"),
-	R(tenant_id, .doc = "Whose"),
-	R(limit_key, .flags = FF_NULLABLE, .doc = "Concurrency key"),
-	R(ready_at, .doc = "Since when"), FIELD_END
+#define T(m) FIELD_IN(struct taken, j., m, .doc = "Of the job")
+#define N(m) FIELD_IN(struct taken, j., m, .flags = FF_NULLABLE, \
+	.doc = "Of the job")
+static const struct field taken_fields[] = {
+	FIELD(struct taken, tag, .doc = "Place"),
+	FIELD(struct taken, ready_at, .doc = "Since when"),
+	T(id), T(tenant_id), T(queue_id), T(lane), T(state), T(type),
+	T(payload), T(attempt), T(tries), T(crashes), T(lost), T(timeout_s),
+	T(backoff_s), N(run_at),
+	N(expires_at), T(token), T(needed),
+	N(unique_key),
+	N(limit_key),
+	N(workflow), T(actor),
+	N(traceparent), T(error_class), T(error),
+	N(replay_of), T(replays), T(version),
+	T(created_at), T(started_at), FIELD_END
 };
-static const struct schema ready_schema = {
-	.name = "JobsReady", .size = sizeof(struct ready),
-	.fields = ready_fields
+static const struct schema taken_schema = {
+	.name = "JobsTaken", .size = sizeof(struct taken),
+	.fields = taken_fields
 };
-#define READY_COLUMNS "tag, job_id, tenant_id, limit_key, ready_at"
 
+/* started_at is the statement's time: what the update below writes. */
 static const struct query READY_TAKE = { "jobs_ready.take",
-	"SELECT " READY_COLUMNS " FROM jobs_ready FORCE INDEX (PRIMARY) "
-	"WHERE queue_id = ? AND lane = ? AND tag > ? ORDER BY tag LIMIT ? "
-	"FOR UPDATE SKIP LOCKED", &ready_schema };
-static const struct query READY_HEAD = { "jobs_ready.head",
-	"SELECT " READY_COLUMNS " FROM jobs_ready FORCE INDEX (PRIMARY) "
-	"WHERE queue_id = ? AND lane = ? AND tag > ? ORDER BY tag LIMIT 1",
-	&ready_schema };
+	"SELECT r.tag, r.ready_at, j.id, j.tenant_id, j.queue_id, j.lane, "
+	"j.state, j.type, j.payload, j.attempt, j.tries, j.crashes, j.lost, "
+	"j.timeout_s, j.backoff_s, j.run_at, j.expires_at, j.token, "
+	"j.needed, j.unique_key, j.limit_key, j.workflow, j.actor, "
+	"j.traceparent, j.error_class, j.error, j.replay_of, j.replays, "
+	"j.version, j.created_at, NOW(6) AS started_at "
+	"FROM jobs_ready r FORCE INDEX (PRIMARY) STRAIGHT_JOIN jobs_job j "
+	"FORCE INDEX (PRIMARY) ON j.id = r.job_id WHERE r.queue_id = ? "
+	"AND r.lane = ? AND r.tag > ? ORDER BY r.tag LIMIT ? "
+	"FOR UPDATE SKIP LOCKED", &taken_schema };
 static const struct query READY_DELETE = { "jobs_ready.delete",
 	"DELETE FROM jobs_ready WHERE queue_id = ? AND lane = ? AND tag IN "
 	JOBS_IN16, NULL };
 static const struct query JOB_CLAIM = { "jobs_job.claim",
 	"UPDATE jobs_job SET state = 5, lease_id = ?, counted = ?, "
 	"token = token + 1, attempt = attempt + 1, progress = 0, note = '', "
-	"started_at = NOW(6), version = version + 1 WHERE id IN " JOBS_IN16
-	" AND state = 3", NULL };
-static const struct query JOB_CLAIMED = { "jobs_job.claimed",
-	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE id IN " JOBS_IN16
-	" AND state = 5 AND lease_id = ? ORDER BY lane, id LIMIT 16",
-	&job_row_schema };
-static const struct query CLAIM_INSERT = { "jobs_claim.insert",
-	"INSERT INTO jobs_claim (lease_id, n, jobs, at) "
-	"VALUES (?, ?, ?, NOW(6))", NULL };
-static const struct query CLAIM_DELETE = { "jobs_claim.delete",
-	"DELETE FROM jobs_claim WHERE lease_id = ? AND n IN " JOBS_IN16,
+	"started_at = ?, version = version + 1 WHERE id IN " JOBS_IN16,
 	NULL };
 
 struct limit {
@@ -92,50 +92,44 @@ static const struct query PARK = { "jobs_parked.insert",
 	"INSERT INTO jobs_parked (tenant_id, limit_key, lane, tag, job_id, "
 	"queue_id, ready_at) VALUES (?, ?, ?, ?, ?, ?, ?)", NULL };
 static const struct query JOB_PARK = { "jobs_job.park",
-	"UPDATE jobs_job SET state = 4, version = version + 1 WHERE id = ? "
-	"AND state = 3", NULL };
+	"UPDATE jobs_job SET state = 4 WHERE id = ?", NULL };
 
 const struct query *const jobs_claim_queries[] = {
-	&READY_TAKE, &READY_HEAD, &READY_DELETE, &JOB_CLAIM, &JOB_CLAIMED,
-	&CLAIM_INSERT, &CLAIM_DELETE,
-	&LIMIT_LOCK, &LIMIT_ADD, &PARK, &JOB_PARK, NULL
+	&READY_TAKE, &READY_DELETE, &JOB_CLAIM, &LIMIT_LOCK, &LIMIT_ADD,
+	&PARK, &JOB_PARK, NULL
 };
 
-/* ---- claiming from one lane ------------------------------------------------------------ */
+/* ---- what the rows allow ---------------------------------------------------------- */
 
-struct claim {
-	struct jobs_claimer *c;
-	struct db *db;
-	struct arena *a;
-	const struct jobs_lease *lease;
-	struct claimer_queue *q;
-	int lane;
-	struct val ids[JOBS_BATCH], tags[JOBS_BATCH];
-	const struct ready *keyed[JOBS_BATCH];	/* places taken under a limit */
-	size_t n, ntags, nkeyed;
-	VEC(struct job_row) rows;
-	struct event_pack *pack;
-};
+/* The row stays where it is; the next claim starts before it. */
+static void
+leave(struct claim *k, const struct taken *t)
+{
+	if (k->left == 0 || t->tag < k->left)
+		k->left = t->tag;
+}
 
-/* Concurrency keys: takes a place, parks, or leaves the row (its key is being
- * changed by somebody). 1 take the job, 0 not, -1 error. */
+/* Concurrency keys: takes a place, parks, or leaves the row where it is (its
+ * key is being changed by somebody). 1 take the job, 0 not, -1 error. */
 static int
-take_limit(struct claim *k, const struct ready *r, struct err *e)
+take_limit(struct claim *k, struct taken *t, struct err *e)
 {
 	struct limit l;
-	int rc = db_one(k->db, k->a, &LIMIT_LOCK, ARGS(val_id(r->tenant_id),
-	    V(r->limit_key)), &l, e);
+	int rc = db_one(k->db, k->a, &LIMIT_LOCK, ARGS(val_id(t->j.tenant_id),
+	    V(t->j.limit_key)), &l, e);
 
+	if (rc == 1)
+		leave(k, t);
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	k->tags[k->ntags++] = V(r->tag);
+	k->tags[k->ntags++] = V(t->tag);
 	if (l.running < l.max_running)
-		return db_exec(k->db, &LIMIT_ADD, ARGS(val_id(r->tenant_id),
-		    V(r->limit_key)), NULL, e) == -1 ? -1 : 1;
-	if (db_exec(k->db, &PARK, ARGS(val_id(r->tenant_id),
-	    V(r->limit_key), V(k->lane), V(r->tag), V(r->job_id),
-	    V(k->q->row.id), V(r->ready_at)), NULL, e) == -1 ||
-	    db_exec(k->db, &JOB_PARK, ARGS(V(r->job_id)), NULL, e) == -1)
+		return db_exec(k->db, &LIMIT_ADD, ARGS(val_id(t->j.tenant_id),
+		    V(t->j.limit_key)), NULL, e) == -1 ? -1 : 1;
+	if (db_exec(k->db, &PARK, ARGS(val_id(t->j.tenant_id),
+	    V(t->j.limit_key), V(k->lane), V(t->tag), V(t->j.id),
+	    V(k->q->row.id), V(t->ready_at)), NULL, e) == -1 ||
+	    db_exec(k->db, &JOB_PARK, ARGS(V(t->j.id)), NULL, e) == -1)
 		return -1;
 	return 0;
 }
@@ -143,40 +137,55 @@ take_limit(struct claim *k, const struct ready *r, struct err *e)
 static int
 by_limit(const void *x, const void *y)
 {
-	const struct ready *p = *(const struct ready *const *)x;
-	const struct ready *r = *(const struct ready *const *)y;
-	int c = memcmp(p->limit_key.p, r->limit_key.p, 16);
+	const struct taken *p = *(const struct taken *const *)x;
+	const struct taken *r = *(const struct taken *const *)y;
+	int c = memcmp(p->j.limit_key.p, r->j.limit_key.p, 16);
 
 	return c != 0 ? c : (p->tag > r->tag) - (p->tag < r->tag);
 }
 
-/* Keys in ascending order, always. */
-static int
-sort_out(struct claim *k, const struct rows *rows, struct err *e)
+/* A job that was cancelled and retried may have two ready rows. */
+static bool
+claimable(const struct rows *rows, size_t i)
 {
-	const struct ready *keyed[JOBS_BATCH];
+	const struct taken *t = ROW(rows, struct taken, i);
+
+	for (size_t j = 0; j < i; j++)
+		if (uuid_equal(ROW(rows, struct taken, j)->j.id, t->j.id))
+			return false;
+	return t->j.state == JS_QUEUED;
+}
+
+/* Which jobs are taken, at most so many, and which ready rows go. Keys in
+ * ascending order. */
+static int
+sort_out(struct claim *k, const struct rows *rows, size_t most,
+    struct err *e)
+{
+	struct taken *keyed[JOBS_BATCH];
 	size_t n = 0;
 	int rc;
 
-	k->n = k->ntags = k->nkeyed = 0;
 	for (size_t i = 0; i < rows->n; i++) {
-		const struct ready *r = ROW(rows, struct ready, i);
+		struct taken *t = ROW(rows, struct taken, i);
 
-		if (r->limit_key.n == 16) {
-			keyed[n++] = r;
-			continue;
+		if (!claimable(rows, i))
+			k->tags[k->ntags++] = V(t->tag);
+		else if (most == 0)
+			leave(k, t);
+		else if (most--, t->j.limit_key.n == 16)
+			keyed[n++] = t;
+		else {
+			k->tags[k->ntags++] = V(t->tag);
+			*VEC_ADD(k->a, &k->take) = t;
 		}
-		k->tags[k->ntags++] = V(r->tag);
-		k->ids[k->n++] = V(r->job_id);
 	}
 	qsort(keyed, n, sizeof(keyed[0]), by_limit);
 	for (size_t i = 0; i < n; i++) {
 		if ((rc = take_limit(k, keyed[i], e)) == -1)
 			return -1;
-		if (rc == 0)
-			continue;
-		k->ids[k->n++] = V(keyed[i]->job_id);
-		k->keyed[k->nkeyed++] = keyed[i];
+		if (rc == 1)
+			*VEC_ADD(k->a, &k->take) = keyed[i];
 	}
 	return 0;
 }
@@ -186,348 +195,147 @@ delete_ready(struct claim *k, struct err *e)
 {
 	struct val v[2 + JOBS_BATCH] = { V(k->q->row.id), V(k->lane) };
 
+	if (k->ntags == 0)
+		return 0;
 	jobs_pad(v + 2, k->tags, k->ntags);
 	return db_exec(k->db, &READY_DELETE, v, 2 + JOBS_BATCH, NULL, e);
 }
 
+/* The rows are locked and queued: what the update makes of them is known. */
 static int
 update_jobs(struct claim *k, struct err *e)
 {
-	struct val v[2 + JOBS_BATCH] = { V((int64_t)k->lease->id),
-	    V(k->q->row.max_running > 0) };
+	bool counted = k->q->row.max_running > 0;
+	struct val v[3 + JOBS_BATCH], ids[JOBS_BATCH];
+	struct job_row *j;
 
-	jobs_pad(v + 2, k->ids, k->n);
-	return db_exec(k->db, &JOB_CLAIM, v, 2 + JOBS_BATCH, NULL, e);
-}
-
-static int
-read_jobs(struct claim *k, struct err *e)
-{
-	struct val v[JOBS_BATCH + 1];
-	struct rows rows;
-
-	jobs_pad(v, k->ids, k->n);
-	v[JOBS_BATCH] = V((int64_t)k->lease->id);
-	if (db_all(k->db, k->a, &JOB_CLAIMED, v, JOBS_BATCH + 1, &rows,
-	    e) == -1)
+	if (k->take.n == 0)
+		return 0;
+	for (size_t i = 0; i < k->take.n; i++)
+		ids[i] = V(k->take.v[i]->j.id);
+	v[0] = V((int64_t)k->lease->id);
+	v[1] = V(counted);
+	v[2] = V(k->take.v[0]->j.started_at);
+	jobs_pad(v + 3, ids, k->take.n);
+	if (db_exec(k->db, &JOB_CLAIM, v, 3 + JOBS_BATCH, NULL, e) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		struct job_row *j = ROW(&rows, struct job_row, i);
-
-		*VEC_ADD(k->a, &k->rows) = *j;
+	for (size_t i = 0; i < k->take.n; i++) {
+		j = VEC_ADD(k->a, &k->rows);
+		*j = k->take.v[i]->j;
+		j->state = JS_RUNNING;
+		j->lease_id = (int64_t)k->lease->id;
+		j->counted = counted;
+		j->note = "";
+		j->token++;
+		j->attempt++;
+		j->version++;
+		*VEC_ADD(k->a, &k->queues) = k->q->row.name;
+		*VEC_ADD(k->a, &k->waited_us) = j->started_at.us -
+		    k->take.v[i]->ready_at.us;
 		jobs_event_add(k->pack, JE_STARTED, j, k->q->row.name);
 	}
 	return 0;
 }
 
+/* ---- one lane ------------------------------------------------------------------------ */
+
 static void
 learn_lane(struct claim *k, const struct rows *rows, size_t asked)
 {
 	struct claimer_lane *l = &k->q->lanes[k->lane];
-	const struct ready *last;
+	const struct taken *last;
 
 	l->maybe = rows->n == asked;
 	l->head_us = 0;
 	if (rows->n == 0)
 		return;
-	last = ROW(rows, struct ready, rows->n - 1);
+	last = ROW(rows, struct taken, rows->n - 1);
 	l->head_us = l->maybe ? last->ready_at.us : 0;
-	if (last->tag > l->seen)
-		l->seen = last->tag;
-	if (last->tag > l->hint)
-		l->hint = last->tag - ((int64_t)BEHIND << TAG_BITS);
+	l->hint = last->tag - ((int64_t)BEHIND << TAG_BITS);
+	if (k->left != 0 && l->hint >= k->left)
+		l->hint = k->left - 1;
 	jobs_virtual_raise(k->c->shm, k->q->key, k->lane,
 	    jobs_tag_time(last->tag));
 }
 
-/* From the hint; when that finds nothing and it is time, from the start. */
+static int
+look_from(struct claim *k, int64_t tag, size_t want, struct rows *rows,
+    struct err *e)
+{
+	return db_all(k->db, k->a, &READY_TAKE, ARGS(V(k->q->row.id),
+	    V(k->lane), V(tag), V((int64_t)want)), rows, e);
+}
+
+/* From the hint; from the start when it is time, also while the hint finds
+ * enough: what was committed late lies behind it, and must not wait until the
+ * lane is empty. */
 static int
 look(struct claim *k, size_t want, struct rows *rows, struct err *e)
 {
 	struct claimer_lane *l = &k->q->lanes[k->lane];
-	int64_t start, cost;
+	int64_t start = clock_boot_ns(), every;
 
-	if (db_all(k->db, k->a, &READY_TAKE, ARGS(V(k->q->row.id),
-	    V(k->lane), V(l->hint), V((int64_t)want)), rows, e) == -1)
+	if (l->hint <= 0 || start - l->scanned_ns < l->scan_every_ns)
+		return look_from(k, l->hint, want, rows, e);
+	if (look_from(k, 0, want, rows, e) == -1)
 		return -1;
-	start = clock_boot_ns();
-	if (rows->n > 0 || l->hint <= 0 ||
-	    start - l->scanned_ns < l->scan_every_ns)
-		return 0;
-	if (db_all(k->db, k->a, &READY_TAKE, ARGS(V(k->q->row.id),
-	    V(k->lane), V(0), V((int64_t)want)), rows, e) == -1)
-		return -1;
-	cost = clock_boot_ns() - start;
+	every = (clock_boot_ns() - start) * SCAN_SHARE;
+	if (every < SCAN_LEAST_MS * MS)
+		every = SCAN_LEAST_MS * MS;
+	if (every > SCAN_MOST_MS * MS)
+		every = SCAN_MOST_MS * MS;
 	l->scanned_ns = start;
-	l->scan_every_ns = 100 * cost;
-	if (l->scan_every_ns < 500 * MS)
-		l->scan_every_ns = 500 * MS;
-	if (l->scan_every_ns > 30000 * MS)
-		l->scan_every_ns = 30000 * MS;
+	l->scan_every_ns = every;
 	return 0;
 }
 
-/* A place under a limit whose job was cancelled meanwhile goes to the next. */
+/* How many of the rows the queue's own limits allow: places are taken for
+ * what is there, not for what might be. */
 static int
-give_back(struct claim *k, size_t from, struct err *e)
+allowed(struct claim *k, const struct rows *rows, size_t *counted,
+    size_t *most, struct err *e)
 {
-	for (size_t i = 0; i < k->nkeyed; i++) {
-		const struct ready *r = k->keyed[i];
-		bool claimed = false;
-
-		for (size_t j = from; j < k->rows.n; j++)
-			claimed = claimed || uuid_equal(k->rows.v[j].id,
-			    r->job_id);
-		if (!claimed && jobs_limit_release(k->db, k->a, r->tenant_id,
-		    r->limit_key, e) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* What came of n places asked for: rows in k->rows. */
-static int
-take_rows(struct claim *k, size_t n, struct err *e)
-{
-	size_t from = k->rows.n;
-	struct rows rows;
-
-	if (look(k, n, &rows, e) == -1)
+	*most = 0;
+	for (size_t i = 0; i < rows->n; i++)
+		*most += claimable(rows, i);
+	if (*most > 0 && claimer_allow(k->db, k->q, most, e) == -1)
 		return -1;
-	learn_lane(k, &rows, n);
-	if (rows.n == 0)
-		return 0;
-	if (sort_out(k, &rows, e) == -1 ||
-	    (k->ntags > 0 && delete_ready(k, e) == -1))
-		return -1;
-	if (k->n == 0)
-		return 0;
-	if (update_jobs(k, e) == -1 || read_jobs(k, e) == -1)
-		return -1;
-	return give_back(k, from, e);
+	*counted = *most;
+	return *most == 0 ? 0 : claimer_rate(k->db, k->q, most, e);
 }
 
 static int
 claim_lane(struct claim *k, size_t want, struct err *e)
 {
-	size_t before = k->rows.n, n = want > JOBS_BATCH ? JOBS_BATCH : want;
-	size_t taken, got;
+	size_t n = want > JOBS_BATCH ? JOBS_BATCH : want;
+	size_t before = k->rows.n, counted, most, got;
+	struct rows rows;
 
-	if (claimer_allow(k->db, k->q, &n, e) == -1)
+	k->left = 0;
+	k->take.n = k->ntags = 0;
+	if (look(k, n, &rows, e) == -1 ||
+	    allowed(k, &rows, &counted, &most, e) == -1 ||
+	    sort_out(k, &rows, most, e) == -1 || delete_ready(k, e) == -1 ||
+	    update_jobs(k, e) == -1)
 		return -1;
-	taken = n;
-	if (n > 0 && claimer_rate(k->db, k->q, &n, e) == -1)
-		return -1;
-	if (n == 0)
+	learn_lane(k, &rows, n);
+	if (rows.n > 0 && most == 0 && k->left != 0)
 		k->q->lanes[k->lane].maybe = false;
-	else if (take_rows(k, n, e) == -1)
-		return -1;
 	got = k->rows.n - before;
-	if (k->q->row.max_running <= 0 || got == taken)
+	if (k->q->row.max_running <= 0 || got == counted)
 		return 0;
-	return claimer_give(k->db, k->q, taken - got, e);
+	return claimer_give(k->db, k->q, counted - got, e);
 }
 
-/* ---- one cycle ------------------------------------------------------------------------- */
-
-struct cycle {
-	struct jobs_claimer *c;
-	struct arena *a;
-	const struct jobs_lease *lease;
-	const struct jobs_outcome *done;
-	size_t ndone, want;
-	struct claim k;
-	int64_t claim_n;
-	struct val closed[JOBS_BATCH];
-	size_t nclosed;
-};
-
-/* tenant, id, token of each job: 40 bytes. */
-static struct blob
-packed(struct arena *a, const struct job_row *v, size_t n)
+int
+claim_some(struct claim *k, size_t want, struct err *e)
 {
-	uint8_t *p = arena_alloc(a, n * JOBS_PACKED), *at = p;
-
-	for (size_t i = 0; i < n; i++, at += JOBS_PACKED) {
-		memcpy(at, v[i].tenant_id.b, 16);
-		memcpy(at + 16, v[i].id.b, 16);
-		memcpy(at + 32, &v[i].token, 8);
-	}
-	return (struct blob){ p, n * JOBS_PACKED };
-}
-
-static int
-note_claim(struct cycle *y, struct db *db, struct err *e)
-{
-	struct blob b = packed(y->a, y->k.rows.v, y->k.rows.n);
-
-	if (y->k.rows.n == 0)
-		return 0;
-	return db_exec(db, &CLAIM_INSERT, ARGS(V((int64_t)y->lease->id),
-	    V(y->claim_n), V(b)), NULL, e);
-}
-
-/* Claim rows whose last job is settled now. */
-static int
-close_claims(struct cycle *y, struct db *db, struct err *e)
-{
-	struct val v[1 + JOBS_BATCH] = { V((int64_t)y->lease->id) };
-
-	if (y->nclosed == 0)
-		return 0;
-	jobs_pad(v + 1, y->closed, y->nclosed);
-	return db_exec(db, &CLAIM_DELETE, v, 1 + JOBS_BATCH, NULL, e);
-}
-
-static int
-settle(struct cycle *y, struct db *db, struct err *e)
-{
-	for (size_t i = 0; i < y->ndone; i += JOBS_BATCH) {
-		size_t n = y->ndone - i < JOBS_BATCH ? y->ndone - i :
-		    JOBS_BATCH;
-
-		if (jobs_settle(db, y->a, y->done + i, n, y->lease->id, NULL,
-		    e) == -1)
-			return -1;
-	}
-	return close_claims(y, db, e);
-}
-
-static int
-settle_only(struct db *db, void *arg, struct err *e)
-{
-	return settle(arg, db, e);
-}
-
-static int
-claim(struct cycle *y, struct db *db, struct err *e)
-{
-	y->k = (struct claim){ .c = y->c, .db = db, .a = y->a,
-	    .lease = y->lease, .pack = event_pack_new(y->a) };
-	for (int i = 0; i < LOOKS && y->k.rows.n < y->want; i++) {
-		if ((y->k.q = claimer_queue(y->c)) == NULL)
+	for (int i = 0; i < LOOKS && k->rows.n < want; i++) {
+		if ((k->q = claimer_queue(k->c)) == NULL)
 			break;
-		y->k.lane = claimer_lane(y->k.q);
-		if (claim_lane(&y->k, y->want - y->k.rows.n, e) == -1)
+		k->lane = claimer_lane(k->q);
+		if (claim_lane(k, want - k->rows.n, e) == -1)
 			return -1;
 	}
-	if (note_claim(y, db, e) == -1)
-		return -1;
-	return event_pack_publish(db, y->k.pack, e);
-}
-
-static int
-both(struct db *db, void *arg, struct err *e)
-{
-	struct cycle *y = arg;
-
-	/* a try before may have moved the hints past what was rolled back */
-	memcpy(y->c->v, y->c->before, y->c->n * sizeof(*y->c->v));
-	if (settle(y, db, e) == -1)
-		return -1;
-	return claim(y, db, e);
-}
-
-/* Which claim rows end with these outcomes; counted for good only after the
- * commit. */
-static void
-count_closed(struct cycle *y)
-{
-	for (size_t i = 0; i < y->c->open.n; i++) {
-		struct open_claim *o = &y->c->open.v[i];
-		size_t left = o->left;
-
-		for (size_t j = 0; j < y->ndone; j++)
-			left -= y->done[j].claim_n == o->n;
-		if (left == 0 && y->nclosed < JOBS_BATCH)
-			y->closed[y->nclosed++] = V(o->n);
-	}
-}
-
-static void
-forget_closed(struct cycle *y)
-{
-	size_t keep = 0;
-
-	for (size_t i = 0; i < y->c->open.n; i++) {
-		struct open_claim o = y->c->open.v[i];
-		bool closed = false;
-
-		for (size_t j = 0; j < y->ndone; j++)
-			o.left -= y->done[j].claim_n == o.n;
-		for (size_t j = 0; j < y->nclosed; j++)
-			closed = closed || y->closed[j].i == o.n;
-		if (!closed)
-			y->c->open.v[keep++] = o;
-	}
-	y->c->open.n = keep;
-}
-
-static void
-remember_claim(struct cycle *y, struct jobs_claimed *out)
-{
-	out->v = y->k.rows.v;
-	out->n = y->k.rows.n;
-	out->claim_n = y->claim_n;
-	if (out->n > 0)
-		*VEC_ADD(y->c->a, &y->c->open) = (struct open_claim){
-		    y->claim_n, out->n };
-	for (size_t i = 0; i < y->c->n; i++)
-		out->more = out->more || claimer_any(&y->c->v[i]);
-	for (size_t i = 0; i < out->n; i++) {
-		struct utc from = out->v[i].run_at.us > out->v[i].created_at.us
-		    ? out->v[i].run_at : out->v[i].created_at;
-		int64_t us = out->v[i].started_at.us - from.us;
-
-		if (out->v[i].attempt == 1 && us >= 0)
-			metric_observe_ns(&job_wait_seconds, 0, 0,
-			    (uint64_t)us * 1000);
-	}
-}
-
-int
-jobs_cycle(struct jobs_claimer *c, struct db *db, struct arena *a,
-    const struct jobs_lease *lease, const struct jobs_outcome *done,
-    size_t ndone, size_t want, struct jobs_claimed *out, struct err *e)
-{
-	struct cycle y = { .c = c, .a = a, .lease = lease, .done = done,
-	    .ndone = ndone, .want = want, .claim_n = ++c->claim_n };
-	int rc;
-
-	*out = (struct jobs_claimed){ .v = NULL };
-	if (want > 0 && claimer_know(c, db, a, e) == -1)
-		return -1;
-	count_closed(&y);
-	memcpy(c->before, c->v, c->n * sizeof(*c->v));
-	if (want > 0 && (ndone > 0 || claimer_queue(c) != NULL))
-		rc = db_txn(db, a, both, &y, e);
-	else
-		rc = ndone > 0 ? db_txn(db, a, settle_only, &y, e) : 0;
-	if (rc == -1 && ndone > 0 && want > 0) {
-		/* what is finished first, alone */
-		out->uncertain = true;
-		err_clear(e);
-		memcpy(c->v, c->before, c->n * sizeof(*c->v));
-		y.k.rows.n = 0;
-		rc = db_txn(db, a, settle_only, &y, e);
-	}
-	if (rc == -1) {
-		memcpy(c->v, c->before, c->n * sizeof(*c->v));
-		return -1;
-	}
-	out->settled = ndone;
-	forget_closed(&y);
-	remember_claim(&y, out);
 	return 0;
-}
-
-int
-jobs_claimer_recover(struct jobs_claimer *c, struct db *db, struct arena *a,
-    const struct jobs_lease *lease, size_t *n, struct err *e)
-{
-	int64_t *known = arena_array(a, c->open.n + 1, sizeof(*known));
-
-	for (size_t i = 0; i < c->open.n; i++)
-		known[i] = c->open.v[i].n;
-	return jobs_recover(db, a, lease->id, known, c->open.n, n, e);
 }

@@ -16,10 +16,7 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "jobs/inner.h"
-#include "jobs/tag.h"
 #include "module.h"
-#include "proc/bell.h"
-#include "shm/shm.h"
 
 enum {
 	DEF_TRIES = 5, DEF_TIMEOUT = 300, DEF_BACKOFF = 1,
@@ -33,15 +30,6 @@ static const struct query JOB_INSERT = { "jobs_job.insert",
 	"replays, created_at) SELECT ?, ?, q.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, ?, ?, NOW(6) FROM jobs_queue q "
 	"WHERE q.tenant_id = ? AND q.name = ? AND q.external = ?", NULL };
-static const struct query READY_INSERT = { "jobs_ready.insert",
-	"INSERT INTO jobs_ready (queue_id, lane, tag, job_id, tenant_id, "
-	"limit_key, ready_at) SELECT q.id, ?, ?, ?, ?, ?, NOW(6) "
-	"FROM jobs_queue q WHERE q.tenant_id = ? AND q.name = ? "
-	"AND q.external = ? ON DUPLICATE KEY UPDATE "
-	"clash = 1 - jobs_ready.clash", NULL };
-static const struct query DELAYED_INSERT = { "jobs_delayed.insert",
-	"INSERT INTO jobs_delayed (run_at, tenant_id, job_id) "
-	"VALUES (?, ?, ?)", NULL };
 static const struct query QUEUE_INSERT = { "jobs_queue.insert",
 	"INSERT INTO jobs_queue (tenant_id, name, external, created_at, "
 	"updated_at) VALUES (?, ?, ?, NOW(6), NOW(6)) "
@@ -63,13 +51,15 @@ static const struct query UNIQUE_GET = { "jobs_unique.get",
 	"SELECT job_id AS id FROM jobs_unique WHERE tenant_id = ? "
 	"AND unique_key = ? LIMIT 1", &id_schema };
 
-static const struct query LIMIT_HAS = { "jobs_limit.has",
-	"SELECT COUNT(*) AS n FROM jobs_limit WHERE tenant_id = ? "
-	"AND limit_key = ? AND max_running = ?", &jobs_count_schema };
+static const struct query LIMIT_MAX = { "jobs_limit.max",
+	"SELECT max_running AS n FROM jobs_limit WHERE tenant_id = ? "
+	"AND limit_key = ? LIMIT 1", &jobs_count_schema };
 static const struct query LIMIT_PUT = { "jobs_limit.put",
 	"INSERT INTO jobs_limit (tenant_id, limit_key, name, max_running) "
-	"VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE "
-	"max_running = VALUES(max_running)", NULL };
+	"VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE name = name", NULL };
+static const struct query LIMIT_CHANGE = { "jobs_limit.change",
+	"UPDATE jobs_limit SET max_running = ? WHERE tenant_id = ? "
+	"AND limit_key = ?", NULL };
 
 struct parent {
 	int64_t state;
@@ -90,130 +80,12 @@ static const struct query NEED_INSERT = { "jobs_need.insert",
 	"INSERT INTO jobs_need (tenant_id, job_id, needs_id, rule, open) "
 	"VALUES (?, ?, ?, ?, ?)", NULL };
 
-struct tag_row {
-	int64_t tag;
-};
-static const struct field tag_fields[] = {
-	FIELD(struct tag_row, tag, .doc = "Virtual time"), FIELD_END
-};
-static const struct schema tag_schema = {
-	.name = "JobsTag", .size = sizeof(struct tag_row),
-	.fields = tag_fields
-};
-static const struct query LANE_GET = { "jobs_lane.get",
-	"SELECT l.tag FROM jobs_lane l JOIN jobs_queue q ON q.id = l.queue_id "
-	"WHERE q.tenant_id = ? AND q.name = ? AND q.external = ? "
-	"AND l.lane = ? LIMIT 1", &tag_schema };
-
 const struct query *const jobs_enqueue_queries[] = {
-	&JOB_INSERT, &READY_INSERT, &DELAYED_INSERT, &QUEUE_INSERT,
-	&UNIQUE_INSERT, &UNIQUE_GET, &LIMIT_HAS, &LIMIT_PUT, &PARENT_LOCK,
-	&PARENT_MARK, &NEED_INSERT, &LANE_GET, NULL
+	&JOB_INSERT, &QUEUE_INSERT,
+	&UNIQUE_INSERT, &UNIQUE_GET, &LIMIT_MAX, &LIMIT_PUT, &LIMIT_CHANGE,
+	 &PARENT_LOCK,
+	&PARENT_MARK, &NEED_INSERT, NULL
 };
-
-/* ---- into the ready table ------------------------------------------------------ */
-
-struct bell_text {
-	char text[64];
-};
-
-static void
-ring(void *arg)
-{
-	const struct bell_text *b = arg;
-
-	bell_ring("dispatch", b->text);
-}
-
-static void
-ring_later(struct db *db, const struct jobs_place *p, uint64_t key,
-    int64_t tag)
-{
-	struct bell_text *b;
-
-	if (p->queue.external)
-		return;
-	b = db_memory(db, sizeof(*b));
-	snprintf(b->text, sizeof(b->text), "%llx %d %lld",
-	    (unsigned long long)key, p->lane, (long long)tag);
-	db_on_commit(db, ring, b);
-}
-
-/* The lane's virtual time, once read from the database by this host. */
-static int
-know_lane(struct db *db, const struct jobs_place *p, uint64_t key,
-    struct err *e)
-{
-	struct arena *a;
-	struct tag_row row = { 0 };
-	int rc;
-
-	if (jobs_virtual(shm_current(), key, p->lane) != 0)
-		return 0;
-	a = arena_new(64 << 10);
-	rc = db_one(db, a, &LANE_GET, ARGS(val_id(p->queue.tenant_id),
-	    V(p->queue.name), V(p->queue.external), V(p->lane)), &row, e);
-	arena_free(a);
-	if (rc == -1)
-		return -1;
-	jobs_virtual_raise(shm_current(), key, p->lane,
-	    jobs_tag_time(row.tag) + 1);
-	return 0;
-}
-
-int
-jobs_make_ready(struct db *db, const struct jobs_place *p, uint64_t *backlog,
-    struct err *e)
-{
-	uint64_t key = jobs_queue_key(p->queue.tenant_id, p->queue.name,
-	    p->queue.external), hit = 2, before;
-	int64_t tag = 0;
-
-	if (know_lane(db, p, key, e) == -1)
-		return -1;
-	for (int i = 0; i < 8 && hit == 2; i++) {	/* 2: drawn twice */
-		tag = jobs_tag(shm_current(), key, p->lane, p->tenant,
-		    &before);
-		if (db_exec(db, &READY_INSERT, ARGS(V(p->lane), V(tag),
-		    V(p->id), val_id(p->tenant), V(p->limit_key),
-		    val_id(p->queue.tenant_id), V(p->queue.name),
-		    V(p->queue.external)), &hit, e) == -1)
-			return -1;
-	}
-	if (hit != 1) {
-		err_set(e, 500, "internal", "Internal error");
-		return err_cause(e, "no place in queue %s", p->queue.name);
-	}
-	if (backlog != NULL)
-		*backlog = before;
-	ring_later(db, p, key, tag);
-	return 0;
-}
-
-int
-jobs_ready_again(struct db *db, const struct jobs_place *p, int64_t tag,
-    struct err *e)
-{
-	uint64_t hit, key = jobs_queue_key(p->queue.tenant_id, p->queue.name,
-	    p->queue.external);
-
-	if (db_exec(db, &READY_INSERT, ARGS(V(p->lane), V(tag), V(p->id),
-	    val_id(p->tenant), V(p->limit_key), val_id(p->queue.tenant_id),
-	    V(p->queue.name), V(p->queue.external)), &hit, e) == -1)
-		return -1;
-	if (hit != 1)		/* the tag was drawn again meanwhile */
-		return jobs_make_ready(db, p, NULL, e);
-	ring_later(db, p, key, tag);
-	return 0;
-}
-
-int
-jobs_make_delayed(struct db *db, struct uuid tenant, struct uuid id,
-    struct utc at, struct err *e)
-{
-	return db_exec(db, &DELAYED_INSERT, ARGS(V(at), val_id(tenant),
-	    V(id)), NULL, e);
-}
 
 /* ---- options ----------------------------------------------------------------------- */
 
@@ -284,11 +156,42 @@ queue_of(struct enqueue *q, struct err *e)
 	return 0;
 }
 
+struct change {
+	struct db *db;
+	struct uuid tenant;
+	uint8_t key[KEY_LEN];
+	int64_t max;
+};
+
+/* After the commit, by itself: a hint that comes too late changes nothing but
+ * how many run. */
+static void
+change_limit(void *arg)
+{
+	const struct change *c = arg;
+	struct blob key = { c->key, KEY_LEN };
+	struct err ignored = { 0 };
+
+	db_exec(c->db, &LIMIT_CHANGE, ARGS(V(c->max), val_id(c->tenant),
+	    V(key)), NULL, &ignored);
+}
+
+static void
+change_later(struct enqueue *q, int64_t max)
+{
+	struct change *c = db_memory(q->db, sizeof(*c));
+
+	*c = (struct change){ .db = q->db, .tenant = q->tenant, .max = max };
+	memcpy(c->key, q->place.limit_key.p, KEY_LEN);
+	db_on_commit(q->db, change_limit, c);
+}
+
 static int
 limit_of(struct enqueue *q, struct err *e)
 {
 	struct jobs_count have;
 	int64_t max = q->o->limit_max > 0 ? q->o->limit_max : 1;
+	int rc;
 
 	if (q->o->limit == NULL || *q->o->limit == '\0')
 		return 0;
@@ -297,13 +200,15 @@ limit_of(struct enqueue *q, struct err *e)
 		    "String should have at most 200 characters");
 	q->place.limit_key = key_hash(q->a, "", q->o->limit);
 	/* Looked at first: an upsert would hold the row until the caller
-	 * commits, and the claimer would have to wait for it. */
-	if (db_one(q->db, q->a, &LIMIT_HAS, ARGS(val_id(q->tenant),
-	    V(q->place.limit_key), V(max)), &have, e) == -1)
-		return -1;
-	return have.n > 0 ? 0 : db_exec(q->db, &LIMIT_PUT, ARGS(val_id(
-	    q->tenant), V(q->place.limit_key), V(q->o->limit), V(max)), NULL,
-	    e);
+	 * commits, and whoever claims or ends a job of the key would wait. */
+	rc = db_one(q->db, q->a, &LIMIT_MAX, ARGS(val_id(q->tenant),
+	    V(q->place.limit_key)), &have, e);
+	if (rc == 1)
+		return db_exec(q->db, &LIMIT_PUT, ARGS(val_id(q->tenant),
+		    V(q->place.limit_key), V(q->o->limit), V(max)), NULL, e);
+	if (rc == 0 && have.n != max)
+		change_later(q, max);
+	return rc;
 }
 
 /* 0 the key is ours, 1 somebody's live job has it (in *q->id). */
@@ -319,11 +224,16 @@ unique_of(struct enqueue *q, struct err *e)
 		return refuse(e, "[\"body\",\"unique\"]", "string_too_long",
 		    "String should have at most 200 characters");
 	q->unique = key_hash(q->a, q->type, q->o->unique);
-	if (db_exec(q->db, &UNIQUE_INSERT, ARGS(val_id(q->tenant),
-	    V(q->unique), V(q->place.id)), NULL, e) == -1)
-		return -1;
+	/* Looked at first: to insert beside a row is to lock it, and who ends
+	 * that job would have to wait until the caller commits. */
 	rc = db_one(q->db, q->a, &UNIQUE_GET, ARGS(val_id(q->tenant),
 	    V(q->unique)), &row, e);
+	if (rc == 1 && db_exec(q->db, &UNIQUE_INSERT, ARGS(val_id(q->tenant),
+	    V(q->unique), V(q->place.id)), NULL, e) == -1)
+		return -1;
+	if (rc == 1)
+		rc = db_one(q->db, q->a, &UNIQUE_GET, ARGS(val_id(q->tenant),
+		    V(q->unique)), &row, e);
 	if (rc != 0)
 		return rc == 1 ? err_set(e, 500, "internal",
 		    "Internal error") : -1;

@@ -49,15 +49,18 @@ static const struct query LEASE_INSERT = { "jobs_lease.insert",
 static const struct query LEASE_RENEW = { "jobs_lease.renew",
 	"UPDATE jobs_lease SET expires_at = NOW(6) + INTERVAL ? SECOND "
 	"WHERE id = ?", NULL };
+static const struct query LEASE_CLOSE = { "jobs_lease.close",
+	"DELETE FROM jobs_lease WHERE id = ? AND NOT EXISTS (SELECT 1 FROM "
+	"jobs_claim c WHERE c.lease_id = ?)", NULL };
+static const struct query LEASE_EXPIRE = { "jobs_lease.expire",
+	"UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 HOUR "
+	"WHERE id = ?", NULL };
 static const struct query LEASE_DELETE = { "jobs_lease.delete",
 	"DELETE FROM jobs_lease WHERE id = ?", NULL };
 static const struct query LEASE_HERE = { "jobs_lease.here",
 	"SELECT id, external, worker FROM jobs_lease WHERE host = ? AND "
 	"place = ? AND external = FALSE AND id <> ? ORDER BY id LIMIT 100",
 	&lease_schema };
-static const struct query LEASE_EXPIRE = { "jobs_lease.expire",
-	"UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 HOUR "
-	"WHERE id = ?", NULL };
 static const struct query LEASE_EXPIRED = { "jobs_lease.expired",
 	"SELECT id, external, worker FROM jobs_lease WHERE expires_at < "
 	"NOW(6) - INTERVAL ? SECOND ORDER BY expires_at LIMIT ? "
@@ -69,8 +72,8 @@ static const struct query CLAIM_GONE = { "jobs_claim.gone",
 	"DELETE FROM jobs_claim WHERE lease_id = ? AND n = ?", NULL };
 
 const struct query *const jobs_lease_queries[] = {
-	&LEASE_INSERT, &LEASE_RENEW, &LEASE_DELETE, &LEASE_HERE,
-	&LEASE_EXPIRE,
+	&LEASE_INSERT, &LEASE_RENEW, &LEASE_CLOSE, &LEASE_EXPIRE, &LEASE_DELETE,
+	&LEASE_HERE,
 	&LEASE_EXPIRED, &CLAIM_ALL, &CLAIM_GONE, NULL
 };
 
@@ -119,8 +122,14 @@ jobs_lease_renew(struct db *db, struct jobs_lease *l, struct err *e)
 int
 jobs_lease_close(struct db *db, struct jobs_lease *l, struct err *e)
 {
+	uint64_t hit;
+
 	l->until_boot_ns = 0;
-	return db_exec(db, &LEASE_DELETE, ARGS(V((int64_t)l->id)), NULL, e);
+	if (db_exec(db, &LEASE_CLOSE, ARGS(V((int64_t)l->id),
+	    V((int64_t)l->id)), &hit, e) == -1)
+		return -1;
+	return hit > 0 ? 0 : db_exec(db, &LEASE_EXPIRE,
+	    ARGS(V((int64_t)l->id)), NULL, e);
 }
 
 int
@@ -150,21 +159,24 @@ jobs_lease_orphans(struct db *db, struct arena *a, const char *host,
 
 struct reap {
 	struct arena *a;
+	struct event_pack *pack;
 	int64_t grace_s;
-	size_t jobs, leases;
+	size_t jobs, busy;
 };
 
 /* The batch's jobs as outcomes. Stale tokens settle nothing, so a job that
- * ended in the meantime stays as it is. */
+ * ended in the meantime stays as it is. A row that a silent worker still
+ * holds in its transaction holds up only its own claim. */
 static int
 return_claim(struct reap *r, struct db *db, const struct lease_row *l,
     const struct claim_row *c, struct err *e)
 {
 	struct jobs_outcome v[JOBS_BATCH];
 	const uint8_t *p = c->jobs.p;
-	size_t n = c->jobs.n / JOBS_PACKED, done;
+	size_t n = c->jobs.n / JOBS_PACKED, busy = 0;
 
 	for (size_t i = 0; i < n; ) {
+		struct jobs_settled out = { .skip = true };
 		size_t k = 0;
 
 		for (; k < JOBS_BATCH && i < n; k++, i++, p += JOBS_PACKED) {
@@ -176,12 +188,14 @@ return_claim(struct reap *r, struct db *db, const struct lease_row *l,
 			memcpy(v[k].id.b, p + 16, 16);
 			memcpy(&v[k].token, p + 32, 8);
 		}
-		if (jobs_settle(db, r->a, v, k, (uint64_t)l->id, &done,
-		    e) == -1)
+		if (jobs_settle_pack(db, r->a, r->pack, v, k, &out, e) == -1)
 			return -1;
-		r->jobs += done;
+		r->jobs += out.done;
+		busy += out.nbusy;
 	}
-	return db_exec(db, &CLAIM_GONE, ARGS(V(l->id), V(c->n)), NULL, e);
+	r->busy += busy;
+	return busy > 0 ? 0 : db_exec(db, &CLAIM_GONE, ARGS(V(l->id),
+	    V(c->n)), NULL, e);
 }
 
 static int
@@ -190,6 +204,7 @@ reap_one(struct reap *r, struct db *db, const struct lease_row *l,
 {
 	struct rows rows;
 
+	r->busy = 0;
 	if (db_all(db, r->a, &CLAIM_ALL, ARGS(V(l->id), V(REAP_CLAIMS)),
 	    &rows, e) == -1)
 		return -1;
@@ -197,9 +212,8 @@ reap_one(struct reap *r, struct db *db, const struct lease_row *l,
 		if (return_claim(r, db, l, ROW(&rows, struct claim_row, i),
 		    e) == -1)
 			return -1;
-	if (rows.n == REAP_CLAIMS)	/* the rest in the next round */
+	if (rows.n == REAP_CLAIMS || r->busy > 0)	/* the next round */
 		return 0;
-	r->leases++;
 	return db_exec(db, &LEASE_DELETE, ARGS(V(l->id)), NULL, e);
 }
 
@@ -209,67 +223,15 @@ reap(struct db *db, void *arg, struct err *e)
 	struct reap *r = arg;
 	struct rows rows;
 
-	r->jobs = r->leases = 0;
+	r->jobs = 0;
+	r->pack = event_pack_new(r->a);
 	if (db_all(db, r->a, &LEASE_EXPIRED, ARGS(V(r->grace_s),
 	    V(REAP_LEASES)), &rows, e) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++)
 		if (reap_one(r, db, ROW(&rows, struct lease_row, i), e) == -1)
 			return -1;
-	return 0;
-}
-
-/* ---- our own claims that we do not know of -------------------------------------------- */
-
-struct recover {
-	struct reap r;
-	uint64_t lease;
-	const int64_t *known;
-	size_t nknown;
-};
-
-static bool
-is_known(const struct recover *x, int64_t n)
-{
-	for (size_t i = 0; i < x->nknown; i++)
-		if (x->known[i] == n)
-			return true;
-	return false;
-}
-
-static int
-recover(struct db *db, void *arg, struct err *e)
-{
-	struct recover *x = arg;
-	const struct lease_row l = { .id = (int64_t)x->lease, .worker = "" };
-	struct rows rows;
-
-	x->r.jobs = 0;
-	if (db_all(db, x->r.a, &CLAIM_ALL, ARGS(V(l.id), V(REAP_CLAIMS)),
-	    &rows, e) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		const struct claim_row *c = ROW(&rows, struct claim_row, i);
-
-		if (!is_known(x, c->n) &&
-		    return_claim(&x->r, db, &l, c, e) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-int
-jobs_recover(struct db *db, struct arena *a, uint64_t lease,
-    const int64_t *known, size_t nknown, size_t *n, struct err *e)
-{
-	struct recover x = { .r = { .a = a }, .lease = lease, .known = known,
-	    .nknown = nknown };
-
-	*n = 0;
-	if (db_txn(db, a, recover, &x, e) == -1)
-		return -1;
-	*n = x.r.jobs;
-	return 0;
+	return event_pack_publish(db, r->pack, e);
 }
 
 int

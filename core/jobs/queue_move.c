@@ -1,8 +1,8 @@
 /*
- * Moving jobs between the small tables: into the ready table again, out of
- * the parking of a concurrency key, and on when what they needed has ended.
- * Refuses nothing; rows whose job is no longer in the state that put them
- * there are dropped (a cancelled job's).
+ * Moving jobs between the small tables: into the ready table again, and out
+ * of the parking of a concurrency key. Refuses nothing; rows whose job is no
+ * longer in the state that put them there are dropped (a cancelled job's). A
+ * job that somebody else has locked is left, never waited for.
  */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 #include "base/vec.h"
 #include "jobs/inner.h"
 
-enum { STEP = 200, CASCADE_MAX = 10000 };
+/* Parked rows looked at at once, and how often. */
+enum { POP = 50, ROUNDS = 20 };
 
 static const struct field name_fields[] = {
 	FIELD(struct jobs_queue_name, id, .doc = "Queue"),
@@ -71,44 +72,18 @@ static const struct query PARKED_FIRST = { "jobs_parked.first",
 static const struct query PARKED_DELETE = { "jobs_parked.delete",
 	"DELETE FROM jobs_parked WHERE tenant_id = ? AND limit_key = ? "
 	"AND lane = ? AND tag = ? AND job_id = ?", NULL };
+static const struct query PARKED_LOCK = { "jobs_job.parked_lock",
+	"SELECT state AS n FROM jobs_job WHERE id = ? AND state = 4 LIMIT 1 "
+	"FOR UPDATE SKIP LOCKED", &jobs_count_schema };
+static const struct query PARKED_SEEN = { "jobs_job.parked_seen",
+	"SELECT COUNT(*) AS n FROM jobs_job WHERE id = ? AND state = 4",
+	&jobs_count_schema };
 static const struct query JOB_UNPARK = { "jobs_job.unpark",
-	"UPDATE jobs_job SET state = 3, version = version + 1 WHERE id = ? "
-	"AND state = 4", NULL };
-
-struct edge {
-	struct uuid job_id;
-	int64_t rule;
-};
-static const struct field edge_fields[] = {
-	FIELD(struct edge, job_id, .doc = "Who waits"),
-	FIELD(struct edge, rule, .doc = "For what"), FIELD_END
-};
-static const struct schema edge_schema = {
-	.name = "JobsEdge", .size = sizeof(struct edge),
-	.fields = edge_fields
-};
-static const struct query NEED_OPEN = { "jobs_need.open",
-	"SELECT job_id, rule FROM jobs_need WHERE tenant_id = ? "
-	"AND needs_id = ? AND open = TRUE ORDER BY job_id LIMIT ? FOR UPDATE",
-	&edge_schema };
-static const struct query NEED_CLOSE = { "jobs_need.close",
-	"UPDATE jobs_need SET open = FALSE WHERE tenant_id = ? "
-	"AND job_id = ? AND needs_id = ?", NULL };
-static const struct query JOB_LOCK = { "jobs_job.lock_waiting",
-	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE id = ? AND tenant_id = ? "
-	"AND state = 1 LIMIT 1 FOR UPDATE", &job_row_schema };
-static const struct query JOB_WAITS = { "jobs_job.waits",
-	"UPDATE jobs_job SET waits = ?, state = ?, finished_at = "
-	"IF(? >= 10, NOW(6), " JOBS_NO_TIME "), error_class = ?, error = ?, "
-	"version = version + 1 WHERE id = ?", NULL };
-static const struct query UNIQUE_DELETE = { "jobs_unique.delete",
-	"DELETE FROM jobs_unique WHERE tenant_id = ? AND unique_key = ? "
-	"AND job_id = ?", NULL };
+	"UPDATE jobs_job SET state = 3 WHERE id = ?", NULL };
 
 const struct query *const jobs_move_queries[] = {
 	&QUEUE_OF, &LIMIT_LOCK, &LIMIT_SET, &PARKED_FIRST, &PARKED_DELETE,
-	&JOB_UNPARK, &NEED_OPEN, &NEED_CLOSE, &JOB_LOCK, &JOB_WAITS,
-	&UNIQUE_DELETE, NULL
+	&PARKED_LOCK, &PARKED_SEEN, &JOB_UNPARK, NULL
 };
 
 int
@@ -121,24 +96,55 @@ jobs_queue_of(struct db *db, struct arena *a, int64_t id,
 
 /* ---- concurrency keys ----------------------------------------------------------- */
 
+/* 1 ready again, 0 not: cancelled while it was parked, or locked by somebody
+ * (then it stays). */
 static int
 unpark(struct db *db, struct arena *a, struct uuid tenant, struct blob key,
     const struct parked *p, struct err *e)
 {
 	struct jobs_place place = { .tenant = tenant, .id = p->job_id,
 	    .queue_id = p->queue_id, .lane = (int)p->lane, .limit_key = key };
-	uint64_t hit;
+	struct jobs_count parked, seen = { 0 };
+	int none = db_one(db, a, &PARKED_LOCK, ARGS(V(p->job_id)), &parked, e);
 
-	if (db_exec(db, &PARKED_DELETE, ARGS(val_id(tenant), V(key),
-	    V(p->lane), V(p->tag), V(p->job_id)), NULL, e) == -1 ||
-	    db_exec(db, &JOB_UNPARK, ARGS(V(p->job_id)), &hit, e) == -1)
+	if (none == -1 || (none == 1 && db_one(db, a, &PARKED_SEEN,
+	    ARGS(V(p->job_id)), &seen, e) == -1))
 		return -1;
-	if (hit == 0)		/* cancelled while it was parked */
+	if (seen.n > 0)
 		return 0;
-	if (jobs_queue_of(db, a, p->queue_id, &place.queue, e) == -1 ||
+	if (db_exec(db, &PARKED_DELETE, ARGS(val_id(tenant), V(key),
+	    V(p->lane), V(p->tag), V(p->job_id)), NULL, e) == -1)
+		return -1;
+	if (none == 1)
+		return 0;
+	if (db_exec(db, &JOB_UNPARK, ARGS(V(p->job_id)), NULL, e) == -1 ||
+	    jobs_queue_of(db, a, p->queue_id, &place.queue, e) == -1 ||
 	    jobs_ready_again(db, &place, p->tag, e) == -1)
 		return -1;
 	return 1;
+}
+
+/* So many parked jobs of the key become ready, best first. */
+static int
+pop_parked(struct db *db, struct arena *a, struct uuid tenant,
+    struct blob key, int64_t room, struct err *e)
+{
+	struct rows rows;
+	int rc, rounds = 0;
+
+	do {
+		if (db_all(db, a, &PARKED_FIRST, ARGS(val_id(tenant), V(key),
+		    V(POP)), &rows, e) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.n && room > 0; i++) {
+			rc = unpark(db, a, tenant, key, ROW(&rows,
+			    struct parked, i), e);
+			if (rc == -1)
+				return -1;
+			room -= rc;
+		}
+	} while (rows.n == POP && room > 0 && ++rounds < ROUNDS);
+	return 0;
 }
 
 int
@@ -146,35 +152,18 @@ jobs_limit_release(struct db *db, struct arena *a, struct uuid tenant,
     struct blob key, struct err *e)
 {
 	struct limit l;
-	struct rows rows;
-	int64_t room;
 	int rc = db_one(db, a, &LIMIT_LOCK, ARGS(val_id(tenant), V(key)), &l,
 	    e);
 
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	if (l.running > 0 && db_exec(db, &LIMIT_SET, ARGS(V(l.running - 1),
-	    val_id(tenant), V(key)), NULL, e) == -1)
+	if (l.running > 0)
+		l.running--;
+	if (db_exec(db, &LIMIT_SET, ARGS(V(l.running), val_id(tenant),
+	    V(key)), NULL, e) == -1)
 		return -1;
-	room = l.max_running - (l.running > 0 ? l.running - 1 : 0);
-	while (room > 0) {
-		if (db_all(db, a, &PARKED_FIRST, ARGS(val_id(tenant), V(key),
-		    V(room)), &rows, e) == -1)
-			return -1;
-		for (size_t i = 0; i < rows.n; i++) {
-			rc = unpark(db, a, tenant, key, ROW(&rows,
-			    struct parked, i), e);
-			if (rc == -1)
-				return -1;
-			room -= rc;
-		}
-		if (rows.n == 0)
-			break;
-	}
-	return 0;
+	return pop_parked(db, a, tenant, key, l.max_running - l.running, e);
 }
-
-/* ---- dependants ------------------------------------------------------------------- */
 
 int
 jobs_put_back(struct db *db, struct arena *a, struct job_row *j,
@@ -193,90 +182,4 @@ jobs_put_back(struct db *db, struct arena *a, struct job_row *j,
 	if (jobs_queue_of(db, a, j->queue_id, &p.queue, e) == -1)
 		return -1;
 	return jobs_make_ready(db, &p, NULL, e);
-}
-
-struct cascade {
-	struct db *db;
-	struct arena *a;
-	struct event_pack *pack;
-	VEC(struct job_row) todo;	/* ended, dependants not looked at */
-};
-
-static bool
-holds(int64_t state, int64_t rule)
-{
-	return rule == NEED_END ||
-	    (state == JS_SUCCEEDED) == (rule == NEED_SUCCESS);
-}
-
-static int
-skip(struct cascade *k, struct job_row *j, struct err *e)
-{
-	j->state = JS_SKIPPED;
-	j->error_class = "need";
-	j->error = "What it needed has ended otherwise";
-	if (j->unique_key.n > 0 && db_exec(k->db, &UNIQUE_DELETE,
-	    ARGS(val_id(j->tenant_id), V(j->unique_key), V(j->id)), NULL,
-	    e) == -1)
-		return -1;
-	if (j->needed && k->todo.n < CASCADE_MAX)
-		*VEC_ADD(k->a, &k->todo) = *j;
-	return 0;
-}
-
-/* One edge: the job behind it has one thing less to wait for. */
-static int
-one_edge(struct cascade *k, const struct job_row *ended,
-    const struct edge *x, struct err *e)
-{
-	struct job_row j;
-	int rc;
-
-	if (db_exec(k->db, &NEED_CLOSE, ARGS(val_id(ended->tenant_id),
-	    V(x->job_id), V(ended->id)), NULL, e) == -1)
-		return -1;
-	rc = db_one(k->db, k->a, &JOB_LOCK, ARGS(V(x->job_id), val_id(
-	    ended->tenant_id)), &j, e);
-	if (rc != 0)		/* it does not wait any more */
-		return rc == 1 ? 0 : -1;
-	j.waits = j.waits > 0 ? j.waits - 1 : 0;
-	if (!holds(ended->state, x->rule))
-		rc = skip(k, &j, e);
-	else if (j.waits == 0)
-		rc = jobs_put_back(k->db, k->a, &j, e);
-	if (rc == -1 || db_exec(k->db, &JOB_WAITS, ARGS(V(j.waits),
-	    V(j.state), V(j.state), V(j.error_class), V(j.error), V(j.id)),
-	    NULL, e) == -1)
-		return -1;
-	j.version++;
-	if (j.state == JS_SKIPPED)
-		jobs_event_add(k->pack, JE_SKIPPED, &j, NULL);
-	else if (j.state != JS_WAITING)
-		jobs_event_add(k->pack, JE_QUEUED, &j, NULL);
-	return 0;
-}
-
-int
-jobs_dependants(struct db *db, struct arena *a, struct event_pack *pack,
-    const struct job_row *ended, struct err *e)
-{
-	struct cascade k = { .db = db, .a = a, .pack = pack };
-	struct rows rows;
-
-	ASSERT(db_in_txn(db));
-	*VEC_ADD(a, &k.todo) = *ended;
-	for (size_t i = 0; i < k.todo.n; ) {
-		struct job_row x = k.todo.v[i];
-
-		if (db_all(db, a, &NEED_OPEN, ARGS(val_id(x.tenant_id),
-		    V(x.id), V(STEP)), &rows, e) == -1)
-			return -1;
-		for (size_t j = 0; j < rows.n; j++)
-			if (one_edge(&k, &x, ROW(&rows, struct edge, j),
-			    e) == -1)
-				return -1;
-		if (rows.n < STEP)
-			i++;
-	}
-	return 0;
 }

@@ -82,8 +82,7 @@ static const struct query PULL_PARK = { "jobs_parked.pull",
 	"INSERT INTO jobs_parked (tenant_id, limit_key, lane, tag, job_id, "
 	"queue_id, ready_at) VALUES (?, ?, ?, ?, ?, ?, NOW(6))", NULL };
 static const struct query PULL_JOB_PARK = { "jobs_job.pull_park",
-	"UPDATE jobs_job SET state = 4, version = version + 1 WHERE id = ?",
-	NULL };
+	"UPDATE jobs_job SET state = 4 WHERE id = ?", NULL };
 static const struct query PULL_BEAT = { "jobs_lease.beat",
 	"UPDATE jobs_lease SET expires_at = NOW(6) + INTERVAL ? SECOND "
 	"WHERE id = ?", NULL };

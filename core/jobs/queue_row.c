@@ -257,6 +257,8 @@ const struct table jobs_tables[] = {
 	  .snapshot = SNAP_FULL },
 	{ .name = "jobs_lease", .snapshot = SNAP_NEVER },
 	{ .name = "jobs_claim", .snapshot = SNAP_NEVER },
+	{ .name = "jobs_cascade", .tenant_column = "tenant_id",
+	  .snapshot = SNAP_FULL },
 	{ .name = "jobs_need", .tenant_column = "tenant_id",
 	  .snapshot = SNAP_FULL },
 	{ .name = "jobs_unique", .tenant_column = "tenant_id",

@@ -22,9 +22,16 @@ enum {
 	LOST_FREE = 3, LOST_WAIT_MAX_S = 300
 };
 
-static const struct query JOB_ENDING = { "jobs_job.ending",
-	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE id IN " JOBS_IN16
-	" ORDER BY id LIMIT 16 FOR UPDATE", &job_row_schema };
+#define ENDING "SELECT " JOB_COLUMNS " FROM jobs_job " \
+	"FORCE INDEX (PRIMARY) WHERE id IN " JOBS_IN16 \
+	" ORDER BY id LIMIT 16 FOR UPDATE"
+static const struct query JOB_ENDING = { "jobs_job.ending", ENDING,
+	&job_row_schema };
+static const struct query JOB_ENDING_SKIP = { "jobs_job.ending_skip",
+	ENDING " SKIP LOCKED", &job_row_schema };
+static const struct query JOB_SEEN = { "jobs_job.seen",
+	"SELECT id, token, state FROM jobs_job FORCE INDEX (PRIMARY) "
+	"WHERE id IN " JOBS_IN16 " LIMIT 16", &job_row_schema };
 static const struct query JOB_DONE_MANY = { "jobs_job.done_many",
 	"UPDATE jobs_job SET state = 10, progress = 1000, lease_id = 0, "
 	"counted = FALSE, cancel = FALSE, error_class = '', error = '', "
@@ -59,7 +66,7 @@ static const struct query QUEUE_FREE = { "jobs_queue.free",
 	"WHERE id = ?", NULL };
 
 const struct query *const jobs_settle_queries[] = {
-	&JOB_ENDING, &JOB_DONE_MANY, &JOB_DONE_RESULT, &JOB_ENDED,
+	&JOB_ENDING, &JOB_ENDING_SKIP, &JOB_SEEN, &JOB_DONE_MANY, &JOB_DONE_RESULT, &JOB_ENDED,
 	&ATTEMPT_INSERT, &DEAD_INSERT, &UNIQUE_FREE, &QUEUE_FREE, NULL
 };
 
@@ -107,7 +114,8 @@ crashed(struct job_row *j, const struct jobs_outcome *o)
 	j->attempt--;
 	j->lane = j->lane < LANE_LOW ? j->lane + 1 : LANE_LOW;
 	j->state = JS_RETRYING;
-	j->run_at = after((double)CRASH_WAIT_S * (double)(1 << j->crashes));
+	j->run_at = after((double)CRASH_WAIT_S *
+	    (double)(1 << (j->crashes < 9 ? j->crashes : 9)));
 }
 
 static void
@@ -310,7 +318,9 @@ by_key(const void *x, const void *y)
 	const struct job_row *p = *(const struct job_row *const *)x;
 	const struct job_row *r = *(const struct job_row *const *)y;
 
-	return memcmp(p->limit_key.p, r->limit_key.p, p->limit_key.n);
+	int c = memcmp(p->limit_key.p, r->limit_key.p, p->limit_key.n);
+
+	return c != 0 ? c : memcmp(p->tenant_id.b, r->tenant_id.b, 16);
 }
 
 static int
@@ -329,29 +339,71 @@ finish(struct settle *s, struct err *e)
 		if (jobs_limit_release(s->db, s->a, s->keyed[i]->tenant_id,
 		    s->keyed[i]->limit_key, e) == -1)
 			return -1;
-	return event_pack_publish(s->db, s->pack, e);
+	return 0;
+}
+
+/* Rows that were not there: still ours as committed, so somebody holds them
+ * at this moment; or not ours any more. */
+static int
+find_busy(struct settle *s, const struct jobs_outcome *o, size_t n,
+    const struct rows *got, struct jobs_settled *out, struct err *e)
+{
+	struct val ids[JOBS_BATCH], v[JOBS_BATCH];
+	struct rows seen;
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool here = o[i].stored;
+
+		for (size_t j = 0; j < got->n; j++)
+			here = here || uuid_equal(ROW(got, struct job_row,
+			    j)->id, o[i].id);
+		if (!here)
+			ids[k++] = V(o[i].id);
+	}
+	if (k == 0)
+		return 0;
+	jobs_pad(v, ids, k);
+	if (db_all(s->db, s->a, &JOB_SEEN, v, JOBS_BATCH, &seen, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < seen.n; j++) {
+			const struct job_row *r = ROW(&seen, struct job_row,
+			    j);
+
+			if (o[i].stored || !uuid_equal(r->id, o[i].id) ||
+			    r->token != o[i].token || r->state != JS_RUNNING)
+				continue;
+			out->busy[i] = true;
+			out->nbusy++;
+		}
+	return 0;
 }
 
 int
-jobs_settle(struct db *db, struct arena *a, const struct jobs_outcome *o,
-    size_t n, uint64_t lease_id, size_t *settled, struct err *e)
+jobs_settle_pack(struct db *db, struct arena *a, struct event_pack *pack,
+    const struct jobs_outcome *o, size_t n, struct jobs_settled *out,
+    struct err *e)
 {
-	struct settle s = { .db = db, .a = a, .pack = event_pack_new(a) };
+	struct settle s = { .db = db, .a = a, .pack = pack };
 	struct val ids[JOBS_BATCH], v[JOBS_BATCH];
-	size_t asked = 0, done = 0;
+	bool skip = out->skip;
+	size_t asked = 0;
 	struct rows rows;
 
-	(void)lease_id;
+	*out = (struct jobs_settled){ .skip = skip };
 	ASSERT(db_in_txn(db) && n <= JOBS_BATCH);
 	for (size_t i = 0; i < n; i++)
 		if (!o[i].stored)
 			ids[asked++] = V(o[i].id);
-	if (settled != NULL)
-		*settled = 0;
 	if (asked == 0)
 		return 0;
 	jobs_pad(v, ids, asked);
-	if (db_all(db, a, &JOB_ENDING, v, JOBS_BATCH, &rows, e) == -1)
+	if (db_all(db, a, skip ? &JOB_ENDING_SKIP : &JOB_ENDING, v,
+	    JOBS_BATCH, &rows, e) == -1)
+		return -1;
+	if (skip && rows.n < asked &&
+	    find_busy(&s, o, n, &rows, out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
 		struct job_row *j = ROW(&rows, struct job_row, i);
@@ -361,11 +413,25 @@ jobs_settle(struct db *db, struct arena *a, const struct jobs_outcome *o,
 			continue;
 		if (one(&s, j, x, e) == -1)
 			return -1;
-		done++;
+		out->done++;
 	}
-	if (done < asked)
-		metric_add(&job_stale_total, 0, 0, asked - done);
-	if (settled != NULL)
-		*settled = done;
+	if (out->done + out->nbusy < asked)
+		metric_add(&job_stale_total, 0, 0,
+		    asked - out->done - out->nbusy);
 	return finish(&s, e);
+}
+
+int
+jobs_settle(struct db *db, struct arena *a, const struct jobs_outcome *o,
+    size_t n, uint64_t lease_id, size_t *settled, struct err *e)
+{
+	struct event_pack *pack = event_pack_new(a);
+	struct jobs_settled out = { .skip = false };
+
+	(void)lease_id;
+	if (jobs_settle_pack(db, a, pack, o, n, &out, e) == -1)
+		return -1;
+	if (settled != NULL)
+		*settled = out.done;
+	return event_pack_publish(db, pack, e);
 }

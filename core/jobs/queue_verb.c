@@ -52,8 +52,7 @@ static const struct query JOB_CANCEL = { "jobs_job.cancel",
 	"UPDATE jobs_job SET state = 12, finished_at = NOW(6), "
 	"version = version + 1 WHERE id = ?", NULL };
 static const struct query JOB_STOP = { "jobs_job.stop",
-	"UPDATE jobs_job SET cancel = TRUE, version = version + 1 "
-	"WHERE id = ?", NULL };
+	"UPDATE jobs_job SET cancel = TRUE WHERE id = ?", NULL };
 static const struct query JOB_AGAIN = { "jobs_job.again",
 	"UPDATE jobs_job SET state = ?, attempt = 0, crashes = 0, lost = 0, "
 	"progress = 0, note = '', cancel = FALSE, result = NULL, "
@@ -298,7 +297,6 @@ jobs_cancel(struct db *db, struct arena *a, struct uuid tenant,
 	now->cancel = true;
 	if (db_exec(db, &JOB_STOP, ARGS(V(id)), NULL, e) == -1)
 		return -1;
-	now->version++;
 	db_on_commit(db, ring_stop, NULL);
 	return 0;
 }

@@ -4,12 +4,13 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/codec.h"
 #include "base/random.h"
 #include "jobs/tag.h"
 #include "shm/shm.h"
 
-enum { KEY_SEED = 23, LANE_SEED = 29, TENANT_SEED = 31 };
+enum { KEY_SEED = 23, LANE_SEED = 29, TENANT_SEED = 31, DUE_SEED = 37 };
 
 uint64_t
 jobs_tag_time(int64_t tag)
@@ -52,6 +53,19 @@ void
 jobs_virtual_raise(struct shm *s, uint64_t queue_key, int lane, uint64_t v)
 {
 	shm_cell_raise(s, lane_key(queue_key, lane), v);
+}
+
+bool
+jobs_lane_due(struct shm *s, uint64_t queue_key, int lane, int seconds)
+{
+	uint64_t key = lane_key(queue_key, lane) ^ DUE_SEED;
+	uint64_t now = (uint64_t)(clock_boot_ns() / 1000000000) + 1;
+	uint64_t last = shm_cell_get(s, key);
+
+	if (last != 0 && now < last + (uint64_t)seconds)
+		return false;
+	shm_cell_raise(s, key, now);
+	return true;
 }
 
 int64_t

@@ -11,6 +11,7 @@
 #ifndef JOBS_TAG_H
 #define JOBS_TAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/types.h"
@@ -25,6 +26,9 @@ uint64_t jobs_queue_key(struct uuid tenant, const char *name, bool external);
 uint64_t jobs_virtual(struct shm *, uint64_t queue_key, int lane);
 void jobs_virtual_raise(struct shm *, uint64_t queue_key, int lane,
     uint64_t v);
+/* True when nobody on this host has asked so for that long: then the caller
+ * asks the database. */
+bool jobs_lane_due(struct shm *, uint64_t queue_key, int lane, int seconds);
 /* Next tag for a job of the tenant, and how many of its jobs lie before it
  * (its backlog, about). */
 int64_t jobs_tag(struct shm *, uint64_t queue_key, int lane,

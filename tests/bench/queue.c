@@ -2,7 +2,8 @@
  * Queue benchmark: enqueueing and draining without anything around it, on a
  * private MariaDB with full durability. Prints one line a figure:
  *   name rate_per_s own_cpu_s_per_1000 server_cpu_s_per_1000
- * usage: queue [JOBS [PROCESSES [BATCH]]]
+ * usage: queue [JOBS [PROCESSES [BATCH [SCENES]]]]
+ * SCENES: letters of enqueue, drain, relay, history, snapshot; all if none
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@
 #include "shm/shm.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
+
 
 #define DB "bench_queue"
 #define PAYLOAD "{\"symbol\":\"BTCUSDT\",\"window\":90,\"note\":" \
@@ -182,12 +184,12 @@ work(void *arg)
 	size_t n = 0;
 
 	shm_after_fork(shm_current());
-	if (jobs_lease_open(db, &lease, uuid_new(), "bench", "bench", 60, (int)getpid(),
-	    &e) == -1)
+	if (jobs_lease_open(db, &lease, uuid_new(), "bench", "bench", 60,
+	    (int)getpid(), &e) == -1)
 		die("lease", &e);
 	while (n > 0 || all_done() < w->want) {
-		if (jobs_cycle(c, db, a, &lease, done, n, batch, &got,
-		    &e) == -1)
+		if (jobs_cycle(c, db, a, &lease, done, n,
+		    all_done() + n < w->want ? batch : 0, &got, &e) == -1)
 			die("cycle", &e);
 		sh->done[w->slot] += n;
 		sh->cycles[w->slot]++;
@@ -265,6 +267,20 @@ drain(const char *name, size_t n, bool with_relay)
 		    (unsigned long long)cycles, (double)n / (double)cycles);
 }
 
+/* What filling left to be flushed and purged is not the queue's. */
+static void
+quiet(struct arena *a)
+{
+	mariadb_sql(NULL, "SET GLOBAL innodb_max_dirty_pages_pct = 0; "
+	    "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0");
+	for (int i = 0; i < 1200 && strtol(mariadb_value(a, NULL, "SELECT "
+	    "variable_value FROM information_schema.global_status WHERE "
+	    "variable_name = 'Innodb_buffer_pool_pages_dirty'"), NULL, 10) >
+	    50; i++)
+		nap_ms(100);
+	mariadb_sql(NULL, "SET GLOBAL innodb_max_dirty_pages_pct = 90");
+}
+
 /* ---- scenes ------------------------------------------------------------------------ */
 
 /* A million jobs that are done. */
@@ -280,16 +296,60 @@ history(void)
 		    "300, 1, NOW(6), NOW(6), NOW(6) FROM seq_1_to_100000");
 }
 
+static void
+fill_some(struct arena *a, size_t n)
+{
+	struct db *db = mariadb_open(a, DB);
+
+	fill(db, n, 100);
+	db_close(db);
+	quiet(a);
+}
+
+static void
+enqueueing(struct arena *a)
+{
+	struct db *db = mariadb_open(a, DB);
+	struct meter m;
+
+	fill(db, 1, 1);		/* statements prepared, queue made */
+	m = meter();
+	fill(db, njobs / 4, 1);
+	report("enqueue, 1 a commit", njobs / 4, since(m), m);
+	m = meter();
+	fill(db, njobs, 10);
+	report("enqueue, 10 a commit", njobs, since(m), m);
+	m = meter();
+	fill(db, njobs, 100);
+	report("enqueue, 100 a commit", njobs, since(m), m);
+	db_close(db);
+	drain("drain of these", njobs * 2 + njobs / 4, false);
+}
+
+static void
+under_a_snapshot(struct arena *a)
+{
+	MYSQL *snap = mariadb_root();
+
+	if (mysql_query(snap, "SET SESSION TRANSACTION ISOLATION LEVEL "
+	    "REPEATABLE READ") != 0 || mysql_query(snap, "START TRANSACTION "
+	    "WITH CONSISTENT SNAPSHOT") != 0)
+		exit(1);
+	fill_some(a, 3 * njobs);
+	drain("drain, snapshot held, first", njobs, false);
+	drain("drain, snapshot held, second", njobs, false);
+	drain("drain, snapshot held, third", njobs - 500, false);
+	mysql_close(snap);
+}
+
 int
 main(int argc, char **argv)
 {
+	const char *scenes = argc > 4 ? argv[4] : "edrhs";
 	char dir[SCRATCH_PATH];
 	struct arena *a = arena_new(64 << 20);
 	struct err e = { 0 };
 	struct shm *s;
-	struct db *db;
-	struct meter m;
-	MYSQL *snap;
 
 	if (argc > 1)
 		njobs = strtoul(argv[1], NULL, 10) / 100 * 100;
@@ -309,50 +369,25 @@ main(int argc, char **argv)
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	tenant = uuid_new();
-	db = mariadb_open(a, DB);
 	printf("jobs %zu, processes %zu, batch %zu\n", njobs, procs, batch);
 	probe_fsync();
-
-	fill(db, 1, 1);		/* statements prepared, queue made */
-	m = meter();
-	fill(db, njobs / 4, 1);
-	report("enqueue, 1 a commit", njobs / 4, since(m), m);
-	m = meter();
-	fill(db, njobs / 2, 10);
-	report("enqueue, 10 a commit", njobs / 2, since(m), m);
-	m = meter();
-	fill(db, njobs / 4 - 1, 1);
-	m = meter();
-	fill(db, njobs, 100);
-	report("enqueue, 100 a commit", njobs, since(m), m);
-	db_close(db);
-
-	drain("drain", 2 * njobs, false);
-	db = mariadb_open(a, DB);
-	fill(db, njobs, 100);
-	db_close(db);
-	drain("drain again", njobs, false);
-	db = mariadb_open(a, DB);
-	fill(db, njobs, 100);
-	db_close(db);
-	drain("drain, relay beside", njobs, true);
-	history();
-	db = mariadb_open(a, DB);
-	fill(db, njobs, 100);
-	db_close(db);
-	drain("drain, 1 M finished rows", njobs, false);
-
-	snap = mariadb_root();
-	if (mysql_query(snap, "SET SESSION TRANSACTION ISOLATION LEVEL "
-	    "REPEATABLE READ") != 0 || mysql_query(snap, "START TRANSACTION "
-	    "WITH CONSISTENT SNAPSHOT") != 0)
-		return 1;
-	db = mariadb_open(a, DB);
-	fill(db, 2 * njobs, 100);
-	db_close(db);
-	drain("drain, snapshot held, first half", njobs, false);
-	drain("drain, snapshot held, second half", njobs, false);
-	mysql_close(snap);
+	if (strchr(scenes, 'e') != NULL)
+		enqueueing(a);
+	if (strchr(scenes, 'd') != NULL) {
+		fill_some(a, njobs);
+		drain("drain", njobs, false);
+	}
+	if (strchr(scenes, 'r') != NULL) {
+		fill_some(a, njobs);
+		drain("drain, relay beside", njobs, true);
+	}
+	if (strchr(scenes, 'h') != NULL) {
+		history();
+		fill_some(a, njobs);
+		drain("drain, 1 M finished rows", njobs, false);
+	}
+	if (strchr(scenes, 's') != NULL)
+		under_a_snapshot(a);
 	probe_fsync();
 	scratch_remove(dir);
 	arena_free(a);

@@ -147,7 +147,9 @@ clean(void)
 	    "DELETE FROM jobs_need; DELETE FROM jobs_unique; "
 	    "DELETE FROM jobs_attempt; DELETE FROM jobs_dead; "
 	    "DELETE FROM jobs_job; DELETE FROM jobs_queue; "
-	    "DELETE FROM events_outbox");
+	    "DELETE FROM events_outbox; DELETE FROM jobs_cascade");
+	tenant = uuid_new();	/* without a past in the segment */
+	tenant2 = uuid_new();
 	new_claimer();
 }
 
@@ -161,8 +163,6 @@ jobs_setup(void **state)
 	    .metrics = jobs_metrics }, &err));
 	bell_dir(dir);
 	db = mariadb_open(a, DB);
-	tenant = uuid_new();
-	tenant2 = uuid_new();
 	return 0;
 }
 

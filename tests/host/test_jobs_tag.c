@@ -192,17 +192,17 @@ more_tenants_than_places(void **state)
 
 	(void)state;
 	key = jobs_queue_key(tenant(999), "crowd", false);
-	jobs_virtual_raise(shm, key, 2, v);
 	for (int round = 0; round < 3; round++)
 		for (int i = 0; i < 16000; i++) {
-			uint64_t t = jobs_tag_time(jobs_tag(shm, key, 2,
-			    tenant(i), &backlog));
+			uint64_t t;
 
+			/* the lane's own number may be lost, too: who claims
+			 * raises it again */
+			jobs_virtual_raise(shm, key, 2, v);
+			t = jobs_tag_time(jobs_tag(shm, key, 2, tenant(i),
+			    &backlog));
 			assert_in_range(t, v + 1, v + 3);
 		}
-	/* the lane's own number is what must not be lost often */
-	assert_true(jobs_virtual(shm, key, 2) == v ||
-	    jobs_virtual(shm, key, 2) == 0);
 }
 
 int

@@ -134,6 +134,11 @@ static const struct query *const *const queries[] = {
 	platform_alert_queries,
 	platform_gauge_queries,
 	platform_worker_queries,
+	jobs_place_queries,
+	jobs_cycle_queries,
+	jobs_cascade_queries,
+	jobs_recount_queries,
+	jobs_purge_queries,
 	NULL
 };
 static const struct route *const routes[] = {
