@@ -304,10 +304,13 @@ one(struct child *c)
 	} else
 		run(c, j, &r);
 	shm_slot_done(c->env->shm);
-	if (r.end == END_FAIL || r.end == END_RETRY)
+	if (r.end == END_FAIL || r.end == END_RETRY) {
 		log_warn("scheduler", "job did not succeed",
 		    KV("type", c->job.type), KV("class", r.error_class),
 		    KV("error", r.error), KV("attempt", c->job.attempt));
+		shm_fault_note(c->job.type, r.error_class, r.error, r.error,
+		    id);
+	}
 	log_context(NULL, NULL);
 	if (r.error != NULL)
 		r.error = arena_strndup(c->a, r.error, 500);

@@ -115,6 +115,28 @@ const struct recipe contract_recipes[] = {
 	    .flags = CT_VOLATILE },
 	{ .id = "system.event.list", .flags = CT_VOLATILE },
 	{ .id = "system.topic.list", .flags = CT_SHARED },
+	{ .id = "system.metrics.now", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.metrics.history", .query = "metric=contract",
+	    .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.error.list", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "system.error.get", .flags = CT_SHARED },
+	{ .id = "system.error.act", .flags = CT_SHARED,
+	    .path = "id=$id:system.error&action=mute" },
+	{ .id = "system.alert.list", .flags = CT_SHARED },
+	{ .id = "system.alert.get", .flags = CT_SHARED },
+	{ .id = "system.alert_rule.list", .flags = CT_SHARED },
+	{ .id = "system.alert_rule.create", .flags = CT_SHARED,
+	    .body = "{\"name\":\"Same$t$n\",\"expr\":\"disk_free_ratio < "
+	    "0.2\",\"summary\":\"Same\"}" },
+	{ .id = "system.alert_rule.get", .flags = CT_SHARED },
+	{ .id = "system.alert_rule.update", .flags = CT_SHARED,
+	    .body = "{\"severity\":\"info\"}" },
+	{ .id = "system.alert_rule.delete", .flags = CT_SHARED },
+	{ .id = "system.silence.list", .flags = CT_SHARED },
+	{ .id = "system.silence.create", .flags = CT_SHARED,
+	    .body = "{\"rule\":\"DiskFree\",\"comment\":\"same\"}" },
+	{ .id = "system.silence.get", .flags = CT_SHARED },
+	{ .id = "system.silence.end", .flags = CT_SHARED },
 	{ .id = "docs.static", .path = "file=docs/docs.js" },
 
 	/* ---- spot ---- */
@@ -200,6 +222,19 @@ contract_prepare(struct world *w)
 	const char *out;
 
 	w->at = "prepare";
+	/* what loops of the worker would have written */
+	mariadb_sql(w->st->db, "INSERT INTO platform_series (name, labels, "
+	    "kind) VALUES ('contract', '{}', 'gauge'); INSERT INTO "
+	    "platform_sample (at, host, body) SELECT NOW(6) - INTERVAL 5 "
+	    "MINUTE, 'h', CONCAT('[[', id, ',1.5]]') FROM platform_series; "
+	    "INSERT INTO platform_error (id, place, code, message, count, "
+	    "first_at, last_at) VALUES (X'0102030405060708090a0b0c0d0e0f10', "
+	    "'spot.scan', 'db_down', 'lost', 3, NOW(6), NOW(6)); INSERT INTO "
+	    "platform_alert (id, rule, labels, severity, summary, state, "
+	    "active_at, fired_at, seen_at, group_id, updated_at) VALUES "
+	    "(X'0102030405060708090a0b0c0d0e0f10', 'DiskFree', '{}', "
+	    "'critical', 's', 'firing', NOW(6), NOW(6), NOW(6), X'00', "
+	    "NOW(6))");
 	fleet(w, &w->a);
 	fleet(w, &w->b);
 	if (stack_program(w->st, &out, "quincunx-discover",

@@ -86,11 +86,15 @@ static bool
 held(struct arena *a, struct platform_alert *x, const struct platform_rule *r,
     struct utc now, struct utc was_at)
 {
-	bool write = since_s(x->seen_at, now) >= SEEN_EVERY_S;
+	/* each turn where it decides something, else now and then */
+	bool write = r->keep_s > 0 || !is(x->state, "firing") ||
+	    since_s(x->seen_at, now) >= SEEN_EVERY_S;
 
-	x->seen_at = now;
+	if (write)
+		x->seen_at = now;
 	if (is(x->state, "firing"))
 		return write;
+	write = false;
 	if (begins(x, now, was_at)) {
 		x->state = "pending";
 		x->active_at = now;

@@ -44,11 +44,19 @@ const struct alert platform_declared_alerts[] = {
 	    "jobs_total{outcome=\"failed\"}[10m])) / sum(rate("
 	    "jobs_total[10m])) > 0.1", 600, 120, "warning", NULL, NULL,
 	    NULL },
+	{ "JobCrashes", "Jobs kill their processes",
+	    "sum(increase(job_crashes_total[10m])) > 3", 0, 300, "warning",
+	    NULL, NULL, NULL },
+	{ "WebhookFailing", "Most webhook deliveries fail", "sum(rate("
+	    "webhook_deliveries_total{outcome=\"failed\"}[10m])) / sum(rate("
+	    "webhook_deliveries_total[10m])) > 0.5", 600, 120, "info", NULL,
+	    NULL, "quincunx webhook list shows whose" },
 	{ "DeadLetters", "Jobs failed for good", "max(job_dead_letters) > 0",
 	    0, 60, "warning", NULL, NULL, "Look at them, then replay or "
 	    "discard: quincunx jobs dead" },
 	{ "JobQuarantined", "Jobs were set aside because they crash",
-	    "max(job_quarantined) > 0", 0, 60, "critical", NULL, NULL, NULL },
+	    "sum(increase(jobs_total{outcome=\"quarantined\"}[10m])) > 0", 0,
+	    600, "critical", NULL, NULL, NULL },
 	{ "OutboxOldest", "Events wait to be relayed",
 	    "max(outbox_oldest_seconds) > 10", 30, 60, "warning", NULL,
 	    NULL, "Does a worker or quincunx-schedule run?" },

@@ -116,11 +116,11 @@ write_one(struct db *db, void *arg, struct err *e)
 {
 	struct drain *d = arg;
 	const struct shm_fault *f = d->f;
-	struct platform_error x = { .id = platform_error_id(f->place, f->code,
-	    f->message) };
+	struct uuid id = platform_error_id(f->place, f->code, f->message);
+	struct platform_error x = { .count = 0 };
 	int64_t n = (int64_t)(f->count - f->reported);
 	bool back;
-	int rc = platform_error_by_id(db, d->a, x.id, true, &x, e);
+	int rc = platform_error_by_id(db, d->a, id, true, &x, e);
 
 	if (rc == -1)
 		return -1;
@@ -130,6 +130,7 @@ write_one(struct db *db, void *arg, struct err *e)
 	}
 	back = rc == 0 && strcmp(x.status, "resolved") == 0 &&
 	    f->last.us > x.status_at.us;
+	x.id = id;
 	x.cause = f->cause;
 	x.host = platform_host_name();
 	x.request_id = f->request_id;

@@ -79,13 +79,15 @@ platform_alert_view(struct env *env, struct arena *a, struct utc now,
 	struct utc from = { now.us - (window_s + FRESH_S) * US_PER_S };
 	struct arena *row = arena_new(8 << 20);
 	struct rows series;
+	size_t here;
 	int rc = platform_sample_each(env->db, row, from, now, NULL,
 	    frame_add, &r, e);
 
 	arena_free(row);
 	if (rc == -1)
 		return -1;
-	live = VEC_ADD(a, &r.frames.v[host_of(&r, platform_host_name())]);
+	here = host_of(&r, platform_host_name());
+	live = VEC_ADD(a, &r.frames.v[here]);
 	*live = (struct platform_frame){ .at = now,
 	    .host = platform_host_name() };
 	platform_take_segment(env, &take);
