@@ -20,6 +20,7 @@
 #include "modules/platform/rule.h"
 #include "modules/platform/sample.h"
 #include "modules/platform/silence.h"
+#include "modules/platform/live.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -96,6 +97,7 @@ static const struct table *const tables[] = {
 	platform_rule_tables,
 	platform_silence_tables,
 	platform_alert_tables,
+	platform_live_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -130,6 +132,7 @@ static const struct query *const *const queries[] = {
 	platform_silence_queries,
 	platform_alert_queries,
 	platform_gauge_queries,
+	platform_live_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -155,6 +158,7 @@ static const struct route *const routes[] = {
 	platform_alert_routes,
 	platform_rule_routes,
 	platform_silence_routes,
+	platform_live_routes,
 	NULL
 };
 static const struct settings *const settings[] = {
@@ -162,6 +166,7 @@ static const struct settings *const settings[] = {
 	&platform_event_settings,
 	&platform_redis_settings,
 	&platform_webhook_settings,
+	&platform_live_settings,
 	NULL
 };
 static const struct event *const events[] = {
@@ -187,6 +192,7 @@ static const struct command *const commands[] = {
 	platform_exchange_commands,
 	platform_switch_commands,
 	platform_event_commands,
+	platform_live_commands,
 	platform_webhook_commands,
 	platform_job_commands,
 	platform_queue_commands,
@@ -225,6 +231,7 @@ static const struct metric *const *const metrics[] = {
 	platform_event_metrics,
 	platform_redis_metrics,
 	platform_webhook_metrics,
+	platform_live_metrics,
 	own_metrics,
 	NULL
 };
