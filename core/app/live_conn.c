@@ -73,7 +73,8 @@ conn_gone(struct live_conn *c)
 		link_push(g);
 	}
 	arena_free(c->in_a);
-	c->in_a = NULL;
+	arena_free(c->wait_a);
+	c->in_a = c->wait_a = NULL;
 	c->state = CONN_FREE;
 	g->conns.v[c->slot] = NULL;
 	*VEC_ADD(g->a, &g->free) = c->slot;
@@ -193,6 +194,7 @@ admitted(struct live_conn *c)
 		live_sse_head(c);
 	conn_hello(c);
 	conn_default_topics(c);
+	conn_waiting(c);
 }
 
 void

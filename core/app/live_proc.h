@@ -156,6 +156,8 @@ struct live_conn {
 	size_t lag_frames, lag_bytes;
 	struct arena *in_a;		/* fragments of a message */
 	struct str in;
+	struct arena *wait_a;		/* messages while the helper looks */
+	struct str wait;
 	char id[24];			/* of a sub, to give back */
 };
 
@@ -232,6 +234,8 @@ void conn_second(struct live_conn *, int64_t now_ns);
 /* live_talk.c */
 void conn_hello(struct live_conn *);
 void conn_message(struct live_conn *, const char *, size_t);
+/* What was said while the helper looked. */
+void conn_waiting(struct live_conn *);
 void conn_subscribed(struct live_conn *);
 void conn_error(struct live_conn *, const char *code, const char *text);
 void conn_data(struct live_conn *, const char *json);

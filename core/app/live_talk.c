@@ -11,6 +11,8 @@
 #include "events/event.h"
 #include "shm/shm.h"
 
+enum { WAIT_MAX = 64 * 1024 };
+
 static void
 begin(struct live_conn *c, struct str *s, const char *type)
 {
@@ -405,8 +407,25 @@ op_action(struct live_conn *c, const struct live_message *m)
 	finish(c, &s, "action_acknowledged");
 }
 
+/* Kept until it is known who says so. Texts hold no NUL: they are JSON. */
 static void
-dispatch(struct live_conn *c, const struct live_message *m)
+wait_for_helper(struct live_conn *c, const char *text, size_t n)
+{
+	if (c->wait_a == NULL) {
+		c->wait_a = arena_new(1 << 20);
+		str_init(&c->wait, c->wait_a);
+	}
+	if (c->wait.len + n > WAIT_MAX) {
+		conn_error(c, "busy", "Authentication is under way");
+		return;
+	}
+	str_addn(&c->wait, text, n);
+	str_addc(&c->wait, '\0');
+}
+
+static void
+dispatch(struct live_conn *c, const struct live_message *m, const char *text,
+    size_t n)
 {
 	if (m->op == LIVE_OP_AUTH) {
 		if (c->state == CONN_ASKED)
@@ -424,6 +443,10 @@ dispatch(struct live_conn *c, const struct live_message *m)
 	}
 	if (m->op == LIVE_OP_PING) {
 		op_ping(c, m);
+		return;
+	}
+	if (c->state == CONN_ASKED) {
+		wait_for_helper(c, text, n);
 		return;
 	}
 	if (c->state != CONN_READY) {
@@ -463,20 +486,38 @@ allowed(struct live_conn *c)
 	return true;
 }
 
-void
-conn_message(struct live_conn *c, const char *text, size_t n)
+static void
+message(struct live_conn *c, const char *text, size_t n)
 {
 	struct arena *a;
 	struct live_message m;
 	const char *why;
 
-	if (c->state == CONN_CLOSING || !allowed(c))
-		return;
 	a = arena_new(1 << 20);
 	if (live_parse((enum live_dialect)c->dialect, text, n,
 	    (size_t)c->g->conf->subscriptions, a, &m, &why) == -1)
 		conn_error(c, "bad_message", why);
 	else
-		dispatch(c, &m);
+		dispatch(c, &m, text, n);
+	arena_free(a);
+}
+
+void
+conn_message(struct live_conn *c, const char *text, size_t n)
+{
+	if (c->state != CONN_CLOSING && allowed(c))
+		message(c, text, n);
+}
+
+void
+conn_waiting(struct live_conn *c)
+{
+	struct arena *a = c->wait_a;
+	const char *p = c->wait.p, *end = p + c->wait.len;
+
+	c->wait_a = NULL;
+	for (; a != NULL && p < end; p += strlen(p) + 1)
+		if (c->state == CONN_READY)
+			message(c, p, strlen(p));
 	arena_free(a);
 }
