@@ -50,6 +50,9 @@ $(BUILD)/bin/%: $(BUILD)/obj/cgi/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Only the gateway needs libwebsockets.
+$(BUILD)/bin/quincunx-live: LDLIBS += -lwebsockets
+
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(HARNESS) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
@@ -154,7 +157,7 @@ fuzz:
 	@mkdir -p build/fuzz
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -D_GNU_SOURCE \
 	    -DQX_VERSION='"fuzz"' -Icore -I. $$(pkg-config --cflags $(PKGS)) \
-	    tests/fuzz/fuzz_$(T).c $(CORE) -o build/fuzz/$(T) $(LDLIBS)
+	    tests/fuzz/fuzz_$(T).c $(CORE) -o build/fuzz/$(T) $(LDLIBS) -lwebsockets
 	build/fuzz/$(T) -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=512 tests/fuzz/corpus/$(T)
 
 compile_commands.json: Makefile

@@ -13,6 +13,7 @@ base = { dir = "$tmp/var"; };
 fcgi = { api = { listen = "/run/quincunx/api.sock"; };
   slow = { listen = "/run/quincunx/slow.sock"; };
   control = { listen = "/run/quincunx/control.sock"; }; };
+live = { listen = "/run/quincunx/live.sock"; };
 END
 qx() { "$bin/quincunx" -c "$tmp/quincunx.conf" "$@"; }
 tls=/etc/quincunx/tls

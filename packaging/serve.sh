@@ -117,7 +117,7 @@ make_nginx() {
 	cat >"$ETC/nginx.conf" <<-EOF
 	${QX_AS_ROOT:+user root;}
 	worker_processes 2; daemon off; pid $RUN/nginx.pid; error_log $LOG/nginx.error.log warn;
-	events { worker_connections 1024; }
+	events { worker_connections 8192; }
 	http {
 	  include /etc/nginx/mime.types; default_type application/octet-stream;
 	  access_log off; server_tokens off;
@@ -196,6 +196,8 @@ start_all() {
 	launch responder "$BIN/quincunx.fcgi" -c "$ETC/quincunx.conf" --listen
 	until_ok 20 test -S "$RUN/api.sock" -a -S "$RUN/control.sock" -a -S "$RUN/slow.sock" ||
 		die "the responders did not start: $(tail -n 2 "$LOG/responder.out")"
+	launch live "$BIN/quincunx-live" -c "$ETC/quincunx.conf"
+	until_ok 20 test -S "$RUN/live.sock" || die "the gateway did not start: $(tail -n 2 "$LOG/live.out")"
 	launch nginx nginx -e "$LOG/nginx.error.log" -p "$RUN/nginx" -c "$ETC/nginx.conf"
 	set -- $PORTS
 	until_ok 20 curl -fsS -o /dev/null "http://127.0.0.1:$1/health/live" ||
@@ -248,6 +250,7 @@ watch_parts() {
 		wait $!
 		running responder || { say "responder ended, starting it again"; revive responder "$BIN/quincunx.fcgi" -c "$ETC/quincunx.conf" --listen; }
 		running worker || { say "worker ended, starting it again"; revive worker "$BIN/quincunx-worker" -c "$ETC/quincunx.conf"; }
+		running live || { say "the gateway ended, starting it again"; revive live "$BIN/quincunx-live" -c "$ETC/quincunx.conf"; }
 		running nginx || { say "nginx ended, starting it again"; revive nginx nginx -e "$LOG/nginx.error.log" -p "$RUN/nginx" -c "$ETC/nginx.conf"; }
 		running mariadb || { say "MariaDB ended, starting it again"; unset 'PID[mariadb]'; start_mariadb; }
 	done
@@ -305,7 +308,7 @@ stop)
 	;;
 status)
 	pid=$(serve_pid) || { say "not running"; exit 3; }
-	for f in mariadb responder worker nginx; do
+	for f in mariadb responder worker live nginx; do
 		p=$(cat "$RUN/$f.pid" 2>/dev/null)
 		if [ -n "$p" ] && alive "$p"; then printf '%-10s running  %s\n' $f "$p"
 		else printf '%-10s down\n' $f; fi

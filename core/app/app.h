@@ -66,6 +66,8 @@ int app_schedule(const struct module *const *, int argc, char **argv);
 int app_cron(const struct module *const *, const char *name, int argc,
     char **argv, int (*work)(struct env *, int argc, char **argv,
     struct err *));
+/* Gateway: WebSocket and SSE under its manager. */
+int app_live(const struct module *const *, int argc, char **argv);
 /* Operator's tool: dispatches to the commands of the modules. */
 int app_cli(const struct module *const *, int argc, char **argv);
 

@@ -161,10 +161,22 @@ base_dir_find(struct conf *c)
 	c->base_dir = e != NULL ? e->text : "";
 }
 
+/* "127.0.0.1:8081" where a socket's path could stand. */
+static bool
+is_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	return colon != NULL && strchr(text, '/') == NULL &&
+	    colon[1] != '\0' && colon[1 + strspn(colon + 1, "0123456789")] ==
+	    '\0';
+}
+
 static const char *
 from_base(const struct conf *c, const char *path)
 {
-	if (*path == '/' || *path == '\0' || *c->base_dir == '\0')
+	if (*path == '/' || *path == '\0' || *c->base_dir == '\0' ||
+	    strncmp(path, "unix:/", 6) == 0 || is_address(path))
 		return path;
 	return arena_printf(c->a, "%s/%s", c->base_dir, path);
 }

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "conf/base.h"
+#include "http/live.h"
 #include "http/serve.h"
 #include "http/site.h"
 
@@ -154,6 +155,36 @@ places_collect(struct site *s)
 	}
 }
 
+/* What the gateway serves never reaches a pool. */
+static void
+endpoints_collect(struct site *s)
+{
+	for (const struct live_endpoint *e = live_endpoints; e->path != NULL;
+	    e++) {
+		struct place *p = arena_alloc(s->a, sizeof(*p));
+
+		p->regex = regex_of(s, e->path);
+		if (strchr(e->path, '{') == NULL)
+			p->literal = arena_printf(s->a, "%s%s",
+			    s->h->conf->prefix, e->path);
+		*VEC_ADD(s->a, &s->endpoints) = p;
+	}
+}
+
+const char *
+site_live_regex(struct site *s)
+{
+	struct str re;
+
+	str_init(&re, s->a);
+	for (size_t i = 0; i < s->endpoints.n; i++) {
+		str_add(&re, i == 0 ? "^(" : "|");
+		str_add(&re, s->endpoints.v[i]->regex);
+	}
+	str_add(&re, ")/?$");
+	return re.p;
+}
+
 const char *
 site_pool(enum pool_kind k)
 {
@@ -211,10 +242,14 @@ site_emit(struct http *h, const struct site_options *o, struct str *out,
 	s.sock[POOL_API] = listen_of(&s, "fcgi.api.listen");
 	s.sock[POOL_SLOW] = listen_of(&s, "fcgi.slow.listen");
 	s.sock[POOL_CONTROL] = listen_of(&s, "fcgi.control.listen");
+	s.live = listen_of(&s, "live.listen");
 	for (size_t i = 0; i < 3; i++)
 		if (word_check("fcgi.*.listen", s.sock[i], e) == -1)
 			return -1;
+	if (word_check("live.listen", s.live, e) == -1)
+		return -1;
 	places_collect(&s);
+	endpoints_collect(&s);
 	if (strcmp(o->server, "nginx") == 0)
 		site_nginx(&s);
 	else if (strcmp(o->server, "lighttpd") == 0)

@@ -29,12 +29,17 @@ struct site {
 	const char *sock[3];		/* by enum pool_kind */
 	size_t max_body;
 	VEC(struct place *) places;
+	const char *live;		/* socket of the gateway */
+	VEC(struct place *) endpoints;	/* its paths; pool means nothing */
 };
 
 const char *site_pool(enum pool_kind);
 /* What the web server may let through; a little more than we do, so that the
  * refusal is ours. */
 size_t site_body(const struct site *, const struct place *);
+
+/* "^(a|b)/?$" of all paths of the gateway. */
+const char *site_live_regex(struct site *);
 
 void site_nginx(struct site *);
 void site_lighttpd(struct site *);

@@ -7,7 +7,8 @@
 #include "http/site.h"
 
 static const char loaded[] =
-    "mpm_event authz_core proxy proxy_fcgi env setenvif reqtimeout";
+    "mpm_event authz_core proxy proxy_fcgi proxy_http env setenvif "
+    "reqtimeout";
 
 static void
 standalone_head(struct site *s)
@@ -62,6 +63,24 @@ bodies(struct site *s)
 	}
 }
 
+/* The gateway: a WebSocket when the client asks for one, else a stream. */
+static void
+live(struct site *s)
+{
+	bool path = *s->live == '/';
+
+	str_addf(s->out, "    <LocationMatch \"%s\">\n"
+	    "        ProxyPreserveHost On\n    </LocationMatch>\n",
+	    site_live_regex(s));
+	for (size_t i = 0; i < s->endpoints.n; i++)
+		str_addf(s->out, "    ProxyPassMatch \"^(%s)/?$\" "
+		    "\"%s%s%shttp://%s$1\" upgrade=websocket "
+		    "flushpackets=on enablereuse=off timeout=3600\n",
+		    s->endpoints.v[i]->regex, path ? "unix:" : "",
+		    path ? s->live : "", path ? "|" : "",
+		    path ? "live.quincunx" : s->live);
+}
+
 /* Literals first, so that no pattern swallows them. */
 static void
 passes(struct site *s)
@@ -69,6 +88,7 @@ passes(struct site *s)
 	struct place rest = { .regex = "", .pool = POOL_API };
 	const char *sock = s->sock[POOL_API];
 
+	live(s);
 	for (int pattern = 0; pattern < 2; pattern++)
 		for (size_t i = 0; i < s->places.n; i++) {
 			const struct place *p = s->places.v[i];

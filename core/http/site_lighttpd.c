@@ -77,6 +77,28 @@ bodies(struct site *s)
 	}
 }
 
+/* The gateway: plain HTTP that may become a WebSocket, passed on at once. */
+static void
+live(struct site *s)
+{
+	const char *colon = strrchr(s->live, ':');
+
+	str_addf(s->out, "$HTTP[\"url\"] =~ \"%s\" {\n"
+	    "    fastcgi.server = ()\n    proxy.server = ( \"\" => ((\n",
+	    site_live_regex(s));
+	if (*s->live == '/' || colon == NULL)
+		str_addf(s->out, "        \"socket\" => \"%s\"\n", s->live);
+	else
+		str_addf(s->out, "        \"host\" => \"%.*s\", "
+		    "\"port\" => %s\n", (int)(colon - s->live), s->live,
+		    colon + 1);
+	str_add(s->out, "    )) )\n"
+	    "    proxy.header = ( \"upgrade\" => \"enable\" )\n"
+	    "    server.stream-response-body = 2\n"
+	    "    server.max-read-idle = 3600\n"
+	    "    server.max-write-idle = 3600\n}\n");
+}
+
 static void
 tls(struct site *s, const char *indent)
 {
@@ -120,7 +142,7 @@ site_lighttpd(struct site *s)
 		    "server.errorlog = \"%s/lighttpd-error.log\"\n"
 		    "server.upload-dirs = ( \"%s\" )\n", d, d, d, d);
 	str_addf(s->out, "server.modules += ( \"mod_setenv\", "
-	    "\"mod_fastcgi\"%s )\n",
+	    "\"mod_fastcgi\", \"mod_proxy\"%s )\n",
 	    s->o->tls_cert != NULL ? ", \"mod_openssl\"" : "");
 	listens(s);
 	if (s->o->server_name != NULL)
@@ -133,4 +155,5 @@ site_lighttpd(struct site *s)
 	group(s, POOL_CONTROL, false);
 	group(s, POOL_API, true);
 	bodies(s);
+	live(s);
 }

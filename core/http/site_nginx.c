@@ -59,6 +59,36 @@ upstream(struct site *s, enum pool_kind k)
 	str_add(s->out, "}\n");
 }
 
+/* Only WebSocket is upgraded: what else a client asks for stays HTTP. */
+static void
+live_head(struct site *s)
+{
+	str_addf(s->out, "map $http_upgrade $qx_upgrade {\n"
+	    "    default \"\";\n    ~*^websocket$ websocket;\n}\n"
+	    "map $qx_upgrade $qx_connection {\n"
+	    "    default upgrade;\n    \"\" close;\n}\n"
+	    "upstream quincunx_live {\n    server %s%s;\n}\n",
+	    *s->live == '/' ? "unix:" : "", s->live);
+}
+
+static void
+live_locations(struct site *s)
+{
+	str_addf(s->out, "    location ~ \"%s\" {\n"
+	    "        proxy_pass http://quincunx_live;\n"
+	    "        proxy_http_version 1.1;\n"
+	    "        proxy_set_header Host $http_host;\n"
+	    "        proxy_set_header Upgrade $qx_upgrade;\n"
+	    "        proxy_set_header Connection $qx_connection;\n"
+	    "        proxy_set_header X-Forwarded-For $remote_addr;\n"
+	    "        proxy_buffering off;\n"
+	    "        proxy_connect_timeout 5s;\n"
+	    "        proxy_read_timeout 3600s;\n"
+	    "        proxy_send_timeout 60s;\n"
+	    "        proxy_next_upstream off;\n"
+	    "    }\n", site_live_regex(s));
+}
+
 static void
 pass(struct site *s, const struct place *p)
 {
@@ -113,6 +143,7 @@ server(struct site *s)
 	str_addf(s->out, "    location %s/ {\n"
 	    "        fastcgi_pass quincunx_api;\n    }\n",
 	    s->h->conf->prefix);
+	live_locations(s);
 	for (size_t i = 0; i < s->places.n; i++)
 		if (s->places.v[i]->special)
 			location(s, s->places.v[i]);
@@ -146,6 +177,7 @@ site_nginx(struct site *s)
 	upstream(s, POOL_API);
 	upstream(s, POOL_SLOW);
 	upstream(s, POOL_CONTROL);
+	live_head(s);
 	server(s);
 	if (s->o->standalone != NULL)
 		str_add(s->out, "}\n");

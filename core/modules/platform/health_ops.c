@@ -27,6 +27,7 @@
 #include "module.h"
 #include "modules/platform/event.h"
 #include "modules/platform/health.h"
+#include "modules/platform/live.h"
 #include "modules/platform/redis.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
@@ -329,6 +330,8 @@ const struct health_check platform_health_checks[] = {
 	{ "relay", "Committed events reach their readers", false,
 	  platform_event_probe },
 	{ "worker", "Somebody does the jobs", false, platform_worker_probe },
+	{ "live", "Gateway of this host pushes events", false,
+	  platform_live_probe },
 	{ "migrations", "Schema matches the program", false,
 	  check_migrations },
 	{ .name = NULL }

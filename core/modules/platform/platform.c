@@ -22,6 +22,7 @@
 #include "modules/platform/silence.h"
 #include "modules/platform/sweep.h"
 #include "modules/platform/worker.h"
+#include "modules/platform/live.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -99,6 +100,7 @@ static const struct table *const tables[] = {
 	platform_silence_tables,
 	platform_alert_tables,
 	http_tables,
+	platform_live_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -139,6 +141,7 @@ static const struct query *const *const queries[] = {
 	jobs_cascade_queries,
 	jobs_recount_queries,
 	jobs_purge_queries,
+	platform_live_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -165,6 +168,7 @@ static const struct route *const routes[] = {
 	platform_rule_routes,
 	platform_silence_routes,
 	platform_worker_routes,
+	platform_live_routes,
 	NULL
 };
 static const struct settings *const settings[] = {
@@ -172,6 +176,7 @@ static const struct settings *const settings[] = {
 	&platform_event_settings,
 	&platform_redis_settings,
 	&platform_webhook_settings,
+	&platform_live_settings,
 	NULL
 };
 static const struct event *const events[] = {
@@ -202,6 +207,7 @@ static const struct command *const commands[] = {
 	platform_queue_commands,
 	platform_alert_commands,
 	platform_worker_commands,
+	platform_live_commands,
 	NULL
 };
 static const struct loop *const loops[] = {
@@ -237,6 +243,7 @@ static const struct metric *const *const metrics[] = {
 	platform_redis_metrics,
 	platform_webhook_metrics,
 	own_metrics,
+	platform_live_metrics,
 	NULL
 };
 

@@ -18,6 +18,9 @@ const struct component platform_service_components[] = {
 	{ .name = "web", .doc = "Responders behind the web server",
 	  .needs = (const char *const[]){ "database", NULL },
 	  .required = true },
+	{ .name = "live", .doc = "Gateway that pushes events to clients",
+	  .needs = (const char *const[]){ "database", NULL },
+	  .health = "live", .required = true },
 	{ .name = NULL }
 };
 
