@@ -4,8 +4,8 @@
 set -eu
 run="gcc make libc6-dev pkg-config libfcgi-dev libjson-c-dev libmariadb-dev libssl-dev
  libconfig-dev libcurl4-openssl-dev libexpat1-dev libarchive-dev zlib1g-dev libargon2-dev
- libcrypt-dev libhiredis-dev mariadb-server nginx-light util-linux curl ca-certificates tzdata"
- libcrypt-dev libhiredis-dev libwebsockets-dev mariadb-server nginx-light util-linux curl ca-certificates"
+ libcrypt-dev libhiredis-dev libwebsockets-dev tzdata mariadb-server nginx-light
+ util-linux curl ca-certificates"
 test="$run libcmocka-dev lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fcgid
  spawn-fcgi openssl python3 python3-jsonschema prometheus clang clang-format
  libclang-rt-14-dev redis-server wrk"

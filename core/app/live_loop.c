@@ -332,7 +332,7 @@ drained(const struct gateway *g)
 	    ns_per_s);
 }
 
-/* ---- clients ------------------------------------------------------------------------------------ */
+/* ---- clients -------------------------------------------------------------- */
 
 static int
 say_close(struct live_conn *c)
@@ -488,7 +488,7 @@ callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
 	return rc;
 }
 
-/* ---- start and end ----------------------------------------------------------------------------- */
+/* ---- start and end -------------------------------------------------------- */
 
 static const struct lws_protocols protocols[] = {
 	{ .name = "live", .callback = callback,
