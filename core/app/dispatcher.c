@@ -410,8 +410,11 @@ worker_dispatch(struct env *env, const struct worker_conf *conf,
 		d->poll_ns = clock_boot_ns() + S;
 		run(d);
 		end(d);
-	} else if (d->lock != -1)
-		close(d->lock);
+	} else {
+		lease_close(d);
+		if (d->lock != -1)
+			close(d->lock);
+	}
 	for (size_t i = 0; i < TASKS_MAX; i++)
 		if (d->tasks[i].a != NULL)
 			arena_free(d->tasks[i].a);

@@ -475,6 +475,41 @@ test_paused_host(void **state)
 	stack_worker_start(&st);
 }
 
+static bool
+gone(void *pid)
+{
+	return kill(*(pid_t *)pid, 0) == -1;
+}
+
+/* A database that hangs must not keep a job going past the lease: its child
+ * is killed although the dispatcher waits for an answer. It did not crash. */
+static void
+test_lease_runs_out(void **state)
+{
+	const char *id;
+	pid_t pid;
+
+	(void)state;
+	stack_worker_stop(&st, SIGTERM);
+	stack_setting(&st, "jobs.lease", "10");
+	stack_setting(&st, "database.read_timeout", "60");
+	stack_worker_start(&st);
+	id = post("\"type\":\"sleep\",\"payload\":{\"seconds\":600}");
+	pid = child_of(id);
+	mariadb_freeze();
+	assert_true(eventually(gone, &pid, 40000));
+	mariadb_thaw();
+	assert_int_not_equal(child_of(id), pid);
+	expect_int(id, "crashes", 0);
+	expect_status(http_send(&st, "POST", http_text(&st,
+	    "/api/system/jobs/%s/cancel", id), token, NULL), 200);
+	wait_state(id, "cancelled");
+	stack_worker_stop(&st, SIGTERM);
+	stack_setting(&st, "jobs.lease", "600");
+	stack_setting(&st, "database.read_timeout", NULL);
+	stack_worker_start(&st);
+}
+
 /* ---- leaving ----------------------------------------------------------------------------- */
 
 static void
@@ -737,7 +772,7 @@ main(int argc, char **argv)
 		T(test_child_killed), T(test_dispatcher_killed),
 		T(test_supervisor_killed), T(test_exec_and_supervisor_killed),
 		T(test_database_killed), T(test_database_frozen),
-		T(test_paused_host), T(test_drain), T(test_reload_under_load),
+		T(test_paused_host), T(test_lease_runs_out), T(test_drain), T(test_reload_under_load),
 		T(test_reload_keeps_running_jobs), T(test_bad_exec_file),
 		T(test_workers_shown), T(test_health), T(test_humble),
 		T(test_humble_killed), T(test_sweep),
