@@ -21,7 +21,10 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "db/lease.h"
 #include "module.h"
+#include "proc/bell.h"
+#include "shm/shm.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
 
@@ -183,8 +186,93 @@ static const struct job own_jobs[] = {
 	JOB_END
 };
 static const struct job *const own[] = { own_jobs, NULL };
+
+/* ---- loops -------------------------------------------------------------------- */
+
+static const struct query TURN = { "test.turn",
+	"INSERT INTO test_turn (loop_name, token, pid) VALUES (?, ?, ?)",
+	NULL };
+
+/* Guarded, as a loop's writes are. */
+static int
+turn(struct loop_ctx *c, const char *name, struct err *e)
+{
+	if (db_begin(c->db, e) == -1)
+		return -1;
+	if ((c->lease == NULL || lease_guard(c->db, c->lease, e) == 0) &&
+	    db_exec(c->db, &TURN, ARGS(V(name), V(c->lease != NULL ?
+	    c->lease->token : 0), V((int)getpid())), NULL, e) == 0)
+		return db_commit(c->db, e);
+	db_rollback(c->db);
+	return -1;
+}
+
+static int
+blocks(struct loop_ctx *c, struct err *e)
+{
+	if (turn(c, "blocks", e) == -1)
+		return -1;
+	for (;;)
+		poll(NULL, 0, 1000);
+}
+
+static int
+counts(struct loop_ctx *c, struct err *e)
+{
+	return turn(c, "counts", e);
+}
+
+static int
+ticks(struct loop_ctx *c, struct err *e)
+{
+	return turn(c, "ticks", e);
+}
+
+static int
+fails(struct loop_ctx *c, struct err *e)
+{
+	if (turn(c, "fails", e) == -1 || db_begin(c->db, e) == -1)
+		return -1;
+	return err_set(e, 500, "asked", "as asked");	/* leaves it open */
+}
+
+static int
+belled(struct loop_ctx *c, struct err *e)
+{
+	return turn(c, "belled", e);
+}
+
+static int
+parted(struct loop_ctx *c, struct err *e)
+{
+	return turn(c, "parted", e);
+}
+
+static const struct loop own_loops[] = {
+	{ .name = "t.blocks", .doc = "d", .period_ms = 100,
+	  .scope = LOOP_CLUSTER, .humble = LOOP_NEVER, .lease_s = 5,
+	  .run = blocks },
+	{ .name = "t.counts", .doc = "d", .period_ms = 100,
+	  .scope = LOOP_CLUSTER, .humble = LOOP_NEVER, .lease_s = 5,
+	  .run = counts },
+	{ .name = "t.ticks", .doc = "d", .period_ms = 100,
+	  .scope = LOOP_HOST, .humble = LOOP_TICK, .run = ticks },
+	{ .name = "t.fails", .doc = "d", .period_ms = 100,
+	  .scope = LOOP_SHARD, .shards = 2, .humble = LOOP_TICK,
+	  .run = fails },
+	{ .name = "t.belled", .doc = "d", .period_ms = 3600000,
+	  .scope = LOOP_HOST, .humble = LOOP_NEVER, .bell = "test",
+	  .run = belled },
+	{ .name = "t.parted", .doc = "d", .period_ms = 100,
+	  .scope = LOOP_HOST, .humble = LOOP_TICK, .component = "t.part",
+	  .run = parted },
+	LOOP_END
+};
+static const struct loop *const loops[] = { own_loops, NULL };
+enum { L_BLOCKS, L_COUNTS, L_TICKS, L_FAILS, L_BELLED, L_PARTED };
+
 static const struct module test_module = { .name = "test", .doc = "d",
-    .jobs = own };
+    .jobs = own, .loops = loops };
 static const struct module *mods[32];
 
 /* ---- the fixture --------------------------------------------------------------- */
@@ -209,7 +297,10 @@ group_begin(void **state)
 		return 0;
 	mariadb_migrated(DB, NULL);
 	mariadb_sql(DB, "CREATE TABLE test_ledger (id INT AUTO_INCREMENT "
-	    "PRIMARY KEY, job_id BINARY(16) NOT NULL) ENGINE=InnoDB");
+	    "PRIMARY KEY, job_id BINARY(16) NOT NULL) ENGINE=InnoDB; "
+	    "CREATE TABLE test_turn (id INT AUTO_INCREMENT PRIMARY KEY, "
+	    "loop_name VARCHAR(20) NOT NULL, token BIGINT NOT NULL, "
+	    "pid INT NOT NULL) ENGINE=InnoDB");
 	for (; modules[n] != NULL; n++)
 		mods[n] = modules[n];
 	mods[n] = &test_module;
@@ -475,6 +566,182 @@ test_many_with_deaths(void **state)
 	    "FROM jobs_claim) + (SELECT COUNT(*) FROM jobs_ready)"), "0");
 }
 
+/* ---- loops ------------------------------------------------------------------------ */
+
+static int
+loop_process(void *arg)
+{
+	const struct loop *l = arg;
+
+	db_forget(env->db);
+	shm_after_fork(env->shm);
+	env->process = uuid_new();
+	return worker_loop(env, l, 0);
+}
+
+static pid_t
+loop_start(int which)
+{
+	return forked(loop_process, (void *)(uintptr_t)&own_loops[which]);
+}
+
+/* Of its turns. */
+static long
+turns(const char *name, const char *what)
+{
+	return strtol(mariadb_value(a, DB, arena_printf(a, "SELECT %s FROM "
+	    "test_turn WHERE loop_name = '%s'", what, name)), NULL, 10);
+}
+
+struct more {
+	const char *name, *what;
+	long than;
+};
+
+static bool
+more(void *arg)
+{
+	const struct more *m = arg;
+
+	return turns(m->name, m->what) > m->than;
+}
+
+static void
+wait_more(const char *name, const char *what, long than)
+{
+	struct more m = { name, what, than };
+
+	assert_true(eventually(more, &m, 30000));
+}
+
+static void
+no_turns(void)
+{
+	mariadb_sql(DB, "DELETE FROM test_turn");
+}
+
+/* It is killed before its lease ends; the next one gets a higher token, and
+ * other loops do not notice. */
+static void
+test_blocked_loop(void **state)
+{
+	pid_t one, other;
+	long token;
+
+	(void)state;
+	no_turns();
+	other = loop_start(L_COUNTS);
+	one = loop_start(L_BLOCKS);
+	wait_more("blocks", "COUNT(*)", 0);
+	token = turns("blocks", "MAX(token)");
+	assert_int_equal(forked_wait(one), 1000 + SIGALRM);
+	wait_more("counts", "COUNT(*)", turns("counts", "COUNT(*)") + 5);
+	one = loop_start(L_BLOCKS);
+	wait_more("blocks", "MAX(token)", token);
+	kill(one, SIGKILL);
+	assert_int_equal(forked_wait(one), 1000 + SIGKILL);
+	kill(other, SIGTERM);
+	assert_int_equal(forked_wait(other), 0);
+}
+
+/* Two hosts: one at a time, the other one takes over, tokens only grow. */
+static void
+test_takeover(void **state)
+{
+	pid_t pids[2], holder;
+	long token;
+
+	(void)state;
+	no_turns();
+	pids[0] = loop_start(L_COUNTS);
+	pids[1] = loop_start(L_COUNTS);
+	wait_more("counts", "COUNT(*)", 10);
+	assert_int_equal(turns("counts", "COUNT(DISTINCT pid)"), 1);
+	holder = (pid_t)turns("counts", "MAX(pid)");
+	token = turns("counts", "MAX(token)");
+	kill(holder, SIGKILL);
+	wait_more("counts", "MAX(token)", token);
+	assert_string_equal(mariadb_value(a, DB, "SELECT COUNT(*) FROM "
+	    "test_turn x JOIN test_turn y ON y.id > x.id AND "
+	    "y.loop_name = x.loop_name WHERE y.token < x.token"), "0");
+	for (int i = 0; i < 2; i++) {
+		kill(pids[i], SIGTERM);
+		assert_int_equal(forked_wait(pids[i]), pids[i] == holder ?
+		    1000 + SIGKILL : 0);
+	}
+}
+
+/* Asked to end, it gives its lease back: nobody waits for that to run out. */
+static void
+test_lease_given_back(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	no_turns();
+	pid = loop_start(L_COUNTS);
+	wait_more("counts", "COUNT(*)", 0);
+	kill(pid, SIGTERM);
+	assert_int_equal(forked_wait(pid), 0);
+	assert_string_equal(mariadb_value(a, DB, "SELECT expires <= NOW(6) "
+	    "FROM db_lease WHERE role = 't.counts'"), "1");
+}
+
+static void
+test_tick(void **state)
+{
+	size_t failed;
+
+	(void)state;
+	no_turns();
+	failed = worker_tick(env, &err);
+	assert_int_equal(failed, 2);		/* both shards */
+	assert_int_equal(turns("ticks", "COUNT(*)"), 1);
+	assert_int_equal(turns("fails", "COUNT(*)"), 2);
+	assert_int_equal(turns("parted", "COUNT(*)"), 1);
+	assert_int_equal(turns("counts", "COUNT(*)"), 0);
+	assert_int_equal(turns("belled", "COUNT(*)"), 0);
+	assert_false(db_in_txn(env->db));
+}
+
+static void
+test_stopped_component(void **state)
+{
+	(void)state;
+	no_turns();
+	mariadb_sql(DB, "INSERT INTO platform_component (name, desired, "
+	    "changed_by, changed_at) VALUES ('t.part', 'stopped', 'x', "
+	    "NOW(6))");
+	worker_tick(env, &err);
+	assert_int_equal(turns("parted", "COUNT(*)"), 0);
+	mariadb_sql(DB, "DELETE FROM platform_component");
+	worker_tick(env, &err);
+	assert_int_equal(turns("parted", "COUNT(*)"), 1);
+}
+
+/* A bell begins a turn of a loop that would wait an hour. */
+static bool
+rung(void *unused)
+{
+	(void)unused;
+	bell_ring("test", "");
+	return turns("belled", "COUNT(*)") > 1;
+}
+
+static void
+test_bell(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	no_turns();
+	pid = loop_start(L_BELLED);
+	wait_more("belled", "COUNT(*)", 0);
+	assert_true(eventually(rung, NULL, 30000));
+	kill(pid, SIGTERM);
+	assert_int_equal(forked_wait(pid), 0);
+}
+
 int
 main(void)
 {
@@ -484,7 +751,9 @@ main(void)
 		T(test_open_transaction), T(test_effects),
 		T(test_death_after_commit), T(test_death_before_commit),
 		T(test_sizes), T(test_bad_payload), T(test_unknown_type),
-		T(test_many_with_deaths),
+		T(test_many_with_deaths), T(test_blocked_loop),
+		T(test_takeover), T(test_lease_given_back), T(test_tick),
+		T(test_stopped_component), T(test_bell),
 	};
 
 	return cmocka_run_group_tests(tests, group_begin, group_end);
