@@ -407,7 +407,7 @@ worker_dispatch(struct env *env, const struct worker_conf *conf,
 	rc = take_place(d, e);
 	if (rc == 0) {
 		d->claimer = jobs_claimer_new(a, env->shm, env->modules);
-		d->poll_ns = clock_boot_ns() + S;
+		d->poll_ns = 0;
 		run(d);
 		end(d);
 	} else {
