@@ -721,6 +721,33 @@ test_humble(void **state)
 	wait_state(c, "quarantined");
 }
 
+/* A job that takes long holds up neither loops nor delayed jobs. */
+static void
+test_humble_goes_on(void **state)
+{
+	const char *slow, *later;
+	pid_t pid;
+
+	(void)state;
+	stack_worker_stop(&st, SIGTERM);
+	slow = post("\"type\":\"sleep\",\"payload\":{\"seconds\":600}");
+	pid = stack_launch(&st, "schedule", (const char *[]){
+	    http_text(&st, "%s/quincunx-schedule", stack_bin()), "-c",
+	    st.conf, "--work", NULL });
+	child_of(slow);
+	later = post("\"type\":\"noop\"");
+	assert_int_equal(schedule("--work"), 0);
+	assert_string_equal(mariadb_value(st.a, st.db,
+	    "SELECT COUNT(*) FROM events_outbox"), "0");
+	expect_text(later, "status", "queued");
+	/* asked to end, it gives back what it has */
+	stack_end(&pid, SIGTERM);
+	expect_text(slow, "status", "queued");
+	expect_int(slow, "attempt", 0);
+	expect_status(http_send(&st, "POST", http_text(&st,
+	    "/api/system/jobs/%s/cancel", slow), token, NULL), 200);
+}
+
 /* Killed in the middle, the next run begins where it was. */
 static void
 test_humble_killed(void **state)
@@ -785,7 +812,7 @@ main(int argc, char **argv)
 		T(test_paused_host), T(test_lease_runs_out), T(test_drain), T(test_reload_under_load),
 		T(test_reload_keeps_running_jobs), T(test_bad_exec_file),
 		T(test_workers_shown), T(test_health), T(test_humble),
-		T(test_humble_killed), T(test_sweep),
+		T(test_humble_goes_on), T(test_humble_killed), T(test_sweep),
 	};
 
 	if (argc > 1)
