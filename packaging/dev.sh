@@ -11,6 +11,6 @@ while inotifywait -qq -r -e close_write,move,delete core cgi templates static sq
 	old=$(stat -c %Y build/bin/quincunx.fcgi)
 	make -s -j2 all || continue
 	if [ "$(stat -c %Y build/bin/quincunx.fcgi)" != "$old" ]; then sig=TERM; else sig=HUP; fi
-	kill -$sig "$(cat var/run/responder.pid)" "$(cat var/run/worker.pid)"
+	for part in responder worker live; do kill -$sig "$(cat var/run/$part.pid)"; done
 	echo "reloaded"
 done

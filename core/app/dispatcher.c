@@ -407,11 +407,14 @@ worker_dispatch(struct env *env, const struct worker_conf *conf,
 	rc = take_place(d, e);
 	if (rc == 0) {
 		d->claimer = jobs_claimer_new(a, env->shm, env->modules);
-		d->poll_ns = clock_boot_ns() + S;
+		d->poll_ns = 0;
 		run(d);
 		end(d);
-	} else if (d->lock != -1)
-		close(d->lock);
+	} else {
+		lease_close(d);
+		if (d->lock != -1)
+			close(d->lock);
+	}
 	for (size_t i = 0; i < TASKS_MAX; i++)
 		if (d->tasks[i].a != NULL)
 			arena_free(d->tasks[i].a);

@@ -83,6 +83,14 @@ void lease_begin(struct dispatcher *);
 void lease_keep(struct dispatcher *, int64_t now_ns);
 /* Leases of dead dispatchers of this host, made to expire. */
 size_t lease_orphans(struct dispatcher *);
+/* A child of ours, by its place: it dies by the alarm three seconds before the
+ * lease could run out unrenewed, even if the dispatcher itself waits for a
+ * database that does not answer. */
+void lease_doomed(size_t place, pid_t);
+/* True if it has ended, with its status; it is out of the alarm's reach then. */
+bool lease_buried(size_t place, pid_t, int *status);
+/* The alarm has rung. */
+bool lease_late(void);
 /* Once everything it held is settled. */
 void lease_close(struct dispatcher *);
 

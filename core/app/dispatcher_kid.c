@@ -80,6 +80,7 @@ kid_start(struct dispatcher *d)
 		return -1;
 	}
 	k->pidfd = pidfd_open(k->pid, 0);
+	lease_doomed((size_t)(k - d->kids), k->pid);
 	return 0;
 }
 
@@ -301,9 +302,17 @@ crumbs_of(struct dispatcher *d, pid_t pid)
 	    s.p;
 }
 
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), k = strlen(end);
+
+	return n >= k && strcmp(s + n - k, end) == 0;
+}
+
 static enum jobs_end
 death(struct dispatcher *d, const struct kid *k, int status,
-    struct wire_report *r)
+    const char *crumbs, struct wire_report *r)
 {
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
@@ -314,8 +323,16 @@ death(struct dispatcher *d, const struct kid *k, int status,
 	    WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	if (sig == SIGXCPU) {
 		r->error_class = "cpu_limit";
+		r->error = "It used more processor time than it may";
 		return END_RETRY;
 	}
+	if (sig == SIGABRT && ends_with(crumbs, CRUMB_OOM)) {
+		r->error_class = "memory_limit";
+		r->error = "It needed more memory than it may have";
+		return END_RETRY;
+	}
+	if (lease_late())	/* the alarm killed it */
+		return END_RELEASE;
 	switch (k->told) {
 	case WHY_TIMEOUT:
 		r->error_class = "timeout";
@@ -346,13 +363,14 @@ bury(struct dispatcher *d, struct kid *k, int status)
 		struct wire_report r = { 0 };
 
 		if (t->started)
-			task_end(d, t, death(d, k, status, &r), &r, crumbs);
+			task_end(d, t, death(d, k, status, crumbs, &r), &r,
+			    crumbs);
 		else if (d->stopping)
 			task_end(d, t, END_RELEASE, NULL, NULL);
 		else
 			d->waiting[d->nwaiting++] = t;
 	}
-	if (k->told == WHY_NONE && (WIFSIGNALED(status) ||
+	if (k->told == WHY_NONE && !lease_late() && (WIFSIGNALED(status) ||
 	    WEXITSTATUS(status) != 0))
 		log_error("scheduler", "a job child died", KV("pid",
 		    (int)k->pid), KV("signal", WIFSIGNALED(status) ?
@@ -369,8 +387,8 @@ kids_reap(struct dispatcher *d)
 	int status;
 
 	for (size_t i = 0; i < d->nkids; i++)
-		if (d->kids[i].pid != 0 && waitpid(d->kids[i].pid, &status,
-		    WNOHANG) == d->kids[i].pid)
+		if (d->kids[i].pid != 0 && lease_buried(i, d->kids[i].pid,
+		    &status))
 			bury(d, &d->kids[i], status);
 	while (!d->stopping && kids_alive(d) < d->o->children)
 		if (kid_start(d) == -1) {

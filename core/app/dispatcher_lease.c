@@ -5,9 +5,12 @@
  * jobs nobody works on any more, and leaves those of one that drains alone.
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/dispatcher.h"
@@ -21,6 +24,15 @@
 #define S INT64_C(1000000000)
 #define MS INT64_C(1000000)
 
+/* Of the alarm's handler. */
+static struct {
+	volatile pid_t kids[KIDS_MAX];
+	volatile sig_atomic_t late;
+	timer_t timer;
+	bool timed;
+} doom;
+
+enum { SPARE_S = 3 };
 enum { ORPHANS_SOON_MS = 100, ORPHANS_LOOKS = 20, ORPHANS_EVERY_S = 2 };
 
 void
@@ -46,6 +58,72 @@ database_works(struct dispatcher *d)
 		log_info("scheduler", "dispatcher reaches the database again",
 		    KV("failures", d->failures));
 	d->failures = 0;
+}
+
+/* ---- alarm ----------------------------------------------------------------------- */
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	doom.late = 1;
+	for (size_t i = 0; i < KIDS_MAX; i++)
+		if (doom.kids[i] > 0)
+			kill(doom.kids[i], SIGKILL);
+}
+
+/* Rings three seconds before that instant; 0 = never. */
+static void
+alarm_at(int64_t boot_ns)
+{
+	int64_t at = boot_ns > 0 ? boot_ns - SPARE_S * S : 0;
+	struct itimerspec t = { .it_value = { at / S, at % S } };
+
+	if (doom.timed)
+		timer_settime(doom.timer, TIMER_ABSTIME, &t, NULL);
+}
+
+static void
+alarm_make(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+	    .sigev_signo = SIGALRM };
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_alarm;
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGALRM, &sa, NULL);
+	memset(&doom, 0, sizeof(doom));
+	doom.timed = timer_create(CLOCK_BOOTTIME, &ev, &doom.timer) == 0;
+}
+
+void
+lease_doomed(size_t place, pid_t pid)
+{
+	doom.kids[place] = pid;
+}
+
+bool
+lease_buried(size_t place, pid_t pid, int *status)
+{
+	sigset_t alarm, old;
+	bool dead_now;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, &old);
+	dead_now = waitpid(pid, status, WNOHANG) == pid;
+	if (dead_now)
+		doom.kids[place] = 0;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return dead_now;
+}
+
+bool
+lease_late(void)
+{
+	return doom.late != 0;
 }
 
 /* ---- lease ---------------------------------------------------------------------- */
@@ -85,6 +163,8 @@ lease_lost(struct dispatcher *d, const char *why)
 	d->late = 0;
 	d->claimer = jobs_claimer_new(d->a, d->env->shm, d->env->modules);
 	d->lease.id = 0;
+	alarm_at(0);
+	doom.late = 0;
 }
 
 static int
@@ -98,6 +178,7 @@ lease_open(struct dispatcher *d, struct err *e)
 		return -1;
 	if (proc_lock(lock_path(d, d->lease.id), &d->lease_lock, e) != 0)
 		return -1;
+	alarm_at(d->lease.until_boot_ns);
 	d->renew_ns = clock_boot_ns() + cf->lease_s * S / 6;
 	d->orphan_ns = 0;
 	d->orphan_looks = 0;
@@ -149,6 +230,9 @@ lease_close(struct dispatcher *d)
 	    &d->lease, &e) == 0)
 		unlink(lock_path(d, d->lease.id));
 	unlock(d);
+	if (doom.timed)
+		timer_delete(doom.timer);
+	doom.timed = false;
 }
 
 void
@@ -161,6 +245,7 @@ lease_begin(struct dispatcher *d)
 		snprintf(u.nodename, sizeof(u.nodename), "unknown");
 	d->host = arena_strdup(d->a, u.nodename);
 	d->lease_lock = -1;
+	alarm_make();
 	/* others may just have been cut off, as we were */
 	d->reap_ns = clock_boot_ns() + (cf->lease_s + REAP_GRACE_S) * S;
 }
@@ -172,8 +257,9 @@ lease_keep(struct dispatcher *d, int64_t now)
 	struct err e = { 0 };
 	int rc;
 
-	if (d->lease.id != 0 && now > d->lease.until_boot_ns - 3 * S)
-		lease_lost(d, "it could not be renewed");
+	if (d->lease.id != 0 && (lease_late() ||
+	    now > d->lease.until_boot_ns - SPARE_S * S))
+		lease_lost(d, "it could not be renewed in time");
 	if (now < d->retry_ns)
 		return;
 	if (d->lease.id == 0) {
@@ -196,8 +282,11 @@ lease_keep(struct dispatcher *d, int64_t now)
 		return;
 	}
 	database_works(d);
-	if (rc == 1)
-		lease_lost(d, "somebody took it for dead");
+	if (rc == 1 || lease_late())
+		lease_lost(d, rc == 1 ? "somebody took it for dead" :
+		    "it could not be renewed in time");
+	else
+		alarm_at(d->lease.until_boot_ns);
 	d->renew_ns = clock_boot_ns() + cf->lease_s * S / 6;
 }
 

@@ -162,6 +162,18 @@ open_runner(struct runner *r, struct env *env, const struct loop *l,
 	    .lease = l->scope == LOOP_HOST ? NULL : &r->lease };
 }
 
+/* Others need not wait for what this process had. */
+static void
+give_back(struct runner *r)
+{
+	struct err e = { 0 };
+
+	if (r->l->end != NULL && r->ctx.memory != NULL)
+		r->l->end(&r->ctx);
+	if (r->l->scope != LOOP_HOST && r->lease.token != 0)
+		lease_release(r->env->db, &r->lease, &e);
+}
+
 /* 0 taken, 1 told to end before that, -1 error. */
 static int
 take_host_lock(struct runner *r, struct err *e)
@@ -222,8 +234,7 @@ worker_loop(struct env *env, const struct loop *l, int shard)
 		log_flush();
 		wait_for(&r, pause_ms(&r, rc));
 	}
-	if (l->scope != LOOP_HOST && r.lease.token != 0)
-		lease_release(env->db, &r.lease, &e);
+	give_back(&r);
 	if (r.bell != -1)
 		bell_close(l->bell, r.bell);
 	db_close(env->db);
@@ -252,36 +263,38 @@ worker_loops(struct arena *a, const struct module *const *mods,
 	return v.n;
 }
 
+static bool
+tick_one(struct env *env, const struct loop_ref *v, struct err *e)
+{
+	const struct base_conf *cf = conf_get(env->conf, &base_settings);
+	struct runner r;
+	int rc = 0;
+
+	open_runner(&r, env, v->loop, v->shard);
+	if (v->loop->scope == LOOP_HOST)
+		rc = proc_lock(arena_printf(env->a, "%s/loop.%s.lock",
+		    cf->run_dir, r.role), &r.lock, e);
+	if (rc == 0)
+		rc = one(&r);
+	give_back(&r);
+	if (r.lock != -1)
+		close(r.lock);
+	err_clear(e);
+	arena_free(r.ctx.a);
+	return rc != -1;
+}
+
 size_t
 worker_tick(struct env *env, struct err *e)
 {
 	const struct loop_ref *v;
 	size_t n = worker_loops(env->a, env->modules, &v), failed = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct runner r;
-		int rc = 0;
-
-		if (v[i].loop->humble != LOOP_TICK)
-			continue;
-		open_runner(&r, env, v[i].loop, v[i].shard);
-		if (v[i].loop->scope == LOOP_HOST) {
-			const struct base_conf *cf = conf_get(env->conf,
-			    &base_settings);
-
-			rc = proc_lock(arena_printf(env->a,
-			    "%s/loop.%s.lock", cf->run_dir, r.role), &r.lock,
-			    e);
-		}
-		if (rc == 0 && (rc = one(&r)) == -1)
-			failed++;
-		if (v[i].loop->scope != LOOP_HOST && r.lease.token != 0 &&
-		    rc == 0)
-			lease_release(env->db, &r.lease, e);
-		if (r.lock != -1)
-			close(r.lock);
-		err_clear(e);
-		arena_free(r.ctx.a);
-	}
+	/* those with a bell come last: the others have something for them */
+	for (int bell = 0; bell < 2; bell++)
+		for (size_t i = 0; i < n; i++)
+			if (v[i].loop->humble == LOOP_TICK &&
+			    (v[i].loop->bell != NULL) == bell)
+				failed += !tick_one(env, &v[i], e);
 	return failed;
 }

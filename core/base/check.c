@@ -35,6 +35,7 @@ _Noreturn void
 check_oom(void)
 {
 	dprintf(STDERR_FILENO, "out of memory\n");
+	crumb(CRUMB_OOM);
 	abort();
 }
 

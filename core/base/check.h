@@ -22,6 +22,8 @@ void txn_depth_add(int);
 /* Breadcrumbs: the last things a request did, for the slow log. The shared
  * segment installs the sink; without one they are dropped. */
 void crumb(const char *what);
+/* The last one of a process that could get no more memory. */
+#define CRUMB_OOM "out of memory"
 void crumb_sink(void (*fn)(const char *what));
 
 #endif

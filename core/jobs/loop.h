@@ -51,6 +51,7 @@ struct loop {
 	const char *component;		/* not run while that is stopped */
 	int lease_s;			/* 0: 15 */
 	int (*run)(struct loop_ctx *, struct err *);
+	void (*end)(struct loop_ctx *);	/* gives back what memory holds; NULL */
 };
 #define LOOP_END { .name = NULL }
 

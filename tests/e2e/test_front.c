@@ -299,7 +299,8 @@ static int
 open_all(void **state)
 {
 	(void)state;
-	stack_start(&st, &(struct stack_options){ .no_web = true });
+	stack_start(&st, &(struct stack_options){ .no_web = true,
+	    .worker = true });
 	return 0;
 }
 

@@ -212,6 +212,7 @@ group_end(void **state)
 	return 0;
 }
 
+/* What a test that failed has left is not for the next one. */
 static int
 begin(void **state)
 {
@@ -219,6 +220,9 @@ begin(void **state)
 	http_forget(&st);
 	token = http_admin(&st);
 	stack_worker_start(&st);
+	http_send(&st, "POST", "/api/system/jobs/actions", token,
+	    "{\"action\":\"cancel\",\"filter\":{},\"reason\":"
+	    "\"the next test\"}");
 	return 0;
 }
 
@@ -475,6 +479,51 @@ test_paused_host(void **state)
 	stack_worker_start(&st);
 }
 
+/* Dead, if not yet waited for. */
+static bool
+gone(void *pid)
+{
+	char path[64], state = 'X';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)*(pid_t *)pid);
+	f = fopen(path, "r");
+	if (f != NULL && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'X';
+	if (f != NULL)
+		fclose(f);
+	return state == 'X' || state == 'Z';
+}
+
+/* A database that hangs must not keep a job going past the lease: its child
+ * is killed although the dispatcher waits for an answer. It did not crash. */
+static void
+test_lease_runs_out(void **state)
+{
+	const char *id;
+	pid_t pid;
+
+	(void)state;
+	stack_worker_stop(&st, SIGTERM);
+	stack_setting(&st, "jobs.lease", "10");
+	stack_setting(&st, "database.read_timeout", "60");
+	stack_worker_start(&st);
+	id = post("\"type\":\"sleep\",\"payload\":{\"seconds\":600}");
+	pid = child_of(id);
+	mariadb_freeze();
+	assert_true(eventually(gone, &pid, 40000));
+	mariadb_thaw();
+	assert_int_not_equal(child_of(id), pid);
+	expect_int(id, "crashes", 0);
+	expect_status(http_send(&st, "POST", http_text(&st,
+	    "/api/system/jobs/%s/cancel", id), token, NULL), 200);
+	wait_state(id, "cancelled");
+	stack_worker_stop(&st, SIGTERM);
+	stack_setting(&st, "jobs.lease", "600");
+	stack_setting(&st, "database.read_timeout", NULL);
+	stack_worker_start(&st);
+}
+
 /* ---- leaving ----------------------------------------------------------------------------- */
 
 static void
@@ -676,6 +725,33 @@ test_humble(void **state)
 	wait_state(c, "quarantined");
 }
 
+/* A job that takes long holds up neither loops nor delayed jobs. */
+static void
+test_humble_goes_on(void **state)
+{
+	const char *slow, *later;
+	pid_t pid;
+
+	(void)state;
+	stack_worker_stop(&st, SIGTERM);
+	slow = post("\"type\":\"sleep\",\"payload\":{\"seconds\":600}");
+	pid = stack_launch(&st, "schedule", (const char *[]){
+	    http_text(&st, "%s/quincunx-schedule", stack_bin()), "-c",
+	    st.conf, "--work", NULL });
+	child_of(slow);
+	later = post("\"type\":\"noop\"");
+	assert_int_equal(schedule("--work"), 0);
+	assert_string_equal(mariadb_value(st.a, st.db,
+	    "SELECT COUNT(*) FROM events_outbox"), "0");
+	expect_text(later, "status", "queued");
+	/* asked to end, it gives back what it has */
+	stack_end(&pid, SIGTERM);
+	expect_text(slow, "status", "queued");
+	expect_int(slow, "attempt", 0);
+	expect_status(http_send(&st, "POST", http_text(&st,
+	    "/api/system/jobs/%s/cancel", slow), token, NULL), 200);
+}
+
 /* Killed in the middle, the next run begins where it was. */
 static void
 test_humble_killed(void **state)
@@ -737,10 +813,10 @@ main(int argc, char **argv)
 		T(test_child_killed), T(test_dispatcher_killed),
 		T(test_supervisor_killed), T(test_exec_and_supervisor_killed),
 		T(test_database_killed), T(test_database_frozen),
-		T(test_paused_host), T(test_drain), T(test_reload_under_load),
+		T(test_paused_host), T(test_lease_runs_out), T(test_drain), T(test_reload_under_load),
 		T(test_reload_keeps_running_jobs), T(test_bad_exec_file),
 		T(test_workers_shown), T(test_health), T(test_humble),
-		T(test_humble_killed), T(test_sweep),
+		T(test_humble_goes_on), T(test_humble_killed), T(test_sweep),
 	};
 
 	if (argc > 1)

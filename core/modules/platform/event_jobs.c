@@ -60,9 +60,18 @@ relay_run(struct loop_ctx *c, struct err *e)
 	return 0;
 }
 
+static void
+relay_end_loop(struct loop_ctx *c)
+{
+	struct memory *m = c->memory;
+
+	relay_end(m->relay, c->db);
+}
+
 const struct loop platform_event_loops[] = {
 	{ .name = "events.relay", .doc = "Numbers committed events and moves "
 	  "them into the stream", .period_ms = 1000, .scope = LOOP_CLUSTER,
-	  .humble = LOOP_TICK, .bell = "relay", .run = relay_run },
+	  .humble = LOOP_TICK, .bell = "relay", .run = relay_run,
+	  .end = relay_end_loop },
 	LOOP_END
 };

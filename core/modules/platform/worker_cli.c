@@ -14,11 +14,17 @@ leases(struct str *s, const struct list *l)
 {
 	const struct jobs_worker *v = l->items;
 
-	for (size_t i = 0; i < l->n; i++)
-		str_addf(s, "%-10s %-20.20s pid %-7lld %4lld jobs  %s\n",
-		    v[i].external ? "external" : "dispatcher", v[i].host,
-		    (long long)v[i].pid, (long long)v[i].jobs,
-		    v[i].external ? v[i].worker : v[i].place);
+	for (size_t i = 0; i < l->n; i++) {
+		/* an external worker chose its name */
+		const char *name = v[i].external ? v[i].worker : v[i].place;
+
+		str_addf(s, "%-10s %-20.20s pid %-7lld %4lld jobs  ",
+		    v[i].external ? "external" : "dispatcher",
+		    v[i].external ? "" : v[i].host, (long long)v[i].pid,
+		    (long long)v[i].jobs);
+		str_term(s, name, strlen(name));
+		str_addc(s, '\n');
+	}
 }
 
 static void
