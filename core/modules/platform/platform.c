@@ -128,7 +128,7 @@ static const struct query *const *const queries[] = {
 	platform_event_queries,
 	platform_redis_queries,
 	platform_webhook_queries,
-	jobs_look_queries,
+	jobs_look_queries, jobs_page_queries,
 	platform_sample_queries,
 	platform_error_queries,
 	platform_rule_queries,
