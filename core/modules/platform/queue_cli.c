@@ -146,7 +146,7 @@ resume_one(struct env *env, int argc, char **argv)
 }
 
 static int
-workers(struct env *env, int argc, char **argv)
+leases(struct env *env, int argc, char **argv)
 {
 	bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
 	struct err e = { 0 };
@@ -155,7 +155,7 @@ workers(struct env *env, int argc, char **argv)
 	struct str s;
 
 	if (argc > (json ? 1 : 0))
-		return platform_terminal_usage("workers [--json]");
+		return platform_terminal_usage("leases [--json]");
 	if (jobs_workers(env->db, env->a, 1000, &rows, &e) == -1)
 		return platform_terminal_error(&e);
 	str_init(&s, env->a);
@@ -188,7 +188,7 @@ const struct command platform_queue_commands[] = {
 	{ "queues pause", USAGE_ONE, "Nothing more is claimed from it", false,
 	  pause_one },
 	{ "queues resume", USAGE_ONE, "Open again", false, resume_one },
-	{ "workers", "[--json]", "Who works: dispatchers, and jobs in the hands "
-	  "of external workers", false, workers },
+	{ "leases", "[--json]", "Leases: dispatchers, and jobs in the hands of "
+	  "external workers", false, leases },
 	{ .name = NULL }
 };
