@@ -1009,6 +1009,12 @@ reaped(void **state)
 	told("reaped");
 }
 
+static bool
+dead(void *arg, uint64_t id)
+{
+	return id == *(uint64_t *)arg;
+}
+
 static void
 orphans(void **state)
 {
@@ -1021,7 +1027,9 @@ orphans(void **state)
 	good(jobs_lease_open(db, &mine, uuid_new(), "here", dir, 60, 2, &err));
 	good(jobs_lease_open(db, &other, uuid_new(), "here", "elsewhere", 60,
 	    2, &err));
-	good(jobs_lease_orphans(db, "here", dir, mine.id, &err));
+	good(jobs_lease_orphans(db, a, "here", dir, mine.id, dead, &lease.id,
+	    &n, &err));
+	assert_int_equal(n, 1);
 	good(jobs_reap(db, a, 0, &n, &err));
 	assert_int_equal(n, 1);
 	assert_int_equal(jobs_lease_renew(db, &mine, &err), 0);

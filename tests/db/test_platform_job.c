@@ -83,9 +83,11 @@ setup(void **state)
 static int
 each(void **state)
 {
+	int rc = each_clean(state);
+
 	who.tenant_id = tenant;
 	who.permissions = some;
-	return each_clean(state);
+	return rc;
 }
 
 static int
@@ -593,9 +595,8 @@ test_upkeep(void **state)
 	assert_int_equal(state_of(got.v[0].id), JS_RUNNING);
 	sql("UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 HOUR "
 	    "WHERE external = TRUE");
-	sql("UPDATE jobs_job SET run_at = NOW(6) - INTERVAL 1 SECOND WHERE "
-	    "state = 2; UPDATE jobs_delayed SET run_at = NOW(6) - "
-	    "INTERVAL 1 SECOND");
+	sql("UPDATE jobs_job SET run_at = '2020-01-01' WHERE state = 2; "
+	    "UPDATE jobs_delayed SET run_at = '2020-01-01'");
 	good(platform_work_upkeep(&alone, db, &err));
 	assert_int_equal(state_of(got.v[0].id), JS_QUEUED);
 	assert_int_equal(column(got.v[0].id, "lost"), 1);
