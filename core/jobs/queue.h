@@ -188,9 +188,12 @@ struct jobs_filter {
 	struct utc since, until;	/* created */
 	int64_t limit;
 };
-/* Newest first, without payload and result. */
+/* Newest first, without payload and result. Looks at so many jobs only (20,000
+ * with a filter), so that a page costs little whatever is asked: fewer rows
+ * than the limit are the last ones only when *reached is nil; else go on below
+ * it. */
 int jobs_page(struct db *, struct arena *, const struct jobs_filter *,
-    struct rows *, struct err *);
+    struct rows *, struct uuid *reached, struct err *);
 struct jobs_attempt {
 	int64_t token, n;
 	const char *worker;
@@ -259,7 +262,8 @@ extern const struct query *const jobs_enqueue_queries[],
     *const jobs_lease_queries[],
     *const jobs_upkeep_queries[], *const jobs_recount_queries[],
     *const jobs_purge_queries[], *const jobs_verb_queries[],
-    *const jobs_pull_queries[], *const jobs_child_queries[];
+    *const jobs_pull_queries[], *const jobs_child_queries[],
+    *const jobs_page_queries[];
 extern const struct table jobs_tables[];
 extern const struct event jobs_events[];
 extern const struct metric *const jobs_metrics[];

@@ -73,9 +73,8 @@ purge(struct db *db, void *arg, struct err *e)
 	return 0;
 }
 
-/* The smallest UUIDv7 of that instant. */
-static struct uuid
-first_id(struct utc t)
+struct uuid
+jobs_first_id(struct utc t)
 {
 	uint64_t ms = (uint64_t)(t.us / 1000);
 	struct uuid id = { { 0 } };
@@ -90,7 +89,7 @@ jobs_purge(struct db *db, struct arena *a, int64_t keep_days, size_t *n,
     struct err *e)
 {
 	struct utc before = { clock_now().us - keep_days * 86400 * US_PER_S };
-	struct purge p = { .before = before, .below = first_id(before) };
+	struct purge p = { .before = before, .below = jobs_first_id(before) };
 	int rc = 0;
 
 	(void)a;

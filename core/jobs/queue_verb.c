@@ -20,34 +20,6 @@ static const struct query JOB_BY_ID = { "jobs_job.by_id",
 static const struct query JOB_LOCK = { "jobs_job.lock",
 	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE id = ? AND tenant_id = ? "
 	"LIMIT 1 FOR UPDATE", &job_row_schema };
-#define FILTER "AND (? = 0 OR state = ?) AND (? = 0 OR state < 10) " \
-	"AND (? IS NULL OR type = ?) AND (? IS NULL OR queue_id IN (SELECT " \
-	"q.id FROM jobs_queue q WHERE q.name = ?)) " \
-	"AND (? IS NULL OR error_class = ?) " \
-	"AND (? IS NULL OR workflow = ?) AND (? IS NULL OR created_at >= ?) " \
-	"AND (? IS NULL OR created_at < ?) "
-/* Pages leave the data out: a page of the largest payloads is 800 MiB. */
-#define LISTED "j.id, j.tenant_id, j.queue_id, j.lane, j.state, j.type, " \
-	"'' AS payload, NULL AS result, j.progress, j.note, j.attempt, " \
-	"j.tries, j.crashes, j.lost, j.timeout_s, j.backoff_s, j.run_at, " \
-	"j.expires_at, j.token, j.lease_id, j.cancel, j.needed, j.waits, " \
-	"j.unique_key, j.limit_key, j.counted, j.workflow, j.actor, " \
-	"j.traceparent, j.error_class, j.error, j.replay_of, j.replays, " \
-	"j.version, j.created_at, j.started_at, j.finished_at"
-static const struct query JOB_PAGE = { "jobs_job.page",
-	"SELECT " LISTED " FROM jobs_job j WHERE tenant_id = ? "
-	"AND (? IS NULL OR id < ?) " FILTER "ORDER BY id DESC LIMIT ?",
-	&job_row_schema };
-static const struct query DEAD_PAGE = { "jobs_dead.page",
-	"SELECT " LISTED " FROM jobs_dead d JOIN jobs_job j "
-	"ON j.id = d.job_id WHERE d.tenant_id = ? "
-	"AND (? IS NULL OR d.job_id < ?) AND (? = 0 OR d.state = ?) "
-	"AND (? IS NULL OR d.type = ?) AND (? IS NULL OR d.queue_id IN "
-	"(SELECT q.id FROM jobs_queue q WHERE q.name = ?)) "
-	"AND (? IS NULL OR d.error_class = ?) "
-	"AND (? IS NULL OR j.workflow = ?) "
-	"AND (? IS NULL OR d.died_at >= ?) AND (? IS NULL OR d.died_at < ?) "
-	"ORDER BY d.job_id DESC LIMIT ?", &job_row_schema };
 static const struct query JOB_CANCEL = { "jobs_job.cancel",
 	"UPDATE jobs_job SET state = 12, finished_at = NOW(6), "
 	"version = version + 1 WHERE id = ?", NULL };
@@ -109,7 +81,7 @@ static const struct query QUEUE_SET = { "jobs_queue.set",
 	"updated_at = NOW(6) WHERE id = ?", NULL };
 
 const struct query *const jobs_verb_queries[] = {
-	&JOB_BY_ID, &JOB_LOCK, &JOB_PAGE, &DEAD_PAGE, &JOB_CANCEL, &JOB_STOP,
+	&JOB_BY_ID, &JOB_LOCK, &JOB_CANCEL, &JOB_STOP,
 	&JOB_AGAIN, &DEAD_DELETE, &UNIQUE_DROP, &UNIQUE_TAKE, &CANCELLED,
 	&ATTEMPTS, &NEEDS, &DEPTHS, &QUEUE_GET, &QUEUE_ALL, &QUEUE_MAKE,
 	&QUEUE_SET, NULL
@@ -186,26 +158,6 @@ jobs_by_id(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid id, struct job_row *out, struct err *e)
 {
 	return db_one(db, a, &JOB_BY_ID, ARGS(V(id), val_id(tenant)), out, e);
-}
-
-int
-jobs_page(struct db *db, struct arena *a, const struct jobs_filter *f,
-    struct rows *out, struct err *e)
-{
-	const struct val tenant = val_id(f->tenant), below = V(f->below);
-	const struct val type = V(f->type), queue = V(f->queue);
-	const struct val class = V(f->error_class), wf = V(f->workflow);
-	const struct val since = V(f->since), until = V(f->until);
-
-	if (f->dead)
-		return db_all(db, a, &DEAD_PAGE, ARGS(tenant, below, below,
-		    V(f->state), V(f->state), type, type, queue, queue, class,
-		    class, wf, wf, since, since, until, until, V(f->limit)),
-		    out, e);
-	return db_all(db, a, &JOB_PAGE, ARGS(tenant, below, below,
-	    V(f->state), V(f->state), V(f->live), type, type, queue, queue,
-	    class, class, wf, wf, since, since, until, until, V(f->limit)),
-	    out, e);
 }
 
 int

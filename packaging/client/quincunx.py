@@ -608,7 +608,7 @@ class Worker:
     def _handle(self, job: Job) -> Tuple[str, Dict[str, Json]]:
         try:
             result = self.handlers[job.type](job)
-            if job.cancelled and result is None:
+            if result is None and job.stop.is_set():   # broken off
                 return "release", {}
             json.dumps(result)                         # a result that is no JSON is a failure
             return "complete", {"result": result}
@@ -619,7 +619,7 @@ class Worker:
         except JobLost:
             return "", {}
         except Exception as e:
-            if job.cancelled:
+            if job.stop.is_set():
                 return "release", {}
             log.warning("job %s: %s: %s", job.id, type(e).__name__, e)
             return "fail", _failure(e, type(e).__name__, True, 0)

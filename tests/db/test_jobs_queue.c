@@ -867,17 +867,18 @@ dead_and_again(void **state)
 	struct jobs_filter f = { .tenant = tenant, .dead = true, .limit = 10 };
 	struct jobs_claimed got = claim(2);
 	struct job_row now;
+	struct uuid reached;
 	struct rows rows;
 
 	(void)state;
 	settle_all(&got, END_FAIL);
-	good(jobs_page(db, a, &f, &rows, &err));
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
 	assert_int_equal(rows.n, 2);
 	f.type = "x";
-	good(jobs_page(db, a, &f, &rows, &err));
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
 	assert_int_equal(rows.n, 1);
 	f.tenant = tenant2;
-	good(jobs_page(db, a, &f, &rows, &err));
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
 	assert_int_equal(rows.n, 0);
 	begin();
 	good(jobs_retry(db, a, tenant, id, (struct utc){ 0 }, &now, &err));
@@ -1008,6 +1009,12 @@ reaped(void **state)
 	told("reaped");
 }
 
+static bool
+dead(void *arg, uint64_t id)
+{
+	return id == *(uint64_t *)arg;
+}
+
 static void
 orphans(void **state)
 {
@@ -1020,7 +1027,9 @@ orphans(void **state)
 	good(jobs_lease_open(db, &mine, uuid_new(), "here", dir, 60, 2, &err));
 	good(jobs_lease_open(db, &other, uuid_new(), "here", "elsewhere", 60,
 	    2, &err));
-	good(jobs_lease_orphans(db, "here", dir, mine.id, &err));
+	good(jobs_lease_orphans(db, a, "here", dir, mine.id, dead, &lease.id,
+	    &n, &err));
+	assert_int_equal(n, 1);
 	good(jobs_reap(db, a, 0, &n, &err));
 	assert_int_equal(n, 1);
 	assert_int_equal(jobs_lease_renew(db, &mine, &err), 0);

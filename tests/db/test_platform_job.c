@@ -83,9 +83,11 @@ setup(void **state)
 static int
 each(void **state)
 {
+	int rc = each_clean(state);
+
 	who.tenant_id = tenant;
 	who.permissions = some;
-	return each_clean(state);
+	return rc;
 }
 
 static int
@@ -593,9 +595,8 @@ test_upkeep(void **state)
 	assert_int_equal(state_of(got.v[0].id), JS_RUNNING);
 	sql("UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 HOUR "
 	    "WHERE external = TRUE");
-	sql("UPDATE jobs_job SET run_at = NOW(6) - INTERVAL 1 SECOND WHERE "
-	    "state = 2; UPDATE jobs_delayed SET run_at = NOW(6) - "
-	    "INTERVAL 1 SECOND");
+	sql("UPDATE jobs_job SET run_at = '2020-01-01' WHERE state = 2; "
+	    "UPDATE jobs_delayed SET run_at = '2020-01-01'");
 	good(platform_work_upkeep(&alone, db, &err));
 	assert_int_equal(state_of(got.v[0].id), JS_QUEUED);
 	assert_int_equal(column(got.v[0].id, "lost"), 1);
@@ -651,6 +652,54 @@ test_looking(void **state)
 	assert_string_equal(ROW(&rows, struct jobs_worker, 1)->worker, "w");
 }
 
+/* A page costs little whatever is asked, and leads on to what is further down;
+ * the smallest filter is as complete as none. */
+static void
+test_pages_of_many(void **state)
+{
+	struct jobs_filter f = { .tenant = tenant, .type = "rare",
+	    .limit = 51 };
+	struct uuid reached = { { 0 } };
+	struct rows rows;
+	size_t n = 0, pages = 0;
+
+	(void)state;
+	made((struct platform_job_in){ .type = "many" });
+	sql("SET time_zone = '+00:00'; "
+	    "INSERT INTO jobs_job (id, tenant_id, queue_id, lane, state, "
+	    "type, payload, tries, timeout_s, backoff_s, token, created_at, "
+	    "finished_at) SELECT UNHEX(CONCAT(LPAD(HEX((1790000000 + seq) * "
+	    "1000), "
+	    "12, '0'), '7000', LPAD(HEX(seq), 16, '0'))), X'%s', (SELECT id "
+	    "FROM jobs_queue LIMIT 1), 2, 12, IF(seq %% 25000 = 7, 'rare', "
+	    "'many'), '{}', 1, 60, 1, 1, FROM_UNIXTIME(1790000000 + seq), "
+	    "NOW(6) FROM seq_1_to_60000", hex(tenant));
+	do {
+		f.below = reached;
+		good(jobs_page(db, a, &f, &rows, &reached, &err));
+		n += rows.n;
+		pages++;
+	} while (!uuid_is_nil(reached));
+	assert_int_equal(n, 3);
+	assert_true(pages >= 3 && pages <= 5);
+	assert_int_equal(act("retry", "rare", 10, 0).matched, 0);
+	sql("UPDATE jobs_job SET state = 1, waits = 1 WHERE type = 'rare'");
+	assert_int_equal(act("cancel", "rare", 2, 0).done, 2);
+	assert_int_equal(act("cancel", "rare", 9, 0).done, 1);
+	/* the time asked for is found without going there page by page */
+	f = (struct jobs_filter){ .tenant = tenant, .limit = 51,
+	    .since = { INT64_C(1790007000000000) },
+	    .until = { INT64_C(1790008000000000) } };
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
+	assert_int_equal(rows.n, 51);
+	f.type = "rare";
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
+	assert_int_equal(rows.n, 0);
+	f.since.us = INT64_C(1790000000000000);
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
+	assert_int_equal(rows.n, 1);
+}
+
 #define CASE(fn) cmocka_unit_test_setup(fn, each)
 
 int
@@ -665,7 +714,7 @@ main(void)
 		CASE(test_nothing_hides_a_job),
 		CASE(test_valves_of_external_queues),
 		CASE(test_words_of_a_holder), CASE(test_upkeep),
-		CASE(test_looking),
+		CASE(test_looking), CASE(test_pages_of_many),
 	};
 
 	if (!mariadb_start())

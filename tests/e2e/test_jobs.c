@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -731,6 +732,39 @@ done_by_the_service(void **state)
 	stack_end(&worker, SIGTERM);
 }
 
+/* A program declared in a file is a type like any other: any JSON goes in. */
+static void
+programs(void **state)
+{
+	const char *dir = stack_path(&st, "exec.d"), *id;
+	const char *conf[] = { http_text(&st, "%s/quincunx-worker",
+	    stack_bin()), "-c", st.conf, NULL };
+	struct json_object *t;
+	pid_t worker;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(mkdir(dir, 0755), 0);
+	f = fopen(http_text(&st, "%s/echo.conf", dir), "w");
+	assert_non_null(f);
+	fprintf(f, "doc = \"Says it again\";\nargv = [ \"/bin/sh\", \"-c\", "
+	    "\"read p; echo \\\"{\\\\\\\"result\\\\\\\":$p}\\\"\" ];\n");
+	fclose(f);
+	stack_setting(&st, "jobs.exec_dir", dir);
+	assert_true(stack_reload(&st));
+	type_named(ann, "echo", &t);
+	assert_non_null(t);
+	assert_string_equal(json_text_at(t, "kind"), "exec");
+	assert_string_equal(json_text_at(t, "may_enqueue"), "true");
+	worker = stack_launch(&st, "worker2", conf);
+	id = jobs_add(&st, ann, "{\"type\":\"echo\",\"payload\":[1,{\"a\":"
+	    "\"x\"}]}");
+	jobs_until(&st, ann, id, "succeeded");
+	assert_string_equal(json_text_at(jobs_get(&st, ann, id)->json,
+	    "result.1.a"), "x");
+	stack_end(&worker, SIGTERM);
+}
+
 /* ---- terminal -------------------------------------------------------------------------- */
 
 static const char *
@@ -782,6 +816,8 @@ terminal(void **state)
 	    "1 matched, 1 done"));
 	assert_non_null(strstr(CLI(0, "jobs", "types", "--tenant", "ann"),
 	    "builtin   noop"));
+	assert_string_not_equal(jobs_claim(&st, ann, "l1").id, "");
+	assert_non_null(strstr(CLI(0, "leases"), "external"));
 	CLI(2, "jobs", "actions", "cancel");
 	CLI(2, "jobs", "show", "nonsense");
 	CLI(1, "jobs", "list", "--state", "nonsense");
@@ -857,6 +893,7 @@ main(void)
 		cmocka_unit_test(types),
 		cmocka_unit_test(the_door),
 		cmocka_unit_test(done_by_the_service),
+		cmocka_unit_test(programs),
 		cmocka_unit_test(terminal),
 		cmocka_unit_test(terminal_is_not_steered),
 	};

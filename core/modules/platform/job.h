@@ -125,9 +125,9 @@ int platform_job_batch(struct env *, struct db *, struct arena *,
     const struct platform_job_by *, const struct platform_job_in *, size_t n,
     struct uuid workflow, struct platform_job_made *made, struct err *);
 
-/* Rows of platform_job. */
+/* Rows of platform_job; reached as jobs_page() tells it. */
 int platform_job_page(struct db *, struct arena *, const struct jobs_filter *,
-    struct rows *, struct err *);
+    struct rows *, struct uuid *reached, struct err *);
 /* 404 when the tenant has none. */
 int platform_job_get(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct platform_job *, struct err *);

@@ -130,10 +130,14 @@ static int
 next(struct act *x, struct jobs_filter *f, struct err *e)
 {
 	int64_t left = x->want->max - x->out->matched;
+	struct uuid reached = f->below;
 
 	f->limit = left < BATCH ? left + 1 : BATCH;
-	if (jobs_page(x->db, x->a, f, &x->rows, e) == -1)
-		return -1;
+	do {
+		f->below = reached;
+		if (jobs_page(x->db, x->a, f, &x->rows, &reached, e) == -1)
+			return -1;
+	} while (x->rows.n == 0 && !uuid_is_nil(reached));
 	if (left < (int64_t)x->rows.n) {
 		x->out->more = true;
 		x->rows.n = (size_t)left;

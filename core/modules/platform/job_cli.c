@@ -265,11 +265,16 @@ list(struct env *env, int argc, char **argv, bool dead)
 	if (number_of(c.max, 1, 10000, 50, &c.filter.limit) == -1)
 		return platform_terminal_usage("jobs list [--max 1-10000]");
 	c.filter.dead = dead;
-	if (platform_job_page(env->db, env->a, &c.filter, &rows, &e) == -1)
-		return platform_terminal_error(&e);
 	str_init(&s, env->a);
-	for (size_t i = 0; i < rows.n; i++)
-		print_row(&s, ROW(&rows, struct platform_job, i), c.json);
+	do {
+		if (platform_job_page(env->db, env->a, &c.filter, &rows,
+		    &c.filter.below, &e) == -1)
+			return platform_terminal_error(&e);
+		for (size_t i = 0; i < rows.n; i++)
+			print_row(&s, ROW(&rows, struct platform_job, i),
+			    c.json);
+		c.filter.limit -= (int64_t)rows.n;
+	} while (c.filter.limit > 0 && !uuid_is_nil(c.filter.below));
 	return platform_terminal_write(&s);
 }
 

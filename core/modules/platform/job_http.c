@@ -166,15 +166,22 @@ static int
 page(struct ctx *c, const struct list_in *i, bool dead)
 {
 	struct jobs_filter f = filter_of(c, &i->f);
+	struct uuid reached;
+	char text[UUID_TEXT];
+	const char *next;
 	struct rows rows;
 
 	f.dead = dead;
 	f.limit = i->page.limit + 1;
 	if (cursor_open_uuid(c, i->page.cursor, &f.below) == -1 ||
-	    platform_job_page(c->db, c->a, &f, &rows, &c->err) == -1)
+	    platform_job_page(c->db, c->a, &f, &rows, &reached,
+	    &c->err) == -1)
 		return fail_err(c);
-	return reply_list(c, &rows, cursor_uuid(c, &rows, i->page.limit,
-	    offsetof(struct platform_job, id)));
+	next = cursor_uuid(c, &rows, i->page.limit,
+	    offsetof(struct platform_job, id));
+	if (next == NULL && !uuid_is_nil(reached))
+		next = cursor_seal(c, uuid_format(reached, text));
+	return reply_list(c, &rows, next);
 }
 
 static int
@@ -298,7 +305,9 @@ const struct route platform_job_routes[] = {
 	  .auth = AUTH_USER, .permission = "jobs:read",
 	  .in = &list_schema, .out = &platform_job_row_schema, .ok = 200,
 	  .flags = R_LIST, .run = job_list,
-	  .summary = "Jobs, newest first" },
+	  .summary = "Jobs, newest first", .doc = "With a filter a page looks "
+	  "at 20,000 jobs at most: it may hold fewer rows than asked for, or "
+	  "none, while `next` leads on." },
 	{ .id = "system.job.dead", .method = HTTP_GET,
 	  .path = "/api/system/jobs/dead", .aliases = ROOT("/jobs/dead"),
 	  .auth = AUTH_USER, .permission = "jobs:read",

@@ -368,12 +368,13 @@ show(const struct job_row *r, const struct rows *queues,
 
 int
 platform_job_page(struct db *db, struct arena *a,
-    const struct jobs_filter *f, struct rows *out, struct err *e)
+    const struct jobs_filter *f, struct rows *out, struct uuid *reached,
+    struct err *e)
 {
 	struct rows rows, queues;
 	struct platform_job *v;
 
-	if (jobs_page(db, a, f, &rows, e) == -1 ||
+	if (jobs_page(db, a, f, &rows, reached, e) == -1 ||
 	    jobs_queue_all(db, a, f->tenant, &queues, e) == -1)
 		return -1;
 	v = arena_array(a, rows.n, sizeof(*v));

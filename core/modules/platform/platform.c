@@ -142,6 +142,7 @@ static const struct query *const *const queries[] = {
 	jobs_recount_queries,
 	jobs_purge_queries,
 	platform_live_queries,
+	jobs_page_queries,
 	NULL
 };
 static const struct route *const routes[] = {

@@ -56,7 +56,7 @@ queue_list(struct ctx *c, const void *in)
 }
 
 static int
-worker_list(struct ctx *c, const void *in)
+lease_list(struct ctx *c, const void *in)
 {
 	struct rows rows;
 
@@ -122,7 +122,7 @@ const struct route platform_queue_routes[] = {
 	{ .id = "system.lease.list", .method = HTTP_GET,
 	  .path = "/api/system/leases", .auth = AUTH_USER,
 	  .permission = "system:processes", .out = &jobs_worker_schema,
-	  .ok = 200, .flags = R_LIST, .run = worker_list,
+	  .ok = 200, .flags = R_LIST, .run = lease_list,
 	  .summary = "Who works: dispatchers, and jobs in external hands" },
 	ROUTE_END
 };
