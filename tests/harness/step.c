@@ -565,10 +565,10 @@ play(const struct step_pair *p, size_t first, size_t k)
 size_t
 step_pairs(const struct step_pair *p)
 {
-	size_t n = 0;
+	size_t n = 0, stride = p->stride > 1 ? p->stride : 1;
 
 	for (size_t first = 0; first < 2; first++)
-		for (size_t k = 0; k < STEPS_MAX; k++) {
+		for (size_t k = first % stride; k < STEPS_MAX; k += stride) {
 			n++;
 			if (!play(p, first, k))
 				break;

@@ -65,6 +65,7 @@ struct step_pair {
 	/* After each; `what` tells the play, status as above. */
 	void (*check)(void *arg, const char *what, const int status[2]);
 	void *arg;
+	size_t stride;		/* only each so-manieth k; 0 = 1 */
 };
 /* For each k and both roles: one side does k statements, the other all it
  * can, then the first the rest, then the other. Returns the number of plays. */
