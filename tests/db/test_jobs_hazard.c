@@ -359,6 +359,26 @@ no_claim_without_a_lease(void **state)
 	told("no lease");
 }
 
+/* H10: a claim that cannot succeed does not throw away what is finished. */
+static void
+one_bad_claim(void **state)
+{
+	struct uuid id = enqueue("x", NULL), other = enqueue("y", NULL);
+	struct jobs_claimed got = claim(1);
+	struct jobs_outcome o = outcome(&got, 0, END_DONE);
+
+	(void)state;
+	sql("DELETE FROM jobs_lease");
+	good(jobs_cycle(claimer, db, a, &lease, &o, 1, 5, &got, &err));
+	assert_int_equal(got.settled, 1);
+	assert_int_equal(got.n, 0);
+	assert_int_equal(state_of(id) + state_of(other), JS_SUCCEEDED +
+	    JS_QUEUED);
+	sound("settled alone");
+	assert_int_equal(drain(), 1);
+	told("settled alone");
+}
+
 /* ---- faults at every statement ------------------------------------------------------- */
 
 struct scene {
@@ -393,6 +413,7 @@ make_scene(struct scene *s)
 	}
 	assert_int_equal(s->n, 4);
 	s->later = enqueue("later", NULL);
+	wake(claimer);
 	sound("scene");
 	told("scene");
 }
@@ -509,7 +530,7 @@ answer_lost_at_every_statement(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, each_clean)
@@ -519,12 +540,15 @@ main(void)
 		T(a_silent_worker_in_its_transaction),
 		T(a_late_commit_behind_the_hint),
 		T(the_bell_lowers_the_hint), T(no_claim_without_a_lease),
+		T(one_bad_claim),
 		T(lock_wait_at_every_statement),
 		T(deadlock_at_every_statement),
 		T(connection_lost_before_every_statement),
 		T(answer_lost_at_every_statement),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	if (!mariadb_start())
 		return 0;
 	return cmocka_run_group_tests(tests, setup, jobs_teardown);

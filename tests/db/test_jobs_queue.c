@@ -561,6 +561,36 @@ so_many_at_once(void **state)
 	sound("again");
 }
 
+/* A place in the queue that a concurrency key does not let be used. */
+static void
+limits_of_both_kinds(void **state)
+{
+	struct jobs_queue_row q = queue("default");
+	struct job_options o = { .limit = "k" };
+
+	(void)state;
+	q.max_running = 4;
+	good(jobs_queue_set(db, &q, &err));
+	for (int i = 0; i < 6; i++)
+		enqueue("x", &o);
+	new_claimer();
+	assert_int_equal(claim_soon(3).n, 1);
+	sound("one of a key");
+	enqueue("y", NULL);
+	wake(claimer);
+	claim(4);
+	sound("and one without");
+	/* a count that is wrong is mended */
+	sql("UPDATE jobs_queue SET running = 4");
+	{
+		size_t fixed;
+
+		good(jobs_recount(db, a, &fixed, &err));
+		assert_int_equal(fixed, 1);
+	}
+	sound("recounted");
+}
+
 static void
 so_many_a_second(void **state)
 {
@@ -1008,10 +1038,18 @@ reaped(void **state)
 	told("reaped");
 }
 
+/* A process that is dead: of two of this place, the one that is not asked
+ * for. */
+static bool
+is_dead(void *arg, uint64_t id)
+{
+	return id != *(uint64_t *)arg;
+}
+
 static void
 orphans(void **state)
 {
-	struct jobs_lease mine = { 0 }, other = { 0 };
+	struct jobs_lease mine = { 0 }, other = { 0 }, drains = { 0 };
 	size_t n;
 
 	(void)state;
@@ -1020,10 +1058,15 @@ orphans(void **state)
 	good(jobs_lease_open(db, &mine, uuid_new(), "here", dir, 60, 2, &err));
 	good(jobs_lease_open(db, &other, uuid_new(), "here", "elsewhere", 60,
 	    2, &err));
-	good(jobs_lease_orphans(db, "here", dir, mine.id, &err));
-	good(jobs_reap(db, a, 0, &n, &err));
+	good(jobs_lease_open(db, &drains, uuid_new(), "here", dir, 60, 3,
+	    &err));
+	good(jobs_lease_orphans(db, a, "here", dir, mine.id, is_dead,
+	    &drains.id, &n, &err));
+	assert_int_equal(n, 1);
+	good(jobs_reap(db, a, 60, &n, &err));
 	assert_int_equal(n, 1);
 	assert_int_equal(jobs_lease_renew(db, &mine, &err), 0);
+	assert_int_equal(jobs_lease_renew(db, &drains, &err), 0);
 	assert_int_equal(jobs_lease_renew(db, &other, &err), 0);
 	assert_int_equal(jobs_lease_renew(db, &lease, &err), 1);
 	assert_int_equal(drain(), 1);
@@ -1087,7 +1130,7 @@ purged(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, each_clean)
@@ -1098,7 +1141,8 @@ main(void)
 		T(expires), T(stale_outcomes), T(delayed),
 		T(delayed_cancelled_and_again), T(unique), T(limited),
 		T(limited_and_cancelled), T(recounted), T(paused),
-		T(so_many_at_once), T(so_many_a_second), T(best_lane_first),
+		T(so_many_at_once), T(limits_of_both_kinds),
+		T(so_many_a_second), T(best_lane_first),
 		T(tenants_in_turn), T(quota), T(fan_in), T(needs_that_fail),
 		T(needs_refused), T(wide_fan_out), T(deep_cascade),
 		T(cancel_anywhere), T(dead_and_again),
@@ -1107,6 +1151,8 @@ main(void)
 		T(closed_with_jobs), T(purged),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	if (!mariadb_start())
 		return 0;
 	return cmocka_run_group_tests(tests, jobs_setup, jobs_teardown);

@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "jobs/port.h"
 #include "jobs/queue.h"
+#include "jobs/tag.h"
 #include "module.h"
 #include "proc/bell.h"
 #include "shm/shm.h"
@@ -137,6 +138,21 @@ new_claimer(void)
 	claimer = jobs_claimer_new(life, shm, modules);
 	good(jobs_lease_open(db, &lease, uuid_new(), "here", dir, 600,
 	    (int)getpid(), &err));
+}
+
+/* A claimer's lanes may have rows: what the bell says after an enqueue. */
+FIXTURE void
+wake(struct jobs_claimer *c)
+{
+	uint64_t key = jobs_queue_key((struct uuid){ { 0 } }, "default",
+	    false);
+	char text[64];
+
+	for (int lane = 0; lane < LANES; lane++) {
+		snprintf(text, sizeof(text), "%llx %d %lld",
+		    (unsigned long long)key, lane, 1LL << 60);
+		jobs_claimer_bell(c, text);
+	}
 }
 
 FIXTURE void
