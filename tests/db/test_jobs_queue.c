@@ -1006,6 +1006,94 @@ a_stale_child_commits_nothing(void **state)
 	commit();
 }
 
+/* ---- external workers ------------------------------------------------------------------------- */
+
+static struct uuid
+external(const char *type, const struct job_options *o)
+{
+	struct uuid id;
+
+	good(job_enqueue_text(db, a, type, NULL, true, tenant, "{}", o, &id,
+	    &err));
+	return id;
+}
+
+static struct jobs_claimed
+pull(struct uuid who, const char *type, size_t max)
+{
+	static const char *const queues[] = { "default", NULL };
+	const char *types[] = { type, NULL };
+	struct jobs_pull p = { .tenant = who, .holder = uuid_new(),
+	    .worker = "w1", .queues = queues,
+	    .types = type == NULL ? NULL : types, .max = max, .lease_s = 60 };
+	struct jobs_claimed got;
+
+	good(jobs_pull(db, a, &p, &got, &err));
+	return got;
+}
+
+static void
+pulled(void **state)
+{
+	struct job_options soon = { .expires_at = { clock_now().us - 1 },
+	    .unique = "u" };
+	struct uuid id = external("py.a", NULL), other = external("py.b",
+	    NULL), late = external("py.a", &soon);
+	struct jobs_claimed got;
+	struct jobs_hold h;
+	struct jobs_outcome o = { .end = END_DONE, .result = "{\"r\":1}" };
+	struct job_row now;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(claim(5).n, 0);
+	assert_int_equal(pull(tenant2, NULL, 5).n, 0);
+	assert_int_equal(pull(tenant, "py.c", 5).n, 0);
+	got = pull(tenant, "py.b", 5);
+	assert_int_equal(got.n, 1);
+	assert_true(uuid_equal(got.v[0].id, other));
+	got = pull(tenant, NULL, 5);
+	assert_int_equal(got.n, 1);
+	assert_true(uuid_equal(got.v[0].id, id));
+	assert_int_equal(state_of(late), JS_EXPIRED);
+	sound("pulled");
+	told("pulled");
+	h = (struct jobs_hold){ tenant, id, got.v[0].token };
+	begin();
+	good(jobs_pull_heartbeat(db, a, &h, 60, 300, "a third", &now, &err));
+	commit();
+	assert_false(now.cancel);
+	cancel(id);
+	begin();
+	good(jobs_pull_heartbeat(db, a, &h, 60, -1, NULL, &now, &err));
+	commit();
+	assert_true(now.cancel);
+	begin();
+	good(jobs_pull_end(db, a, &h, &o, &now, &err));
+	commit();
+	assert_int_equal(now.state, JS_SUCCEEDED);
+	begin();
+	bad(jobs_pull_end(db, a, &h, &o, &now, &err), 409, "job_lost");
+	/* the other worker is silent */
+	sql("UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 MINUTE "
+	    "WHERE external");
+	good(jobs_reap(db, a, 0, &n, &err));
+	assert_int_equal(n, 1);
+	assert_int_equal(state_of(other), JS_QUEUED);
+	assert_int_equal(column(other, "lost"), 1);
+	sound("reaped");
+	got = pull(tenant, NULL, 5);
+	assert_int_equal(got.n, 1);
+	h = (struct jobs_hold){ tenant, other, got.v[0].token };
+	begin();
+	good(jobs_pull_end(db, a, &h, &o, &now, &err));
+	commit();
+	sound("all");
+	told("all");
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_lease WHERE "
+	    "external"), 0);
+}
+
 /* ---- upkeep ------------------------------------------------------------------------------------ */
 
 static void
@@ -1090,6 +1178,28 @@ closed_with_jobs(void **state)
 	    "id = %llu", (unsigned long long)lease.id), 0);
 }
 
+/* What the older backends' documents call it. */
+static void
+seeds_view(void **state)
+{
+	struct uuid id = enqueue("x", NULL);
+	struct jobs_claimed got;
+	char text[UUID_TEXT];
+
+	(void)state;
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT(type, status, "
+	    "started_at IS NULL, finished_at IS NULL, error IS NULL) FROM "
+	    "jobs"), "xqueued111");
+	assert_string_equal(mariadb_value(a, DB, "SELECT id FROM jobs"),
+	    uuid_format(id, text));
+	got = claim(1);
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT(status, "
+	    "started_at IS NULL) FROM jobs"), "running0");
+	settle_all(&got, END_FAIL);
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT(status, "
+	    "error, finished_at IS NULL) FROM jobs"), "failedas asked for0");
+}
+
 static void
 purged(void **state)
 {
@@ -1147,8 +1257,8 @@ main(int argc, char **argv)
 		T(needs_refused), T(wide_fan_out), T(deep_cascade),
 		T(cancel_anywhere), T(dead_and_again),
 		T(finishes_in_its_transaction),
-		T(a_stale_child_commits_nothing), T(reaped), T(orphans),
-		T(closed_with_jobs), T(purged),
+		T(a_stale_child_commits_nothing), T(pulled), T(reaped), T(orphans),
+		T(closed_with_jobs), T(purged), T(seeds_view),
 	};
 
 	if (argc > 1)
