@@ -141,8 +141,10 @@ take_limit(struct pull *k, const struct ready *r, const struct job_row *j,
 		return 1;
 	rc = db_one(k->db, k->a, &PULL_LIMIT, ARGS(val_id(j->tenant_id),
 	    V(r->limit_key)), &l, e);
-	if (rc != 0)
-		return rc == 1 ? 0 : -1;
+	if (rc == 1)
+		return jobs_limit_make(k->db, j->tenant_id, r->limit_key, e);
+	if (rc == -1)
+		return -1;
 	if (l.running < l.max_running)
 		return db_exec(k->db, &PULL_LIMIT_ADD, ARGS(val_id(
 		    j->tenant_id), V(r->limit_key)), NULL, e) == -1 ? -1 : 1;

@@ -1178,6 +1178,39 @@ closed_with_jobs(void **state)
 	    "id = %llu", (unsigned long long)lease.id), 0);
 }
 
+/* Keys that nothing uses go; a job whose key went all the same is no loss. */
+static void
+keys_purged(void **state)
+{
+	static const char *const names[] = { "done", "ready", "later",
+	    "waits" };
+	struct job_options o = { .limit = "done" };
+	struct job_need need = { .rule = NEED_END };
+	size_t n;
+
+	(void)state;
+	enqueue("x", &o);
+	assert_int_equal(drain(), 1);
+	o.limit = names[1];
+	need.id = enqueue("x", &o);
+	o.limit = names[2];
+	o.run_at.us = clock_now().us + 3600 * US_PER_S;
+	enqueue("x", &o);
+	o = (struct job_options){ .limit = names[3], .needs = &need,
+	    .nneeds = 1 };
+	enqueue("x", &o);
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit"), 4);
+	good(jobs_purge(db, a, 14, &n, &err));
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit"), 3);
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit WHERE name = "
+	    "'done'"), 0);
+	sql("DELETE FROM jobs_limit");
+	due_now();
+	assert_int_equal(drain(), 3);
+	sound("drained");
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit"), 3);
+}
+
 /* What the older backends' documents call it. */
 static void
 seeds_view(void **state)
@@ -1258,7 +1291,8 @@ main(int argc, char **argv)
 		T(cancel_anywhere), T(dead_and_again),
 		T(finishes_in_its_transaction),
 		T(a_stale_child_commits_nothing), T(pulled), T(reaped), T(orphans),
-		T(closed_with_jobs), T(purged), T(seeds_view),
+		T(closed_with_jobs), T(purged), T(keys_purged),
+		T(seeds_view),
 	};
 
 	if (argc > 1)
