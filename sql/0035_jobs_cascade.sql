@@ -8,3 +8,6 @@ CREATE TABLE IF NOT EXISTS jobs_cascade (
   state     TINYINT     NOT NULL,
   PRIMARY KEY (at, job_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
+-- The queue that is always used, so that no caller's transaction holds its first row.
+-- step
+INSERT INTO jobs_queue (tenant_id, name, external, created_at, updated_at) SELECT REPEAT(CHAR(0), 16), 'default', FALSE, NOW(6), NOW(6) FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM jobs_queue WHERE tenant_id = REPEAT(CHAR(0), 16) AND name = 'default' AND external = FALSE)

@@ -61,6 +61,10 @@ int jobs_make_delayed(struct db *, struct uuid tenant, struct uuid id,
  * ready again, with the tags they had. */
 int jobs_limit_release(struct db *, struct arena *, struct uuid tenant,
     struct blob key, struct err *);
+/* Makes the row of a key unless there is one (cleared away while its job was
+ * being enqueued): one at a time, until somebody enqueues with another limit. */
+int jobs_limit_make(struct db *, struct uuid tenant, struct blob key,
+    struct err *);
 /* Ready again with a tag it had before. */
 int jobs_ready_again(struct db *, const struct jobs_place *, int64_t tag,
     struct err *);

@@ -46,6 +46,10 @@ extern const struct schema jobs_worker_schema;
 int jobs_workers(struct db *, struct arena *, int64_t limit, struct rows *,
     struct err *);
 
+/* Sets job_ready and job_oldest_ready_seconds, by lane over all queues: for
+ * one process of a host, now and then. */
+int jobs_gauges(struct db *, struct arena *, struct err *);
+
 extern const struct query *const jobs_look_queries[];
 
 #endif

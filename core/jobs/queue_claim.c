@@ -118,10 +118,13 @@ take_limit(struct claim *k, struct taken *t, struct err *e)
 	int rc = db_one(k->db, k->a, &LIMIT_LOCK, ARGS(val_id(t->j.tenant_id),
 	    V(t->j.limit_key)), &l, e);
 
-	if (rc == 1)
+	if (rc == 1) {
 		leave(k, t);
-	if (rc != 0)
-		return rc == 1 ? 0 : -1;
+		return jobs_limit_make(k->db, t->j.tenant_id, t->j.limit_key,
+		    e);
+	}
+	if (rc == -1)
+		return -1;
 	k->tags[k->ntags++] = V(t->tag);
 	if (l.running < l.max_running)
 		return db_exec(k->db, &LIMIT_ADD, ARGS(val_id(t->j.tenant_id),

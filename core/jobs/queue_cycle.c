@@ -477,7 +477,8 @@ add_late(struct cycle *y)
 		return;
 	v = arena_array(y->a, c->nlate + y->ndone, sizeof(*v));
 	memcpy(v, c->late, c->nlate * sizeof(*v));
-	memcpy(v + c->nlate, y->done, y->ndone * sizeof(*v));
+	if (y->ndone > 0)
+		memcpy(v + c->nlate, y->done, y->ndone * sizeof(*v));
 	y->done = v;
 	y->ndone += c->nlate;
 }

@@ -6,7 +6,8 @@
 
 #include "base/arena.h"
 #include "jobs/look.h"
-#include "jobs/queue.h"
+#include "jobs/inner.h"
+#include "shm/shm.h"
 
 static const struct field seen_fields[] = {
 	FIELD(struct jobs_seen, type, .doc = "Type"),
@@ -81,9 +82,50 @@ static const struct query WORKERS = { "jobs_lease.workers",
 	"l.expires_at FROM jobs_lease l ORDER BY l.external, l.id LIMIT ?",
 	&jobs_worker_schema };
 
-const struct query *const jobs_look_queries[] = {
-	&SEEN, &TOTALS_ALL, &TOTALS, &WORKERS, NULL
+struct lane_row {
+	int64_t lane, ready, age_s;
 };
+static const struct field lane_fields[] = {
+	FIELD(struct lane_row, lane, .doc = "Lane"),
+	FIELD(struct lane_row, ready, .doc = "Ready"),
+	FIELD(struct lane_row, age_s, .doc = "Seconds of the oldest"),
+	FIELD_END
+};
+static const struct schema lane_schema = {
+	.name = "JobsLaneGauge", .size = sizeof(struct lane_row),
+	.fields = lane_fields
+};
+static const struct query LANES_NOW = { "jobs_ready.lanes",
+	"SELECT lane, COUNT(*) AS ready, GREATEST(0, TIMESTAMPDIFF(SECOND, "
+	"MIN(ready_at), NOW(6))) AS age_s FROM jobs_ready GROUP BY lane "
+	"LIMIT 10", &lane_schema };
+
+const struct query *const jobs_look_queries[] = {
+	&SEEN, &TOTALS_ALL, &TOTALS, &WORKERS, &LANES_NOW, NULL
+};
+
+int
+jobs_gauges(struct db *db, struct arena *a, struct err *e)
+{
+	int64_t ready[LANES] = { 0 }, age[LANES] = { 0 };
+	struct rows rows;
+
+	if (db_all(db, a, &LANES_NOW, NO_ARGS, &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct lane_row *r = ROW(&rows, struct lane_row, i);
+
+		if (r->lane < 0 || r->lane >= LANES)
+			continue;
+		ready[r->lane] = r->ready;
+		age[r->lane] = r->age_s;
+	}
+	for (size_t l = 0; l < LANES; l++) {
+		metric_set(&job_ready_depth, l, 0, ready[l]);
+		metric_set(&job_oldest_ready_seconds, l, 0, age[l]);
+	}
+	return 0;
+}
 
 int
 jobs_seen_types(struct db *db, struct arena *a, struct uuid tenant,

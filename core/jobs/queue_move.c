@@ -81,8 +81,13 @@ static const struct query PARKED_SEEN = { "jobs_job.parked_seen",
 static const struct query JOB_UNPARK = { "jobs_job.unpark",
 	"UPDATE jobs_job SET state = 3 WHERE id = ?", NULL };
 
+static const struct query LIMIT_MAKE = { "jobs_limit.make",
+	"INSERT INTO jobs_limit (tenant_id, limit_key, name, max_running) "
+	"SELECT ?, ?, '', 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM "
+	"jobs_limit WHERE tenant_id = ? AND limit_key = ?)", NULL };
+
 const struct query *const jobs_move_queries[] = {
-	&QUEUE_OF, &LIMIT_LOCK, &LIMIT_SET, &PARKED_FIRST, &PARKED_DELETE,
+	&QUEUE_OF, &LIMIT_LOCK, &LIMIT_SET, &LIMIT_MAKE, &PARKED_FIRST, &PARKED_DELETE,
 	&PARKED_LOCK, &PARKED_SEEN, &JOB_UNPARK, NULL
 };
 
@@ -163,6 +168,14 @@ jobs_limit_release(struct db *db, struct arena *a, struct uuid tenant,
 	    V(key)), NULL, e) == -1)
 		return -1;
 	return pop_parked(db, a, tenant, key, l.max_running - l.running, e);
+}
+
+int
+jobs_limit_make(struct db *db, struct uuid tenant, struct blob key,
+    struct err *e)
+{
+	return db_exec(db, &LIMIT_MAKE, ARGS(val_id(tenant), V(key),
+	    val_id(tenant), V(key)), NULL, e);
 }
 
 int

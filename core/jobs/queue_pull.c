@@ -52,7 +52,10 @@ static const struct query PULL_DELETE = { "jobs_ready.pull_delete",
 	NULL };
 static const struct query PULL_LOCK = { "jobs_job.pull_lock",
 	"SELECT " JOB_COLUMNS " FROM jobs_job WHERE id = ? AND state = 3 "
-	"LIMIT 1 FOR UPDATE", &job_row_schema };
+	"LIMIT 1 FOR UPDATE SKIP LOCKED", &job_row_schema };
+static const struct query PULL_SEEN = { "jobs_job.pull_seen",
+	"SELECT COUNT(*) AS n FROM jobs_job WHERE id = ? AND state = 3",
+	&jobs_count_schema };
 static const struct query PULL_CLAIM = { "jobs_job.pull_claim",
 	"UPDATE jobs_job SET state = 5, lease_id = ?, counted = ?, "
 	"token = token + 1, "
@@ -97,7 +100,8 @@ static const struct query PULL_CLAIM_END = { "jobs_claim.pull_end",
 	"DELETE FROM jobs_claim WHERE lease_id = ?", NULL };
 
 const struct query *const jobs_pull_queries[] = {
-	&PULL_LANE, &PULL_LOCK_READY, &PULL_DELETE, &PULL_LOCK, &PULL_CLAIM,
+	&PULL_LANE, &PULL_LOCK_READY, &PULL_DELETE, &PULL_LOCK, &PULL_SEEN,
+	&PULL_CLAIM,
 	&PULL_NOTE, &PULL_LIMIT, &PULL_LIMIT_ADD, &PULL_PARK, &PULL_JOB_PARK,
 	&PULL_BEAT, &PULL_HELD, &PULL_PROGRESS, &PULL_LEASE_END,
 	&PULL_CLAIM_END, NULL
@@ -137,8 +141,10 @@ take_limit(struct pull *k, const struct ready *r, const struct job_row *j,
 		return 1;
 	rc = db_one(k->db, k->a, &PULL_LIMIT, ARGS(val_id(j->tenant_id),
 	    V(r->limit_key)), &l, e);
-	if (rc != 0)
-		return rc == 1 ? 0 : -1;
+	if (rc == 1)
+		return jobs_limit_make(k->db, j->tenant_id, r->limit_key, e);
+	if (rc == -1)
+		return -1;
 	if (l.running < l.max_running)
 		return db_exec(k->db, &PULL_LIMIT_ADD, ARGS(val_id(
 		    j->tenant_id), V(r->limit_key)), NULL, e) == -1 ? -1 : 1;
@@ -193,8 +199,9 @@ expire(struct pull *k, struct job_row *j, struct err *e)
 {
 	struct jobs_outcome o = { .tenant = j->tenant_id, .id = j->id,
 	    .token = j->token, .end = END_EXPIRED };
+	struct jobs_settled out = { .skip = false };
 
-	return jobs_settle(k->db, k->a, &o, 1, (uint64_t)j->lease_id, NULL,
+	return jobs_settle_pack(k->db, k->a, k->pack, &o, 1, &out,
 	    e) == -1 || db_exec(k->db, &PULL_CLAIM_END, ARGS(V(j->lease_id)),
 	    NULL, e) == -1 || db_exec(k->db, &PULL_LEASE_END,
 	    ARGS(V(j->lease_id)), NULL, e) == -1 ? -1 : 0;
@@ -239,9 +246,9 @@ take(struct pull *k, const struct ready *r, struct job_row *j, struct err *e)
 		return rc;
 	if (drop(k, r, e) == -1 || lease_job(k, j, e) == -1)
 		return -1;
+	jobs_event_add(k->pack, JE_STARTED, j, k->q.row.name);
 	if (expired(j))
 		return expire(k, j, e);
-	jobs_event_add(k->pack, JE_STARTED, j, k->q.row.name);
 	*VEC_ADD(k->a, &k->rows) = *j;
 	return 0;
 }
@@ -251,6 +258,7 @@ take(struct pull *k, const struct ready *r, struct job_row *j, struct err *e)
 static int
 one_ready(struct pull *k, const struct ready *r, struct err *e)
 {
+	struct jobs_count seen;
 	struct ready mine;
 	struct job_row j;
 	size_t had = k->rows.n;
@@ -260,8 +268,12 @@ one_ready(struct pull *k, const struct ready *r, struct err *e)
 	if (rc != 0)		/* another claimer has it, or took it */
 		return rc == 1 ? 0 : -1;
 	rc = db_one(k->db, k->a, &PULL_LOCK, ARGS(V(r->job_id)), &j, e);
-	if (rc == 1)		/* cancelled meanwhile */
-		return drop(k, r, e);
+	if (rc == 1) {		/* cancelled meanwhile, or held by somebody */
+		if (db_one(k->db, k->a, &PULL_SEEN, ARGS(V(r->job_id)),
+		    &seen, e) == -1)
+			return -1;
+		return seen.n > 0 ? 0 : drop(k, r, e);
+	}
 	if (rc == -1 || !named(k->p->types, j.type))
 		return rc;
 	if ((rc = room(k, e)) != 1)

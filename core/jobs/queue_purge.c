@@ -34,8 +34,19 @@ static const struct query NEED_OLD = { "jobs_need.old",
 static const struct query JOB_DELETE = { "jobs_job.delete",
 	"DELETE FROM jobs_job WHERE tenant_id = ? AND id = ?", NULL };
 
+/* Concurrency keys that nothing uses: the next job of one makes it again. */
+#define NO_JOB(from) "AND (tenant_id, limit_key) NOT IN (SELECT x.tenant_id, " \
+	"x.limit_key FROM " from " WHERE x.limit_key IS NOT NULL) "
+static const struct query LIMIT_OLD = { "jobs_limit.old",
+	"DELETE FROM jobs_limit WHERE running = 0 " NO_JOB("jobs_ready x")
+	NO_JOB("jobs_parked x")
+	NO_JOB("jobs_delayed d JOIN jobs_job x ON x.id = d.job_id")
+	NO_JOB("jobs_need n JOIN jobs_job x ON x.id = n.job_id AND n.open "
+	"AND x.state = 1") "LIMIT ?", NULL };
+
 const struct query *const jobs_purge_queries[] = {
-	&JOB_OLD, &ATTEMPT_OLD, &DEAD_OLD, &NEED_OLD, &JOB_DELETE, NULL
+	&JOB_OLD, &ATTEMPT_OLD, &DEAD_OLD, &NEED_OLD, &JOB_DELETE,
+	&LIMIT_OLD, NULL
 };
 
 struct purge {
@@ -90,6 +101,7 @@ jobs_purge(struct db *db, struct arena *a, int64_t keep_days, size_t *n,
 {
 	struct utc before = { clock_now().us - keep_days * 86400 * US_PER_S };
 	struct purge p = { .before = before, .below = jobs_first_id(before) };
+	uint64_t keys;
 	int rc = 0;
 
 	(void)a;
@@ -102,5 +114,10 @@ jobs_purge(struct db *db, struct arena *a, int64_t keep_days, size_t *n,
 			*n += p.n;
 		p.after = p.last;
 	} while (rc == 0 && p.n == BATCH);
+	do {
+		if (rc == 0)
+			rc = db_exec(db, &LIMIT_OLD, ARGS(V(BATCH)), &keys,
+			    e);
+	} while (rc == 0 && keys == BATCH);
 	return rc;
 }

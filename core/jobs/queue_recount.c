@@ -81,6 +81,9 @@ static const struct query KEY_ALL = { "jobs_limit.all",
 	"WHERE (l.tenant_id > ? OR (l.tenant_id = ? AND l.limit_key > ?)) "
 	"HAVING l.running > 0 OR parked ORDER BY l.tenant_id, l.limit_key "
 	"LIMIT ?", &key_schema };
+static const struct query KEY_ONE = { "jobs_limit.recount_one",
+	"SELECT tenant_id, limit_key, max_running, running FROM jobs_limit "
+	"WHERE tenant_id = ? AND limit_key = ? LIMIT 1", &key_schema };
 static const struct query KEY_LOCK = { "jobs_limit.recount_lock",
 	"SELECT tenant_id, limit_key, max_running, running FROM jobs_limit "
 	"WHERE tenant_id = ? AND limit_key = ? LIMIT 1 FOR UPDATE",
@@ -106,7 +109,7 @@ static const struct query RUNNING = { "jobs_job.running",
 	"LIMIT 16", &run_schema };
 
 const struct query *const jobs_recount_queries[] = {
-	&KEY_ALL, &KEY_LOCK, &KEY_SET, &QUEUE_COUNTED, &QUEUE_LOCK,
+	&KEY_ALL, &KEY_ONE, &KEY_LOCK, &KEY_SET, &QUEUE_COUNTED, &QUEUE_LOCK,
 	&QUEUE_FIX, &CLAIM_PAGE, &RUNNING, NULL
 };
 
@@ -309,6 +312,28 @@ keys(struct db *db, struct arena *a, const struct running *r, size_t *fixed,
 	return 0;
 }
 
+/* Keys that run, whatever was counted. */
+static int
+running_keys(struct db *db, struct arena *a, const struct running *r,
+    size_t *fixed, struct err *e)
+{
+	for (size_t i = 0; i < r->v.n; i++) {
+		struct key_row k, mine = { .tenant_id = r->v.v[i].tenant_id,
+		    .limit_key = r->v.v[i].limit_key };
+		struct recount x = { .key = &mine };
+		int rc;
+
+		if (mine.limit_key.n == 0)
+			continue;
+		rc = db_one(db, a, &KEY_ONE, ARGS(val_id(mine.tenant_id),
+		    V(mine.limit_key)), &k, e);
+		if (rc == -1 || (rc == 0 && of_key(r, &mine) != k.running &&
+		    fix(db, &x, recount_key, fixed, e) == -1))
+			return -1;
+	}
+	return 0;
+}
+
 static int
 queues(struct db *db, struct arena *a, const struct running *r,
     size_t *fixed, struct err *e)
@@ -335,7 +360,8 @@ jobs_recount(struct db *db, struct arena *a, size_t *fixed, struct err *e)
 	struct running r = { .db = db, .a = a };
 
 	*fixed = 0;
-	if (what_runs(&r, e) == -1 || keys(db, a, &r, fixed, e) == -1)
+	if (what_runs(&r, e) == -1 || keys(db, a, &r, fixed, e) == -1 ||
+	    running_keys(db, a, &r, fixed, e) == -1)
 		return -1;
 	return queues(db, a, &r, fixed, e);
 }

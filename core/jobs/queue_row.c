@@ -265,6 +265,7 @@ const struct table jobs_tables[] = {
 	  .snapshot = SNAP_FULL },
 	{ .name = "jobs_attempt", .tenant_column = "tenant_id",
 	  .snapshot = SNAP_FULL },
+	{ .name = "jobs", .snapshot = SNAP_NEVER },	/* a view */
 	{ .name = "jobs_dead", .tenant_column = "tenant_id",
 	  .snapshot = SNAP_FULL },
 	{ .name = NULL }

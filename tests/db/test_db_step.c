@@ -120,7 +120,7 @@ static void
 finds_a_lost_update(void **state)
 {
 	struct step_pair p = { DB, { { "x", run_blind, NULL },
-	    { "y", run_blind, NULL } }, reset, check, NULL };
+	    { "y", run_blind, NULL } }, reset, check, NULL, 1 };
 
 	(void)state;
 	lost = kept = 0;
@@ -137,7 +137,7 @@ static void
 finds_none_where_there_is_none(void **state)
 {
 	struct step_pair p = { DB, { { "x", run_careful, NULL },
-	    { "y", run_careful, NULL } }, reset, check, NULL };
+	    { "y", run_careful, NULL } }, reset, check, NULL, 1 };
 
 	(void)state;
 	lost = kept = 0;

@@ -561,6 +561,36 @@ so_many_at_once(void **state)
 	sound("again");
 }
 
+/* A place in the queue that a concurrency key does not let be used. */
+static void
+limits_of_both_kinds(void **state)
+{
+	struct jobs_queue_row q = queue("default");
+	struct job_options o = { .limit = "k" };
+
+	(void)state;
+	q.max_running = 4;
+	good(jobs_queue_set(db, &q, &err));
+	for (int i = 0; i < 6; i++)
+		enqueue("x", &o);
+	new_claimer();
+	assert_int_equal(claim_soon(3).n, 1);
+	sound("one of a key");
+	enqueue("y", NULL);
+	wake(claimer);
+	claim(4);
+	sound("and one without");
+	/* a count that is wrong is mended */
+	sql("UPDATE jobs_queue SET running = 4");
+	{
+		size_t fixed;
+
+		good(jobs_recount(db, a, &fixed, &err));
+		assert_int_equal(fixed, 1);
+	}
+	sound("recounted");
+}
+
 static void
 so_many_a_second(void **state)
 {
@@ -867,18 +897,17 @@ dead_and_again(void **state)
 	struct jobs_filter f = { .tenant = tenant, .dead = true, .limit = 10 };
 	struct jobs_claimed got = claim(2);
 	struct job_row now;
-	struct uuid reached;
 	struct rows rows;
 
 	(void)state;
 	settle_all(&got, END_FAIL);
-	good(jobs_page(db, a, &f, &rows, &reached, &err));
+	good(jobs_page(db, a, &f, &rows, &err));
 	assert_int_equal(rows.n, 2);
 	f.type = "x";
-	good(jobs_page(db, a, &f, &rows, &reached, &err));
+	good(jobs_page(db, a, &f, &rows, &err));
 	assert_int_equal(rows.n, 1);
 	f.tenant = tenant2;
-	good(jobs_page(db, a, &f, &rows, &reached, &err));
+	good(jobs_page(db, a, &f, &rows, &err));
 	assert_int_equal(rows.n, 0);
 	begin();
 	good(jobs_retry(db, a, tenant, id, (struct utc){ 0 }, &now, &err));
@@ -977,6 +1006,94 @@ a_stale_child_commits_nothing(void **state)
 	commit();
 }
 
+/* ---- external workers ------------------------------------------------------------------------- */
+
+static struct uuid
+external(const char *type, const struct job_options *o)
+{
+	struct uuid id;
+
+	good(job_enqueue_text(db, a, type, NULL, true, tenant, "{}", o, &id,
+	    &err));
+	return id;
+}
+
+static struct jobs_claimed
+pull(struct uuid who, const char *type, size_t max)
+{
+	static const char *const queues[] = { "default", NULL };
+	const char *types[] = { type, NULL };
+	struct jobs_pull p = { .tenant = who, .holder = uuid_new(),
+	    .worker = "w1", .queues = queues,
+	    .types = type == NULL ? NULL : types, .max = max, .lease_s = 60 };
+	struct jobs_claimed got;
+
+	good(jobs_pull(db, a, &p, &got, &err));
+	return got;
+}
+
+static void
+pulled(void **state)
+{
+	struct job_options soon = { .expires_at = { clock_now().us - 1 },
+	    .unique = "u" };
+	struct uuid id = external("py.a", NULL), other = external("py.b",
+	    NULL), late = external("py.a", &soon);
+	struct jobs_claimed got;
+	struct jobs_hold h;
+	struct jobs_outcome o = { .end = END_DONE, .result = "{\"r\":1}" };
+	struct job_row now;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(claim(5).n, 0);
+	assert_int_equal(pull(tenant2, NULL, 5).n, 0);
+	assert_int_equal(pull(tenant, "py.c", 5).n, 0);
+	got = pull(tenant, "py.b", 5);
+	assert_int_equal(got.n, 1);
+	assert_true(uuid_equal(got.v[0].id, other));
+	got = pull(tenant, NULL, 5);
+	assert_int_equal(got.n, 1);
+	assert_true(uuid_equal(got.v[0].id, id));
+	assert_int_equal(state_of(late), JS_EXPIRED);
+	sound("pulled");
+	told("pulled");
+	h = (struct jobs_hold){ tenant, id, got.v[0].token };
+	begin();
+	good(jobs_pull_heartbeat(db, a, &h, 60, 300, "a third", &now, &err));
+	commit();
+	assert_false(now.cancel);
+	cancel(id);
+	begin();
+	good(jobs_pull_heartbeat(db, a, &h, 60, -1, NULL, &now, &err));
+	commit();
+	assert_true(now.cancel);
+	begin();
+	good(jobs_pull_end(db, a, &h, &o, &now, &err));
+	commit();
+	assert_int_equal(now.state, JS_SUCCEEDED);
+	begin();
+	bad(jobs_pull_end(db, a, &h, &o, &now, &err), 409, "job_lost");
+	/* the other worker is silent */
+	sql("UPDATE jobs_lease SET expires_at = NOW(6) - INTERVAL 1 MINUTE "
+	    "WHERE external");
+	good(jobs_reap(db, a, 0, &n, &err));
+	assert_int_equal(n, 1);
+	assert_int_equal(state_of(other), JS_QUEUED);
+	assert_int_equal(column(other, "lost"), 1);
+	sound("reaped");
+	got = pull(tenant, NULL, 5);
+	assert_int_equal(got.n, 1);
+	h = (struct jobs_hold){ tenant, other, got.v[0].token };
+	begin();
+	good(jobs_pull_end(db, a, &h, &o, &now, &err));
+	commit();
+	sound("all");
+	told("all");
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_lease WHERE "
+	    "external"), 0);
+}
+
 /* ---- upkeep ------------------------------------------------------------------------------------ */
 
 static void
@@ -1009,16 +1126,18 @@ reaped(void **state)
 	told("reaped");
 }
 
+/* A process that is dead: of two of this place, the one that is not asked
+ * for. */
 static bool
-dead(void *arg, uint64_t id)
+is_dead(void *arg, uint64_t id)
 {
-	return id == *(uint64_t *)arg;
+	return id != *(uint64_t *)arg;
 }
 
 static void
 orphans(void **state)
 {
-	struct jobs_lease mine = { 0 }, other = { 0 };
+	struct jobs_lease mine = { 0 }, other = { 0 }, drains = { 0 };
 	size_t n;
 
 	(void)state;
@@ -1027,12 +1146,15 @@ orphans(void **state)
 	good(jobs_lease_open(db, &mine, uuid_new(), "here", dir, 60, 2, &err));
 	good(jobs_lease_open(db, &other, uuid_new(), "here", "elsewhere", 60,
 	    2, &err));
-	good(jobs_lease_orphans(db, a, "here", dir, mine.id, dead, &lease.id,
-	    &n, &err));
+	good(jobs_lease_open(db, &drains, uuid_new(), "here", dir, 60, 3,
+	    &err));
+	good(jobs_lease_orphans(db, a, "here", dir, mine.id, is_dead,
+	    &drains.id, &n, &err));
 	assert_int_equal(n, 1);
-	good(jobs_reap(db, a, 0, &n, &err));
+	good(jobs_reap(db, a, 60, &n, &err));
 	assert_int_equal(n, 1);
 	assert_int_equal(jobs_lease_renew(db, &mine, &err), 0);
+	assert_int_equal(jobs_lease_renew(db, &drains, &err), 0);
 	assert_int_equal(jobs_lease_renew(db, &other, &err), 0);
 	assert_int_equal(jobs_lease_renew(db, &lease, &err), 1);
 	assert_int_equal(drain(), 1);
@@ -1054,6 +1176,61 @@ closed_with_jobs(void **state)
 	good(jobs_lease_close(db, &lease, &err));
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_lease WHERE "
 	    "id = %llu", (unsigned long long)lease.id), 0);
+}
+
+/* Keys that nothing uses go; a job whose key went all the same is no loss. */
+static void
+keys_purged(void **state)
+{
+	static const char *const names[] = { "done", "ready", "later",
+	    "waits" };
+	struct job_options o = { .limit = "done" };
+	struct job_need need = { .rule = NEED_END };
+	size_t n;
+
+	(void)state;
+	enqueue("x", &o);
+	assert_int_equal(drain(), 1);
+	o.limit = names[1];
+	need.id = enqueue("x", &o);
+	o.limit = names[2];
+	o.run_at.us = clock_now().us + 3600 * US_PER_S;
+	enqueue("x", &o);
+	o = (struct job_options){ .limit = names[3], .needs = &need,
+	    .nneeds = 1 };
+	enqueue("x", &o);
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit"), 4);
+	good(jobs_purge(db, a, 14, &n, &err));
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit"), 3);
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit WHERE name = "
+	    "'done'"), 0);
+	sql("DELETE FROM jobs_limit");
+	due_now();
+	assert_int_equal(drain(), 3);
+	sound("drained");
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_limit"), 3);
+}
+
+/* What the older backends' documents call it. */
+static void
+seeds_view(void **state)
+{
+	struct uuid id = enqueue("x", NULL);
+	struct jobs_claimed got;
+	char text[UUID_TEXT];
+
+	(void)state;
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT(type, status, "
+	    "started_at IS NULL, finished_at IS NULL, error IS NULL) FROM "
+	    "jobs"), "xqueued111");
+	assert_string_equal(mariadb_value(a, DB, "SELECT id FROM jobs"),
+	    uuid_format(id, text));
+	got = claim(1);
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT(status, "
+	    "started_at IS NULL) FROM jobs"), "running0");
+	settle_all(&got, END_FAIL);
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT(status, "
+	    "error, finished_at IS NULL) FROM jobs"), "failedas asked for0");
 }
 
 static void
@@ -1096,7 +1273,7 @@ purged(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, each_clean)
@@ -1107,15 +1284,19 @@ main(void)
 		T(expires), T(stale_outcomes), T(delayed),
 		T(delayed_cancelled_and_again), T(unique), T(limited),
 		T(limited_and_cancelled), T(recounted), T(paused),
-		T(so_many_at_once), T(so_many_a_second), T(best_lane_first),
+		T(so_many_at_once), T(limits_of_both_kinds),
+		T(so_many_a_second), T(best_lane_first),
 		T(tenants_in_turn), T(quota), T(fan_in), T(needs_that_fail),
 		T(needs_refused), T(wide_fan_out), T(deep_cascade),
 		T(cancel_anywhere), T(dead_and_again),
 		T(finishes_in_its_transaction),
-		T(a_stale_child_commits_nothing), T(reaped), T(orphans),
-		T(closed_with_jobs), T(purged),
+		T(a_stale_child_commits_nothing), T(pulled), T(reaped), T(orphans),
+		T(closed_with_jobs), T(purged), T(keys_purged),
+		T(seeds_view),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	if (!mariadb_start())
 		return 0;
 	return cmocka_run_group_tests(tests, jobs_setup, jobs_teardown);

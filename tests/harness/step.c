@@ -26,6 +26,8 @@
 #include "tests/harness/mariadb.h"
 #include "tests/harness/step.h"
 
+#define YIELD "yield"
+
 enum { SIDES = 4, NAME = 64, KNOWN = 2048, PATIENCE_MS = 30000,
 	STEPS_MAX = 2000 };
 
@@ -190,6 +192,7 @@ step_sent(void)
 /* ---- a side's process ----------------------------------------------------------- */
 
 static int child_fd = -1;
+static unsigned long my_thread;
 
 struct word {
 	unsigned long thread;
@@ -202,6 +205,7 @@ stop_here(const char *name, unsigned long thread)
 	struct word w = { .thread = thread };
 	char go;
 
+	my_thread = thread;
 	snprintf(w.at, sizeof(w.at), "%s", name);
 	if (send(child_fd, &w, sizeof(w), MSG_NOSIGNAL) == -1 ||
 	    recv(child_fd, &go, 1, 0) != 1)
@@ -410,9 +414,18 @@ step_one(struct step *s, size_t i)
 enum step_state
 step_run(struct step *s, size_t i)
 {
-	while (step_state(s, i) == STEP_READY)
+	do {
 		step_one(s, i);
+	} while (step_state(s, i) == STEP_READY &&
+	    strcmp(s->side[i].at, YIELD) != 0);
 	return step_state(s, i);
+}
+
+void
+step_yield(void)
+{
+	if (before != NULL)
+		before(YIELD, my_thread);
 }
 
 bool
@@ -552,10 +565,10 @@ play(const struct step_pair *p, size_t first, size_t k)
 size_t
 step_pairs(const struct step_pair *p)
 {
-	size_t n = 0;
+	size_t n = 0, stride = p->stride > 1 ? p->stride : 1;
 
 	for (size_t first = 0; first < 2; first++)
-		for (size_t k = 0; k < STEPS_MAX; k++) {
+		for (size_t k = first % stride; k < STEPS_MAX; k += stride) {
 			n++;
 			if (!play(p, first, k))
 				break;

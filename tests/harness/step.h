@@ -40,8 +40,10 @@ enum step_state step_state(const struct step *, size_t side);
 const char *step_before(const struct step *, size_t side);
 /* One statement; afterwards nobody moves any more. */
 enum step_state step_one(struct step *, size_t side);
-/* Until it ends or waits. */
+/* Until it ends, waits or yields. */
 enum step_state step_run(struct step *, size_t side);
+/* Called by a side that can only try again until another has moved. */
+void step_yield(void);
 /* Until it stands before the named statement (prefix): false when it ended
  * or waits first. */
 bool step_until(struct step *, size_t side, const char *statement);
@@ -63,6 +65,7 @@ struct step_pair {
 	/* After each; `what` tells the play, status as above. */
 	void (*check)(void *arg, const char *what, const int status[2]);
 	void *arg;
+	size_t stride;		/* only each so-manieth k; 0 = 1 */
 };
 /* For each k and both roles: one side does k statements, the other all it
  * can, then the first the rest, then the other. Returns the number of plays. */

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "db/table.h"
+#include "jobs/look.h"
 #include "module.h"
 #include "modules/platform/alert.h"
 #include "modules/platform/sample.h"
@@ -20,7 +21,9 @@ void
 platform_gauges_read(struct env *env, struct arena *a)
 {
 	const struct module *const *m = env->modules;
+	struct err ignored = { 0 };
 
+	jobs_gauges(env->db, a, &ignored);
 	for (; *m != NULL; m++)
 		for (const struct gauge *g = (*m)->gauges;
 		    g != NULL && g->metric != NULL; g++) {
