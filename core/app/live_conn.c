@@ -242,7 +242,8 @@ conn_authed(struct live_conn *c, struct live_packet *in)
 static void
 send_ping(struct live_conn *c)
 {
-	static const uint8_t ping[2] = { 0x89, 0 };
+	/* with a byte: libwebsockets tells nothing of an empty pong */
+	static const uint8_t ping[3] = { 0x89, 1, 'q' };
 
 	if (c->http)
 		conn_out(c, ": ping\n\n", 8);

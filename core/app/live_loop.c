@@ -33,7 +33,7 @@
 #include "shm/shm.h"
 
 enum { RX = 512, MESSAGE_MAX = 64 * 1024, ACCEPT_MAX = 64, PROCESS_CAP =
-	512 << 20, SPARE_FDS = 256, FRAME_BUF = 128 * 1024, SECOND_US =
+	512 << 20, SPARE_FDS = 256, ECHO_MAX = 4 << 20, FRAME_BUF = 128 * 1024, SECOND_US =
 	1000000, STAT_EVERY = 30, HELPER_SILENT_S = 5, DRAIN_STEP_US = 100000 };
 
 static const int64_t ns_per_s = INT64_C(1000000000);
@@ -350,25 +350,44 @@ say_close(struct live_conn *c)
 	return -1;
 }
 
+static void
+echo_send(struct live_conn *c)
+{
+	struct arena *mem = c->wait_a;
+
+	c->wait_a = NULL;
+	if (mem != NULL)
+		conn_out(c, c->wait.p, c->wait.len);
+	arena_free(mem);
+}
+
 static int
 writeable(struct live_conn *c)
 {
 	if (c->state == CONN_CLOSING)
 		return lws_partial_buffered(c->wsi) ? 0 : say_close(c);
+	if (c->dialect == LIVE_ECHO)
+		echo_send(c);
 	conn_writeable(c);
 	return 0;
 }
 
+/* After the pongs that libwebsockets owes. */
 static void
 echo(struct live_conn *c, bool binary)
 {
 	uint8_t head[10];
-	struct str s;
 
-	str_init(&s, c->g->scratch);
-	str_addn(&s, head, live_ws_head(binary ? 2 : 1, c->in.len, head));
-	str_addn(&s, c->in.p, c->in.len);
-	conn_out(c, s.p, s.len);
+	if (c->wait_a == NULL) {
+		c->wait_a = arena_new(64 << 20);
+		str_init(&c->wait, c->wait_a);
+	}
+	str_addn(&c->wait, head, live_ws_head(binary ? 2 : 1, c->in.len,
+	    head));
+	str_addn(&c->wait, c->in.p, c->in.len);
+	if (c->wait.len > ECHO_MAX)
+		conn_close(c, 4001, "too slow");
+	lws_callback_on_writable(c->wsi);
 }
 
 /* A message may come in many parts; only the whole is looked at. */
