@@ -192,6 +192,11 @@ struct gateway {
 /* live_loop.c */
 int  gateway_run(struct env *, int listen_fd);
 void gateway_plan_flush(struct gateway *);
+/* live_spawn.c: its helper. */
+void spawn_helper(struct gateway *);
+void spawn_gone(struct gateway *);
+void spawn_watch(struct gateway *, int64_t now_ns);
+int  spawn_readable(struct gateway *);
 /* live_link_in.c: what the helper says. */
 void gateway_packet(struct gateway *, struct live_packet *);
 void gateway_frame(struct gateway *, const char *, size_t);

@@ -665,6 +665,10 @@ test_database_away(void **state)
 
 	(void)state;
 	subscribe(&s, SUB_ALL);
+	/* the test server may lose its last second; this is not about that */
+	mariadb_sql(NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+	event(w.a.tenant, "durable");
+	expect_event(&s, "durable");
 	mariadb_restart();
 	publish(w.a.tenant, "decision.made", "back", "{}");
 	/* a lease of the relay may outlive the connection that held it */
@@ -672,7 +676,10 @@ test_database_away(void **state)
 		http_get(&st, "/api/system/events?since=-1", w.super.token);
 		o = ws_wait(&s, "event", 500);
 	}
-	assert_non_null(o);
+	if (o == NULL) {
+		stack_logs(&st);
+		fail_msg("nothing came, code %d %s", s.code, s.reason);
+	}
 	assert_string_equal(json_text_at(o, "entity"), "back");
 	json_object_put(o);
 	ws_close(&s);
@@ -1074,7 +1081,7 @@ each(void **state)
 #define TEST(f) cmocka_unit_test_setup(f, each)
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_ticket), TEST(test_credentials), TEST(test_origin),
@@ -1096,6 +1103,8 @@ main(void)
 	port = st.port;
 	ct_open(&w);
 	live_start();
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
 	stack_end(&live, SIGTERM);
 	stack_stop(&st);
