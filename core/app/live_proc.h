@@ -140,8 +140,8 @@ struct live_conn {
 	const struct live_endpoint *ep;
 	uint32_t slot, gen;
 	uint8_t dialect, state;
-	bool blocked, http, head_sent, waits_page, drained, guest_told,
-	    subscribed, authed, asked;
+	bool blocked, http, head_sent, waits_page, guest_told, subscribed,
+	    authed, asked;
 	uint8_t missed;			/* pings without an answer */
 	uint16_t close_code;
 	const char *close_text;		/* static */
@@ -182,7 +182,7 @@ struct gateway {
 	struct map *by_tenant;
 	VEC(struct live_conn *) conns;	/* by slot, NULL = free */
 	VEC(uint32_t) free;
-	size_t nconns, nsubs;
+	size_t nconns, nsubs, nguests;
 	uint32_t gen;
 	int64_t flushed_ns, second_ns, drain_ns;
 	bool draining, flush_planned, accepting;

@@ -18,7 +18,10 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/codec.h"
+#include "base/err.h"
+#include "crypto/crypto.h"
 #include "tests/harness/contract.h"
 #include "tests/harness/data.h"
 #include "tests/harness/forked.h"
@@ -581,6 +584,68 @@ test_revoked(void **state)
 	ws_close(&other);
 }
 
+/* A token that lasts a few seconds: the connection ends with it, unless a new
+ * one is said in time. */
+static void
+test_expiry(void **state)
+{
+	const char *secret = stack_file(&st, "secrets/jwt_secret");
+	struct utc now = clock_now();
+	struct jwt_claims c = { 0 };
+	struct jwt_keys *keys;
+	struct err e = { 0 };
+	bool legacy;
+	const char *brief;
+	struct ws s, renewed;
+
+	(void)state;
+	secret = arena_strndup(a, secret, strcspn(secret, "\n"));
+	assert_int_equal(jwt_keys_open(&keys, a, secret, &e), 0);
+	assert_int_equal(jwt_verify(keys, a, w.a.admin.token, "access", now,
+	    &c, &legacy, &e), 0);
+	c.exp = now.us / US_PER_S + 4;
+	brief = jwt_sign(keys, a, &c);
+	s = connected(NATIVE, brief);
+	renewed = connected(NATIVE, brief);
+	subscribe(&s, SUB_ALL);
+	subscribe(&renewed, SUB_ALL);
+	ws_say(&renewed, arena_printf(a, "{\"type\":\"auth\","
+	    "\"token\":\"%s\"}", w.a.admin.token));
+	expect_close(&s, 4401);
+	event(w.a.tenant, "renewed");
+	expect_event(&renewed, "renewed");
+	ws_close(&renewed);
+}
+
+/* Two questions at once get two answers, in order. */
+static void
+test_two_subs(void **state)
+{
+	struct ws s;
+	struct json_object *o;
+
+	(void)state;
+	live_restart();		/* the head is not known yet */
+	s = connected(NATIVE, w.b.admin.token);
+	ws_say(&s, "{\"type\":\"sub\",\"topics\":[\"job.*\"],\"id\":1}");
+	ws_say(&s, "{\"type\":\"sub\",\"topics\":[\"decision.*\"],"
+	    "\"id\":2}");
+	for (int i = 1; i <= 2; i++) {
+		o = ws_wait(&s, "subd", MS);
+		assert_non_null(o);
+		assert_int_equal(json_int_at(o, "id"), i);
+		json_object_put(o);
+	}
+	ws_close(&s);
+	/* the documents' dialect resumes too */
+	s = connected("/ws?since=1:1", w.b.admin.token);
+	o = ws_wait(&s, "resumed", MS);
+	assert_non_null(o);
+	assert_false(json_object_get_boolean(json_at(o, "recovered")));
+	json_object_put(o);
+	ws_close(&s);
+}
+
 static void
 test_key_deleted(void **state)
 {
@@ -1089,6 +1154,7 @@ main(int argc, char **argv)
 		TEST(test_resume_gone), TEST(test_last_event),
 		TEST(test_slow), TEST(test_dead), TEST(test_flooding),
 		TEST(test_revoked), TEST(test_key_deleted),
+		TEST(test_expiry), TEST(test_two_subs),
 		TEST(test_helper_killed), TEST(test_database_away),
 		TEST(test_reload), TEST(test_seed), TEST(test_sse),
 		TEST(test_clients), TEST(test_autobahn), TEST(test_lighttpd),
