@@ -242,6 +242,8 @@ void conn_message(struct live_conn *, const char *, size_t);
 /* What was said while the helper looked. */
 void conn_waiting(struct live_conn *);
 void conn_subscribed(struct live_conn *);
+/* The numbers that it follows have an epoch now. */
+void conn_position(struct live_conn *, enum live_stream_kind);
 void conn_error(struct live_conn *, const char *code, const char *text);
 void conn_data(struct live_conn *, const char *json);
 void conn_status(struct live_conn *);

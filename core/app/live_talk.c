@@ -170,6 +170,21 @@ add_place(struct str *s, const struct live_place *p)
 }
 
 void
+conn_position(struct live_conn *c, enum live_stream_kind k)
+{
+	struct str s;
+
+	if (c->dialect != LIVE_NATIVE || !c->at[k].on)
+		return;
+	begin(c, &s, "position");
+	str_addc(&s, ',');
+	add_place(&s, &c->at[k]);
+	if (k == LIVE_INSTALLATION)
+		str_add(&s, ",\"stream\":\"installation\"");
+	finish(c, &s, "position");
+}
+
+void
 conn_listed(struct live_conn *c)
 {
 	struct live_link *l = &c->g->link;

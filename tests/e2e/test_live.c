@@ -496,6 +496,57 @@ test_slow(void **state)
 	ws_close(&good);
 }
 
+/* Reads until this one; they come in order. How many came. */
+static int
+expect_state(struct ws *s, int until, int *after)
+{
+	int last = after == NULL ? -1 : *after, got = 0;
+
+	while (last != until) {
+		struct json_object *o = ws_wait(s, "event", MS);
+
+		if (o == NULL) {
+			stack_logs(&st);
+			fail_msg("after %d: code %d %s", last, s->code,
+			    s->reason);
+		}
+		assert_true(json_int_at(o, "data.i") > last);
+		last = (int)json_int_at(o, "data.i");
+		json_object_put(o);
+		got++;
+	}
+	return got;
+}
+
+/* Of a state only the latest matters: a slow reader is not sent away, it gets
+ * the newest of each entity. */
+static void
+test_slow_state(void **state)
+{
+	struct ws good = connected(NATIVE, w.a.admin.token);
+	struct ws slow = connected(NATIVE, w.a.admin.token);
+	char *x = arena_alloc(a, 100001);
+	int got, last = -1;
+
+	(void)state;
+	memset(x, 'x', 100000);
+	subscribe(&good, "{\"type\":\"sub\",\"topics\":[\"switch.*\"]}");
+	subscribe(&slow, "{\"type\":\"sub\",\"topics\":[\"switch.*\"]}");
+	for (int i = 0; i < 120; i++) {
+		publish(w.a.tenant, "switch.changed", arena_printf(a, "s%d",
+		    i % 3), arena_printf(a, "{\"i\":%d,\"x\":\"%s\"}", i, x));
+		if (i % 10 != 9)
+			continue;
+		relay();
+		/* it may be behind for a moment, too */
+		expect_state(&good, i, NULL);
+	}
+	got = expect_state(&slow, 119, &last);
+	assert_true(got < 120);
+	ws_close(&good);
+	ws_close(&slow);
+}
+
 static void
 test_dead(void **state)
 {
@@ -1152,7 +1203,7 @@ main(int argc, char **argv)
 		TEST(test_ticket), TEST(test_credentials), TEST(test_origin),
 		TEST(test_twins), TEST(test_permissions), TEST(test_resume),
 		TEST(test_resume_gone), TEST(test_last_event),
-		TEST(test_slow), TEST(test_dead), TEST(test_flooding),
+		TEST(test_slow), TEST(test_slow_state), TEST(test_dead), TEST(test_flooding),
 		TEST(test_revoked), TEST(test_key_deleted),
 		TEST(test_expiry), TEST(test_two_subs),
 		TEST(test_helper_killed), TEST(test_database_away),
