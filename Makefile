@@ -163,7 +163,8 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover bench-relay bench-queue-core bench-worker
+.PHONY: bench-http bench-discover bench-relay bench-queue-core bench-worker \
+    bench-ws
 bench-worker: all $(BUILD)/tests/bench/worker
 	@$(BUILD)/tests/bench/worker $(JOBS)
 bench-relay: $(BUILD)/tests/bench/relay
@@ -173,6 +174,9 @@ bench-http: all
 	@tests/bench/http.sh
 bench-discover: all
 	@tests/bench/discover.sh
+bench-ws: all $(BUILD)/tests/bench/wsfan
+	@packaging/deps.sh bench
+	@tests/bench/ws.sh $(CONNECTIONS)
 bench-queue-core: $(BUILD)/tests/bench/queue
 	@packaging/deps.sh bench
 	@tests/bench/queue.sh

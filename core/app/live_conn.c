@@ -53,6 +53,7 @@ conn_open(struct live_conn *c, struct gateway *g, struct lws *wsi,
 	}
 	g->conns.v[c->slot] = c;
 	g->nconns++;
+	g->nguests++;
 }
 
 /* Its wsi is about to be freed. */
@@ -79,6 +80,8 @@ conn_gone(struct live_conn *c)
 	g->conns.v[c->slot] = NULL;
 	*VEC_ADD(g->a, &g->free) = c->slot;
 	g->nconns--;
+	if (!c->authed)
+		g->nguests--;
 }
 
 /* The close frame goes out when the client can take it; a client that cannot
@@ -183,6 +186,7 @@ admitted(struct live_conn *c)
 {
 	c->state = CONN_READY;
 	c->authed = true;
+	c->g->nguests--;
 	if (too_many(c)) {
 		if (c->http && !c->head_sent)
 			refused(c, 429, "Too many connections");
@@ -242,7 +246,8 @@ conn_authed(struct live_conn *c, struct live_packet *in)
 static void
 send_ping(struct live_conn *c)
 {
-	static const uint8_t ping[2] = { 0x89, 0 };
+	/* with a byte: libwebsockets tells nothing of an empty pong */
+	static const uint8_t ping[3] = { 0x89, 1, 'q' };
 
 	if (c->http)
 		conn_out(c, ": ping\n\n", 8);

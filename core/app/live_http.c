@@ -11,12 +11,14 @@
 #include <strings.h>
 
 #include "app/live_proc.h"
+#include "base/clock.h"
 #include "base/codec.h"
 #include "conf/conf.h"
 #include "db/env.h"
 #include "http/http.h"
+#include "shm/shm.h"
 
-enum { TEXT = 4096 };
+enum { TEXT = 4096, GUESTS = 64 };
 
 static const char *
 header(struct gateway *g, struct lws *wsi, enum lws_token_indexes h)
@@ -149,6 +151,25 @@ refuse(struct lws *wsi, int status, const char *detail)
 	return -1;
 }
 
+static const char *client_ip(struct gateway *, struct lws *);
+
+/* Handshakes per address, as requests elsewhere, before anybody is asked who
+ * he is; and guests may not take all places. */
+static bool
+crowded(struct gateway *g, struct lws *wsi)
+{
+	const struct http_conf *cf = conf_get(g->env->conf, &http_settings);
+	const struct rate limit = { (uint32_t)cf->ip_rate_n,
+	    (uint32_t)cf->ip_rate_s };
+	const char *ip = client_ip(g, wsi);
+	uint32_t ms, left;
+
+	if ((int64_t)g->nguests >= g->conf->clients / 4 + GUESTS)
+		return true;
+	return *ip != '\0' && !rate_admit(g->env->shm, "live.ip", ip,
+	    strlen(ip), limit, (uint64_t)clock_boot_ns(), &ms, &left);
+}
+
 static int
 check(struct gateway *g, struct lws *wsi, const struct live_endpoint **ep,
     const char **entity)
@@ -163,13 +184,22 @@ check(struct gateway *g, struct lws *wsi, const struct live_endpoint **ep,
 	return 0;
 }
 
+static int
+enter(struct gateway *g, struct lws *wsi, const struct live_endpoint **ep,
+    const char **entity)
+{
+	if (check(g, wsi, ep, entity) == -1)
+		return -1;
+	return crowded(g, wsi) ? refuse(wsi, 429, "Too many requests") : 0;
+}
+
 int
 live_upgrade_check(struct gateway *g, struct lws *wsi)
 {
 	const struct live_endpoint *ep;
 	const char *entity;
 
-	if (check(g, wsi, &ep, &entity) == -1)
+	if (enter(g, wsi, &ep, &entity) == -1)
 		return -1;
 	return live_is_ws(ep->dialect) ? 0 : refuse(wsi, 400,
 	    "This path is text/event-stream");
@@ -246,7 +276,7 @@ live_begin(struct gateway *g, struct lws *wsi, struct live_conn *c, bool http)
 	const char *entity, *text;
 	int how;
 
-	if (check(g, wsi, &ep, &entity) == -1)
+	if ((http ? enter : check)(g, wsi, &ep, &entity) == -1)
 		return -1;
 	if (http && live_is_ws(ep->dialect))
 		return refuse(wsi, 426, "Open this path as a WebSocket");

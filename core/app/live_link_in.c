@@ -35,8 +35,11 @@ continues(const struct live_stream *s, int64_t first)
 static void
 epoch_seen(struct live_stream *s, int64_t epoch)
 {
-	if (s->known && s->epoch == 0)
-		s->epoch = epoch;	/* its first event */
+	if (!s->known || s->epoch != 0 || epoch == 0)
+		return;
+	s->epoch = epoch;		/* its first event */
+	for (size_t i = 0; i < s->conns.n; i++)
+		conn_position(s->conns.v[i], s->kind);
 }
 
 static void

@@ -9,14 +9,11 @@
 #include <libwebsockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,8 +30,8 @@
 #include "shm/shm.h"
 
 enum { RX = 512, MESSAGE_MAX = 64 * 1024, ACCEPT_MAX = 64, PROCESS_CAP =
-	512 << 20, SPARE_FDS = 256, FRAME_BUF = 128 * 1024, SECOND_US =
-	1000000, STAT_EVERY = 30, HELPER_SILENT_S = 5, DRAIN_STEP_US = 100000 };
+	512 << 20, SPARE_FDS = 256, ECHO_MAX = 4 << 20, FRAME_BUF = 128 * 1024, SECOND_US =
+	1000000, STAT_EVERY = 30, DRAIN_STEP_US = 100000 };
 
 static const int64_t ns_per_s = INT64_C(1000000000);
 
@@ -42,144 +39,7 @@ static const int64_t ns_per_s = INT64_C(1000000000);
 static struct gateway *the;
 static lws_sorted_usec_list_t second_timer, flush_timer, drain_timer;
 
-/* ---- the helper ------------------------------------------------------------------- */
-
-/* In the child: clients' and listening sockets are not ours to hold open. */
-static void
-let_go(int keep)
-{
-	struct rlimit r;
-	struct stat st;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
-		r.rlim_cur = 20000;
-	for (int fd = 3; fd < (int)r.rlim_cur; fd++)
-		if (fd != keep && fstat(fd, &st) == 0 &&
-		    (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)))
-			close(fd);
-}
-
-static _Noreturn void
-helper_child(struct gateway *g, int fd, pid_t parent)
-{
-	struct err e = { 0 };
-
-	sigset_t none;
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigemptyset(&none);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGQUIT, SIG_DFL);
-	signal(SIGHUP, SIG_IGN);
-	if (getppid() != parent)
-		_exit(0);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	let_go(fd);
-	shm_after_fork(g->env->shm);
-	shm_slot_take(g->env->shm, "live.sql", &e);
-	_exit(helper_run(g->env, fd, &g->topics, g->seats,
-	    (size_t)g->conf->clients + 1));
-}
-
-/* What the helper before knew, and what was asked of it. */
-static void
-helper_introduce(struct gateway *g)
-{
-	link_begin(&g->link, LINK_START, 0);
-	link_i64(&g->link, g->pos);
-	link_end(&g->link);
-	for (size_t i = 0; i < g->conns.n; i++) {
-		struct live_conn *c = g->conns.v[i];
-
-		if (c == NULL || !c->asked || c->state == CONN_CLOSING)
-			continue;
-		link_begin(&g->link, LINK_ADOPT, conn_id(c));
-		link_end(&g->link);
-		if (c->state == CONN_READY)
-			conn_page_next(c);
-	}
-}
-
-static void
-helper_start(struct gateway *g)
-{
-	lws_sock_file_fd_type fd;
-	int pair[2];
-	pid_t self = getpid();
-
-	g->helper_ns = clock_boot_ns();
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return;
-	fflush(NULL);
-	g->helper = fork();
-	if (g->helper == 0)
-		helper_child(g, pair[1], self);
-	close(pair[1]);
-	if (g->helper == -1) {
-		close(pair[0]);
-		return;
-	}
-	fcntl(pair[0], F_SETFL, O_NONBLOCK);
-	link_close(&g->link);
-	link_open(&g->link, pair[0]);
-	fd.filefd = dup(pair[0]);
-	g->helper_wsi = lws_adopt_descriptor_vhost(g->vhost,
-	    LWS_ADOPT_RAW_FILE_DESC, fd, "live", NULL);
-	helper_introduce(g);
-	link_push(g);
-}
-
-static void
-helper_gone(struct gateway *g)
-{
-	g->helper_wsi = NULL;
-	g->helper_up = false;
-	link_close(&g->link);
-	link_open(&g->link, -1);	/* what is said now is lost */
-}
-
-static void
-helper_watch(struct gateway *g, int64_t now)
-{
-	int status;
-
-	if (g->helper > 0 && waitpid(g->helper, &status, WNOHANG) ==
-	    g->helper) {
-		log_warn("server.live", "the helper ended",
-		    KV("status", status));
-		g->helper = 0;
-	}
-	if (g->helper <= 0 && g->helper_wsi == NULL &&
-	    now - g->helper_ns >= ns_per_s)
-		helper_start(g);
-	if (now - g->heard_ns > HELPER_SILENT_S * ns_per_s)
-		g->helper_up = false;
-}
-
-void
-link_push(struct gateway *g)
-{
-	if (g->link.fd != -1 && link_flush(&g->link) == 1 &&
-	    g->helper_wsi != NULL)
-		lws_callback_on_writable(g->helper_wsi);
-}
-
-static int
-helper_readable(struct gateway *g)
-{
-	struct live_packet p;
-	int rc = link_fill(&g->link);
-
-	while (link_next(&g->link, &p)) {
-		struct arena_mark m = arena_mark(g->scratch);
-
-		gateway_packet(g, &p);
-		arena_rewind(g->scratch, m);
-	}
-	return rc == -1 ? -1 : 0;
-}
-
-/* ---- ephemeral events --------------------------------------------------------------- */
+/* ---- ephemeral events --------------------------------------------------- */
 
 static void
 frames_readable(struct gateway *g)
@@ -212,7 +72,7 @@ frames_listen(struct gateway *g)
 	    LWS_ADOPT_RAW_FILE_DESC, fd, "live", NULL);
 }
 
-/* ---- accepting -------------------------------------------------------------------------- */
+/* ---- accepting ---------------------------------------------------------- */
 
 static void
 accept_some(struct gateway *g)
@@ -229,7 +89,7 @@ accept_some(struct gateway *g)
 	}
 }
 
-/* ---- timers ----------------------------------------------------------------------------- */
+/* ---- timers ------------------------------------------------------------- */
 
 static void
 flush_due(lws_sorted_usec_list_t *t)
@@ -263,7 +123,7 @@ second_due(lws_sorted_usec_list_t *t)
 
 	lws_sul_schedule(g->lws, 0, t, second_due, SECOND_US);
 	turn++;
-	helper_watch(g, now);
+	spawn_watch(g, now);
 	frames_listen(g);
 	for (size_t i = 0; i < g->conns.n; i++) {
 		struct arena_mark m = arena_mark(g->scratch);
@@ -288,7 +148,7 @@ second_due(lws_sorted_usec_list_t *t)
 	log_flush();
 }
 
-/* ---- drain ---------------------------------------------------------------------------------- */
+/* ---- drain -------------------------------------------------------------- */
 
 /* Some clients each tenth of a second, so that they do not all come back to
  * the next gateway at once. */
@@ -332,7 +192,7 @@ drained(const struct gateway *g)
 	    ns_per_s);
 }
 
-/* ---- clients -------------------------------------------------------------- */
+/* ---- clients ------------------------------------------------------------ */
 
 static int
 say_close(struct live_conn *c)
@@ -350,25 +210,44 @@ say_close(struct live_conn *c)
 	return -1;
 }
 
+static void
+echo_send(struct live_conn *c)
+{
+	struct arena *mem = c->wait_a;
+
+	c->wait_a = NULL;
+	if (mem != NULL)
+		conn_out(c, c->wait.p, c->wait.len);
+	arena_free(mem);
+}
+
 static int
 writeable(struct live_conn *c)
 {
 	if (c->state == CONN_CLOSING)
 		return lws_partial_buffered(c->wsi) ? 0 : say_close(c);
+	if (c->dialect == LIVE_ECHO)
+		echo_send(c);
 	conn_writeable(c);
 	return 0;
 }
 
+/* After the pongs that libwebsockets owes. */
 static void
 echo(struct live_conn *c, bool binary)
 {
 	uint8_t head[10];
-	struct str s;
 
-	str_init(&s, c->g->scratch);
-	str_addn(&s, head, live_ws_head(binary ? 2 : 1, c->in.len, head));
-	str_addn(&s, c->in.p, c->in.len);
-	conn_out(c, s.p, s.len);
+	if (c->wait_a == NULL) {
+		c->wait_a = arena_new(64 << 20);
+		str_init(&c->wait, c->wait_a);
+	}
+	str_addn(&c->wait, head, live_ws_head(binary ? 2 : 1, c->in.len,
+	    head));
+	str_addn(&c->wait, c->in.p, c->in.len);
+	if (c->wait.len > ECHO_MAX)
+		conn_close(c, 4001, "too slow");
+	lws_callback_on_writable(c->wsi);
 }
 
 /* A message may come in many parts; only the whole is looked at. */
@@ -407,7 +286,7 @@ static void
 forget_raw(struct gateway *g, struct lws *wsi)
 {
 	if (wsi == g->helper_wsi)
-		helper_gone(g);
+		spawn_gone(g);
 	else if (wsi == g->listen_wsi)
 		g->listen_wsi = NULL;
 	else if (wsi == g->frames_wsi)
@@ -418,7 +297,7 @@ static int
 raw_readable(struct gateway *g, struct lws *wsi)
 {
 	if (wsi == g->helper_wsi)
-		return helper_readable(g);
+		return spawn_readable(g);
 	if (wsi == g->listen_wsi)
 		accept_some(g);
 	else if (wsi == g->frames_wsi && g->frames_fd != -1)
@@ -488,7 +367,7 @@ callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
 	return rc;
 }
 
-/* ---- start and end -------------------------------------------------------- */
+/* ---- start and end ------------------------------------------------------ */
 
 static const struct lws_protocols protocols[] = {
 	{ .name = "live", .callback = callback,
@@ -578,7 +457,7 @@ gateway_open(struct gateway *g, struct err *e)
 static void
 gateway_serve(struct gateway *g)
 {
-	helper_start(g);
+	spawn_helper(g);
 	frames_listen(g);
 	lws_sul_schedule(g->lws, 0, &second_timer, second_due, SECOND_US);
 	proc_child_signals();

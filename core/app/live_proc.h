@@ -140,8 +140,8 @@ struct live_conn {
 	const struct live_endpoint *ep;
 	uint32_t slot, gen;
 	uint8_t dialect, state;
-	bool blocked, http, head_sent, waits_page, drained, guest_told,
-	    subscribed, authed, asked;
+	bool blocked, http, head_sent, waits_page, guest_told, subscribed,
+	    authed, asked;
 	uint8_t missed;			/* pings without an answer */
 	uint16_t close_code;
 	const char *close_text;		/* static */
@@ -182,7 +182,7 @@ struct gateway {
 	struct map *by_tenant;
 	VEC(struct live_conn *) conns;	/* by slot, NULL = free */
 	VEC(uint32_t) free;
-	size_t nconns, nsubs;
+	size_t nconns, nsubs, nguests;
 	uint32_t gen;
 	int64_t flushed_ns, second_ns, drain_ns;
 	bool draining, flush_planned, accepting;
@@ -192,6 +192,11 @@ struct gateway {
 /* live_loop.c */
 int  gateway_run(struct env *, int listen_fd);
 void gateway_plan_flush(struct gateway *);
+/* live_spawn.c: its helper. */
+void spawn_helper(struct gateway *);
+void spawn_gone(struct gateway *);
+void spawn_watch(struct gateway *, int64_t now_ns);
+int  spawn_readable(struct gateway *);
 /* live_link_in.c: what the helper says. */
 void gateway_packet(struct gateway *, struct live_packet *);
 void gateway_frame(struct gateway *, const char *, size_t);
@@ -237,6 +242,8 @@ void conn_message(struct live_conn *, const char *, size_t);
 /* What was said while the helper looked. */
 void conn_waiting(struct live_conn *);
 void conn_subscribed(struct live_conn *);
+/* The numbers that it follows have an epoch now. */
+void conn_position(struct live_conn *, enum live_stream_kind);
 void conn_error(struct live_conn *, const char *code, const char *text);
 void conn_data(struct live_conn *, const char *json);
 void conn_status(struct live_conn *);

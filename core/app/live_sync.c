@@ -104,6 +104,7 @@ fix_next(struct live_conn *c)
 	}
 	conn_page_next(c);
 	conn_flush(c);
+	conn_waiting(c);		/* what was said meanwhile */
 }
 
 static void

@@ -170,6 +170,21 @@ add_place(struct str *s, const struct live_place *p)
 }
 
 void
+conn_position(struct live_conn *c, enum live_stream_kind k)
+{
+	struct str s;
+
+	if (c->dialect != LIVE_NATIVE || !c->at[k].on)
+		return;
+	begin(c, &s, "position");
+	str_addc(&s, ',');
+	add_place(&s, &c->at[k]);
+	if (k == LIVE_INSTALLATION)
+		str_add(&s, ",\"stream\":\"installation\"");
+	finish(c, &s, "position");
+}
+
+void
 conn_listed(struct live_conn *c)
 {
 	struct live_link *l = &c->g->link;
@@ -191,7 +206,37 @@ conn_listed(struct live_conn *c)
 	c->told_sent = c->sent;
 }
 
+/* So that who comes back before the first event misses none either. */
 static void
+sse_position(struct live_conn *c, const struct live_place *t,
+    const struct live_place *i)
+{
+	struct str s;
+
+	str_init(&s, c->g->scratch);
+	str_addf(&s, "id: %lld:%lld", (long long)t->s->epoch,
+	    (long long)t->off);
+	if (i->s != NULL)
+		str_addf(&s, ";%lld:%lld", (long long)i->s->epoch,
+		    (long long)i->off);
+	str_addc(&s, '\n');
+	conn_out(c, s.p, s.len);
+}
+
+/* The documents have no word for it: only said to who asked with ?since=. */
+static void
+say_resumed(struct live_conn *c, const struct live_place *t, bool ok)
+{
+	struct str s;
+
+	begin(c, &s, "resumed");
+	str_addf(&s, ",\"recovered\":%s,\"_epoch\":%lld,\"_off\":%lld",
+	    ok ? "true" : "false", (long long)t->s->epoch,
+	    (long long)t->off);
+	finish(c, &s, "resumed");
+}
+
+static bool
 count_resume(const struct live_conn *c)
 {
 	bool any = false, ok = true;
@@ -203,6 +248,7 @@ count_resume(const struct live_conn *c)
 		}
 	if (any)
 		metric_add(&platform_ws_recovered, ok, 0, 1);
+	return any;
 }
 
 void
@@ -210,15 +256,20 @@ conn_subscribed(struct live_conn *c)
 {
 	const struct live_place *t = &c->at[LIVE_TENANT],
 	    *i = &c->at[LIVE_INSTALLATION];
-	bool ok = t->recovered && (i->s == NULL || i->recovered);
+	bool ok = t->recovered && (i->s == NULL || i->recovered), resumed;
 	struct str s;
 
-	count_resume(c);
+	resumed = count_resume(c);
 	for (int k = 0; k < LIVE_STREAMS; k++)
 		c->at[k].since.given = false;
 	conn_listed(c);
-	if (c->dialect != LIVE_NATIVE && c->dialect != LIVE_SSE)
+	if (c->dialect == LIVE_SSE)
+		sse_position(c, t, i);
+	if (c->dialect != LIVE_NATIVE && c->dialect != LIVE_SSE) {
+		if (resumed)
+			say_resumed(c, t, ok);
 		return;
+	}
 	begin(c, &s, "subd");
 	if (c->id[0] != '\0')
 		str_addf(&s, ",\"id\":%s", c->id);
@@ -451,6 +502,12 @@ dispatch(struct live_conn *c, const struct live_message *m, const char *text,
 	}
 	if (c->state != CONN_READY) {
 		conn_error(c, "not_authenticated", "Not authenticated");
+		return;
+	}
+	if (c->at[LIVE_TENANT].s != NULL && !c->subscribed && (m->op ==
+	    LIVE_OP_SUB || m->op == LIVE_OP_UNSUB ||
+	    m->op == LIVE_OP_REPLACE)) {
+		wait_for_helper(c, text, n);	/* one answer after another */
 		return;
 	}
 	if (m->op == LIVE_OP_SUB)

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "http/live.h"
 #include "http/openapi.h"
 
 /* ---- names ------------------------------------------------------------------- */
@@ -467,6 +468,31 @@ tags(struct http *h, struct str *o)
 		str_json(o, h->env->modules[m]->doc);
 		str_addc(o, '}');
 	}
+	str_add(o, "]");
+}
+
+/* What is no request and reply: an extension of the document. */
+static void
+streams(const char *seed, struct str *o)
+{
+	bool first = true;
+
+	str_add(o, ",\"x-streams\":[");
+	for (const struct live_endpoint *e = live_endpoints; e->path != NULL;
+	    e++) {
+		if (seed != NULL && *seed != '\0' &&
+		    (e->seed == NULL || strcmp(e->seed, seed) != 0))
+			continue;
+		str_add(o, first ? "{\"path\":" : ",{\"path\":");
+		first = false;
+		str_json(o, e->path);
+		str_addf(o, ",\"protocol\":\"%s\",\"summary\":",
+		    live_is_ws(e->dialect) ? "websocket" : "sse");
+		str_json(o, e->summary);
+		str_add(o, ",\"description\":");
+		str_json(o, e->doc);
+		str_addc(o, '}');
+	}
 	str_add(o, "]}");
 }
 
@@ -482,6 +508,7 @@ emit(struct http *h, const char *seed, struct str *o)
 	paths_write(&p, o, &parts);
 	openapi_parts_write(&parts, h, o);
 	tags(h, o);
+	streams(seed, o);
 }
 
 void

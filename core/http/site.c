@@ -249,7 +249,8 @@ site_emit(struct http *h, const struct site_options *o, struct str *out,
 	if (word_check("live.listen", s.live, e) == -1)
 		return -1;
 	places_collect(&s);
-	endpoints_collect(&s);
+	if (*s.live != '\0')	/* a build of its own without the platform */
+		endpoints_collect(&s);
 	if (strcmp(o->server, "nginx") == 0)
 		site_nginx(&s);
 	else if (strcmp(o->server, "lighttpd") == 0)

@@ -88,7 +88,8 @@ passes(struct site *s)
 	struct place rest = { .regex = "", .pool = POOL_API };
 	const char *sock = s->sock[POOL_API];
 
-	live(s);
+	if (s->endpoints.n > 0)
+		live(s);
 	for (int pattern = 0; pattern < 2; pattern++)
 		for (size_t i = 0; i < s->places.n; i++) {
 			const struct place *p = s->places.v[i];

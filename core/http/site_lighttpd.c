@@ -155,5 +155,6 @@ site_lighttpd(struct site *s)
 	group(s, POOL_CONTROL, false);
 	group(s, POOL_API, true);
 	bodies(s);
-	live(s);
+	if (s->endpoints.n > 0)
+		live(s);
 }

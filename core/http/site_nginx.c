@@ -143,7 +143,8 @@ server(struct site *s)
 	str_addf(s->out, "    location %s/ {\n"
 	    "        fastcgi_pass quincunx_api;\n    }\n",
 	    s->h->conf->prefix);
-	live_locations(s);
+	if (s->endpoints.n > 0)
+		live_locations(s);
 	for (size_t i = 0; i < s->places.n; i++)
 		if (s->places.v[i]->special)
 			location(s, s->places.v[i]);
@@ -177,7 +178,8 @@ site_nginx(struct site *s)
 	upstream(s, POOL_API);
 	upstream(s, POOL_SLOW);
 	upstream(s, POOL_CONTROL);
-	live_head(s);
+	if (s->endpoints.n > 0)
+		live_head(s);
 	server(s);
 	if (s->o->standalone != NULL)
 		str_add(s->out, "}\n");

@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 peers=${SHARED:-../shared}/peers
 [ -d "$peers/ws" ] || { echo "bench-ws: no peers at $peers (set SHARED)" >&2; exit 1; }
+command -v npm >/dev/null || { echo "bench-ws: the peer needs node and npm" >&2; exit 1; }
 scratch=$(mktemp -d /tmp/qxw.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 cp -R "$peers/ws" "$scratch/ws"

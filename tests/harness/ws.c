@@ -182,13 +182,16 @@ ws_next_frame(struct ws *w, int ms, const char **payload, size_t *n)
 {
 	int64_t until = now_ms() + ms;
 	size_t head;
+	char *copy;
 	int opcode;
 
 	while (!whole(w, &head, n))
 		if (!more(w, until))
 			return -1;
 	opcode = w->buf[0] & 15;
-	*payload = arena_strndup(w->a, (char *)w->buf + head, *n);
+	copy = arena_alloc(w->a, *n + 1);
+	memcpy(copy, w->buf + head, *n);
+	*payload = copy;
 	take(w, head + *n);
 	if (opcode == 8) {
 		const uint8_t *p = (const uint8_t *)*payload;

@@ -220,6 +220,7 @@ test_ring_brief(void **state)
 	assert_true(live_ring_after(&r, 4, &n));
 	assert_int_equal(n, 1);
 	assert_false(live_ring_after(&r, 3, &n));
+	live_ring_clear(&r);
 }
 
 /* Bytes bound it too, and chunks go with their items. */
