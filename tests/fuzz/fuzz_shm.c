@@ -28,9 +28,14 @@ static const struct metric lag = { "lag_seconds", "Lag.", METRIC_HISTOGRAM,
 static const struct metric *const metrics[] = { &hits, &level, &lag, NULL };
 static const struct bulkhead hall = { "hall", 4 };
 static const struct bulkhead *const halls[] = { &hall, NULL };
-static const char *const breakers[] = { "aws", NULL };
+static const struct guard guards[] = { { .name = "aws",
+    .breaker = { .failures = 3, .min_calls = 20, .fail_percent = 50,
+	.slow_percent = 80, .slow_ms = 1000, .open_s = 1, .open_max_s = 4,
+	.probes = 2, .probe_s = 1 },
+    .budget = { 200, 10, 10 }, .retry = { 3, 1000, 30000 },
+    .permits = 4, .wait_ms = 5 }, { .name = NULL } };
 static const struct shm_layout layout = {
-	.metrics = metrics, .breakers = breakers, .bulkheads = halls,
+	.metrics = metrics, .guards = guards, .bulkheads = halls,
 	.processes = 4, .limit_slots = 64
 };
 
@@ -81,7 +86,7 @@ check_slots(struct shm *s)
 static void
 check_limits(struct shm *s)
 {
-	const struct breaker_rule rule = { 3, 1, 1 };
+	struct dependency_pass pass;
 	uint64_t now = UINT64_C(5000000000000);
 	uint32_t retry, left;
 	int permit;

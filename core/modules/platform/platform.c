@@ -9,6 +9,7 @@
 #include "modules/platform/admin.h"
 #include "modules/platform/approval.h"
 #include "modules/platform/decision.h"
+#include "modules/platform/dependency.h"
 #include "modules/platform/docs.h"
 #include "modules/platform/event.h"
 #include "modules/platform/exchange.h"
@@ -85,6 +86,7 @@ const struct permission platform_permissions[] = {
 
 static const struct table *const tables[] = {
 	platform_service_tables,
+	platform_dependency_tables,
 	platform_exchange_tables,
 	platform_decision_tables,
 	platform_approval_tables,
@@ -105,6 +107,7 @@ static const struct table *const tables[] = {
 };
 static const struct query *const *const queries[] = {
 	platform_service_queries,
+	platform_dependency_queries,
 	platform_exchange_queries,
 	platform_decision_queries,
 	platform_approval_queries,
@@ -151,6 +154,7 @@ static const struct route *const routes[] = {
 	platform_setting_routes,
 	platform_route_routes,
 	platform_service_routes,
+	platform_dependency_routes,
 	platform_log_routes,
 	platform_docs_routes,
 	platform_decision_routes,
@@ -198,6 +202,7 @@ static const struct command *const commands[] = {
 	platform_route_commands,
 	platform_system_commands,
 	platform_service_commands,
+	platform_dependency_commands,
 	platform_log_commands,
 	platform_exchange_commands,
 	platform_switch_commands,
@@ -213,6 +218,7 @@ static const struct command *const commands[] = {
 static const struct loop *const loops[] = {
 	platform_event_loops,
 	platform_redis_loops,
+	platform_dependency_loops,
 	platform_webhook_loops,
 	platform_sample_loops,
 	platform_error_loops,
@@ -270,6 +276,7 @@ const struct module platform_module = {
 	.permissions = platform_permissions,
 	.health = platform_health_checks,
 	.components = platform_service_components,
+	.dependencies = platform_dependencies,
 	.commands = commands,
 	.metrics = metrics,
 	.events = events,
