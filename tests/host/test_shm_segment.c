@@ -219,6 +219,7 @@ static void
 old_user_goes_on(void **state)
 {
 	struct shm *old = attach(&layout), *new;
+	struct dependency_pass pass;
 
 	(void)state;
 	scribble(file_of(old), 30, "x", 1);
