@@ -218,6 +218,7 @@ net_http(struct net *net, struct arena *a, const struct net_call *call,
     struct net_reply *reply, struct err *err)
 {
 	struct net_call c = *call;
+	struct err before = { 0 };
 	struct retry retry;
 	struct arena_mark mark = arena_mark(a);
 	int64_t ms;
@@ -231,12 +232,18 @@ net_http(struct net *net, struct arena *a, const struct net_call *call,
 		rc = once(net, a, &c, reply, &again, err);
 		ms = again ? retry_next(&retry, reply->retry_after_s,
 		    clock_boot_ns(), some_bits()) : -1;
+		/* We overslept: what happened is what happened before. */
+		if (rc == -1 && err != NULL && before.status != 0 &&
+		    strcmp(err->code, "deadline_passed") == 0)
+			*err = before;
 		if (ms == -1)
 			return rc;
 		wait_ms(ms);
 		arena_rewind(a, mark);
-		if (rc == -1)
+		if (rc == -1 && err != NULL) {
+			before = *err;
 			err_clear(err);
+		}
 		c.repeated = true;
 	}
 }

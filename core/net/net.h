@@ -82,7 +82,8 @@ int net_url_check(const char *url, struct err *);
  * counts no answer and 5xx as failures, leaves 4xx out, and 503 too where the
  * dependency says it when asked too often. With .retry: repeats after no
  * connection, no answer, 429, 502, 503, 504, if the call may be repeated and
- * budget and deadline allow. */
+ * budget and deadline allow. A request that may be repeated and whose kept
+ * connection dies before any byte of the answer is sent once more by curl. */
 int net_http(struct net *, struct arena *, const struct net_call *,
     struct net_reply *, struct err *);
 /* For layers that repeat by rules of their own: takes one repeat from the

@@ -6,6 +6,7 @@
 #include "net/retry.h"
 
 #define NS_PER_MS INT64_C(1000000)
+enum { WORTH_MS = 10 };		/* less time than this is not worth a call */
 
 const struct metric retries_total = { "retries_total",
     "Calls that were made again.", METRIC_COUNTER,
@@ -37,7 +38,7 @@ retry_next(struct retry *t, int64_t retry_after_s, int64_t now_ns,
 	if (t->deadline_boot_ns == 0 && ms > (int64_t)g->retry.cap_ms)
 		return -1;
 	if (t->deadline_boot_ns != 0 &&
-	    now_ns + ms * NS_PER_MS >= t->deadline_boot_ns)
+	    now_ns + (ms + WORTH_MS) * NS_PER_MS >= t->deadline_boot_ns)
 		return -1;
 	if (!budget_take(t->shm, t->dependency, (uint64_t)now_ns))
 		return -1;

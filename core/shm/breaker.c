@@ -6,8 +6,8 @@
  *	bits 62-63	state
  * A result counts only in the generation in which its call began. Half open,
  * a few probes are let through (generation 26, state 2, nonce 4, expiry in ms
- * 32), whose holders are written beside them (low bits of the expiry 16, slot
- * reference 48): the probe of a process that died, or that is overdue, is given
+ * 32), whose holders are written beside them (mark of the probe 16, slot reference
+ * 48): the probe of a process that died, or that is overdue, is given
  * to the next caller.
  * Nothing here can be stuck: times in the future count as passed, an
  * impossible state as closed, and no pause is longer than its rule.
@@ -256,13 +256,21 @@ overdue(const struct step *x, struct probe p)
 	return left <= 0 || left > most;
 }
 
+/* Tells whether the holder beside a probe is that of this one: he is written
+ * down a moment later. */
+static uint64_t
+mark_of(uint64_t probe)
+{
+	return (probe >> 32 & 15) << 12 | (probe & 0xfff);
+}
+
 /* Its holder had written down who he is, and is gone. */
 static bool
 orphan(const struct step *x, unsigned i, uint64_t word)
 {
 	uint64_t o = seg_get(&x->b->owner[i]);
 
-	return o >> 48 == (word & 0xffff) && o << 16 != 0 &&
+	return o >> 48 == mark_of(word) && o << 16 != 0 &&
 	    !seg_owner_alive(x->s, o & ((UINT64_C(1) << 48) - 1));
 }
 
@@ -283,7 +291,7 @@ try_probe(const struct step *x, unsigned i, uint32_t gen, bool bury,
 	new = probe_word(p);
 	if (!seg_cas(&x->b->probe[i], old, new))
 		return false;
-	seg_put(&x->b->owner[i], (new & 0xffff) << 48 |
+	seg_put(&x->b->owner[i], mark_of(new) << 48 |
 	    (seg_own_slot(x->s) ? seg_owner_ref(x->s) : 0));
 	pass->probe = (uint8_t)(i + 1);
 	pass->permit = new;

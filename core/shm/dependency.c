@@ -134,7 +134,8 @@ closed(struct shm *s, int dependency, const struct guard *g, struct err *e)
 	if (v.mode == BREAKER_FORCED_OPEN)
 		err_set(e, 503, "breaker_open", "%s is switched off by an "
 		    "operator", g->name);
-	e->retry_after_s = (int)(v.pause_ms / 1000) + 1;
+	e->retry_after_s = v.pause_ms <= 1000 ? 1 :
+	    (int)((v.pause_ms + 999) / 1000);
 	return -1;
 }
 
