@@ -127,14 +127,15 @@ some_bits(void)
 	return r;
 }
 
-/* For calls that stand alone: patient, but not for ever. */
+/* For calls that stand alone: patient, but not for ever. Who asks for more
+ * time than that, or an open breaker, is not asked again. */
 static bool
 again(struct env *env, const struct err *e, unsigned *attempt)
 {
 	if (!spot_aws_retryable(e) || *attempt >= 4 ||
-	    !net_may_repeat(env->net, "aws"))
+	    e->retry_after_s > 5 || !net_may_repeat(env->net, "aws"))
 		return false;
-	wait_us(e->retry_after_s > 0 && e->retry_after_s <= 5 ?
+	wait_us(e->retry_after_s > 0 ?
 	    e->retry_after_s * US_PER_S :
 	    spot_aws_backoff_us((*attempt)++, some_bits()));
 	if (e->retry_after_s > 0)
