@@ -163,7 +163,9 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover bench-relay bench-queue-core
+.PHONY: bench-shm bench-http bench-discover bench-relay bench-queue-core
+bench-shm: $(BUILD)/tests/bench/shm
+	@$<
 bench-relay: $(BUILD)/tests/bench/relay
 	@$< $(ROWS) $(TENANTS)
 bench-http: all

@@ -11,6 +11,13 @@
  *     handler again (at most 3 times). A refusal keeps what it must (audit,
  *     ctx_keep) in a transaction of its own.
  *  5. Encode, send, one log line, metrics by route.
+ *
+ * Requests are not shed by how long they queued: they queue in the listening
+ * socket and in kept connections, and neither a unix socket nor FastCGI says
+ * since when (only nginx could, and only if its site passed $msec). What is
+ * there instead: pools of their own for slow and control, limits by address
+ * and principal, permits of dependencies and of long polls, and a web server
+ * that answers 502/504 when the backlog is full.
  */
 #include <stdio.h>
 #include <string.h>
@@ -348,6 +355,9 @@ stage_run(struct ctx *c, const void *in)
 
 	if (idempotency_read(c, &id) == -1)
 		return;
+	if (c->route->breaker != NULL)	/* before there is a transaction */
+		net_orders(c->env->net, dependency_find(c->env->shm,
+		    c->route->breaker));
 	if (!(c->route->flags & R_TXN)) {
 		int status = call_handler(c, in);
 

@@ -93,8 +93,10 @@ bool net_may_repeat(struct net *, const char *service);
  * way (0 = none), and whether somebody outside of us repeats it. */
 void net_scope(struct net *, int64_t deadline_boot_ns, bool retried_outside);
 /* fn(arg) is asked to tell the segment what operators ordered, when that is
- * missing; at most once a second. */
+ * missing; at most once a second. net_orders() asks now; each call of ours
+ * does, others who go through a dependency should. */
 void net_on_fresh(struct net *, void (*fn)(void *), void *arg);
+void net_orders(struct net *, int dependency);
 
 /* True if an address may be connected to without being listed. */
 struct sockaddr;

@@ -57,16 +57,19 @@ transfer_refuse(struct transfer *t, struct err *err, const char *why)
 
 /* ---- the dependency -------------------------------------------------------- */
 
-static void
-ask_for_orders(struct transfer *t)
+void
+net_orders(struct net *net, int dependency)
 {
-	struct net *net = t->net;
+	int64_t now;
 
-	if (net->fresh.fn == NULL ||
-	    !breaker_orders_missing(net->shm, t->dependency) ||
-	    t->started_ns - net->fresh.asked_ns < ORDERS_NS)
+	if (net == NULL || net->fresh.fn == NULL ||
+	    !breaker_orders_missing(net->shm, dependency))
 		return;
-	net->fresh.asked_ns = t->started_ns;
+	now = clock_boot_ns();
+	if (net->fresh.asked_ns != 0 &&
+	    now - net->fresh.asked_ns < ORDERS_NS)
+		return;
+	net->fresh.asked_ns = now;
 	net->fresh.fn(net->fresh.arg);
 }
 
@@ -77,7 +80,7 @@ enter(struct transfer *t, bool wait, struct err *err)
 	    (t->call.no_breaker ? DEPENDENCY_UNJUDGED : 0);
 	int rc;
 
-	ask_for_orders(t);
+	net_orders(t->net, t->dependency);
 	rc = dependency_enter(t->net->shm, t->dependency, flags, &t->pass,
 	    err);
 	if (rc == -1)
