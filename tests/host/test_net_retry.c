@@ -3,7 +3,7 @@
  * that must not happen twice, deadlines, permits, orders. The peer is a server
  * of the test that does at each request what the next word of the path says:
  * a status ("503", "429:1" with Retry-After), "lost" (reads and hangs up),
- * "hang", "half" (begins to answer and hangs up). Only after "200k" is the
+ * "hang", "half" and "stall" (begins to answer, then hangs up or hangs). Only after "200k" is the
  * connection kept: on a kept one curl may send once more by itself.
  */
 #include <arpa/inet.h>
@@ -57,7 +57,9 @@ act(int fd, const char *word)
 	const char *wait = strchr(word, ':');
 	char buf[200];
 
-	if (strcmp(word, "hang") == 0) {
+	if (strcmp(word, "stall") == 0)
+		say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsta");
+	if (strcmp(word, "hang") == 0 || strcmp(word, "stall") == 0) {
 		poll(&p, 1, -1);
 		return false;
 	}
@@ -68,7 +70,7 @@ act(int fd, const char *word)
 		return false;
 	}
 	snprintf(buf, sizeof(buf), "HTTP/1.1 %.3s X\r\nContent-Length: 2\r\n"
-	    "%s%s%s%s\r\nok", word, strchr(word, 'k') != NULL ? "" :
+	    "%s%s%s%s\r\nok", word == NULL ? "" : word, strchr(word, 'k') != NULL ? "" :
 	    "Connection: close\r\n", wait != NULL ? "Retry-After: " : "",
 	    wait != NULL ? wait + 1 : "", wait != NULL ? "\r\n" : "");
 	say(fd, buf);
@@ -290,6 +292,23 @@ repeats(void **state)
 		made += (uint64_t)cases[i].requests - 1;
 	}
 	assert_int_equal(metric_read(&retries_total, PLAIN, 0), made);
+}
+
+/* No answer in time may be repeated; half an answer is one. */
+static void
+timeouts(void **state)
+{
+	struct net_call c = call_of("GET", "hang,200");
+
+	(void)state;
+	c.timeout_ms = 300;
+	assert_int_equal(send_call(&c), 0);
+	assert_int_equal(atomic_load(&requests), 2);
+	c = call_of("GET", "stall,200");
+	c.timeout_ms = 300;
+	assert_int_equal(send_call(&c), -1);
+	assert_string_equal(err.code, "net_timeout");
+	assert_int_equal(atomic_load(&requests), 1);
 }
 
 static void
@@ -617,6 +636,7 @@ main(void)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 	const struct CMUnitTest tests[] = {
 		CASE(repeats),
+		CASE(timeouts),
 		CASE(only_who_asks),
 		CASE(what_it_asks_for_wins),
 		CASE(budget),
