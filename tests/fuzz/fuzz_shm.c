@@ -156,7 +156,11 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	log_setup(&(struct log_options){ .level = LOG_ERROR }, &e);
 	shm_slot_take(s, "web", &e);
 	shm_text_set(s, "probe", "down", 4);
-	for (i = 0; i + 2 < n; i += 3)
+	/* 'B': the words of the dependency are hit, not any of the segment. */
+	for (i = 1; n > 0 && in[0] == 'B' && i + 2 < n; i += 3)
+		s->base[s->map.breakers + ((size_t)in[i] << 8 | in[i + 1]) %
+		    sizeof(struct seg_breaker)] ^= in[i + 2];
+	for (i = 0; n > 0 && in[0] != 'B' && i + 2 < n; i += 3)
 		s->base[((size_t)in[i] << 8 | in[i + 1]) * 8191 %
 		    s->map.size] ^= in[i + 2];
 	shm_slot_request(s, "route", "id", 1);
