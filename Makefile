@@ -164,9 +164,11 @@ compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
 .PHONY: bench-http bench-discover bench-relay bench-queue-core bench-worker \
-    bench-ws
+    bench-ws bench-shm
 bench-worker: all $(BUILD)/tests/bench/worker
 	@$(BUILD)/tests/bench/worker $(JOBS)
+bench-shm: $(BUILD)/tests/bench/shm
+	@$<
 bench-relay: $(BUILD)/tests/bench/relay
 	@$< $(ROWS) $(TENANTS)
 bench-http: all

@@ -14,6 +14,7 @@
 struct alert;
 struct command;
 struct component;
+struct dependency;
 struct event;
 struct exchange;
 struct gauge;
@@ -43,6 +44,7 @@ struct module {
 	const struct metric *const *const *metrics;
 	const struct health_check *health;	/* end: .name NULL */
 	const struct component *components;	/* end: .name NULL */
+	const struct dependency *dependencies;	/* end: .name NULL */
 	const struct exchange *const *exchanges;	/* import and export */
 	const struct command *const *commands;	/* arrays, end: .name NULL */
 	const struct job *const *jobs;		/* arrays, end: .name NULL */

@@ -24,6 +24,7 @@
 #include "jobs/queue.h"
 #include "module.h"
 #include "modules/auth/auth.h"
+#include "modules/platform/dependency.h"
 #include "modules/platform/error.h"
 #include "net/net.h"
 #include "app/responder.h"
@@ -36,6 +37,7 @@ enum { PROCESS_CAP = 64 << 20 };
 
 static const struct settings *const kernel_settings[] = {
 	&base_settings, &db_settings, &http_settings, &net_settings,
+	&resilience_settings,
 	&jobs_settings, &exec_settings, &responder_settings,
 	&worker_settings, NULL
 };
@@ -171,6 +173,7 @@ boot_env(struct env *env, const struct boot *b, struct err *e)
 		db = NULL;
 	}
 	env->db = db;
+	net_on_fresh(env->net, platform_dependency_fresh, env);
 	return 0;
 }
 

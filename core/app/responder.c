@@ -97,6 +97,7 @@ pool_child(struct pool *p, int listen_fd, void *arg)
 
 	m->env->managed = true;
 	m->env->children = p->conf.children;
+	m->env->request_ms = p->conf.kill_ms;
 	m->env->process = uuid_new();
 	shm_after_fork(m->env->shm);
 	if (r.pool == POOL_CONTROL)

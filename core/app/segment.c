@@ -12,12 +12,13 @@
 #include "module.h"
 #include "net/net.h"
 #include "proc/proc.h"
-#include "shm/shm.h"
+#include "shm/dependency.h"
 
 static const struct metric *const kernel_metrics[] = {
 	&http_requests_total, &http_request_seconds, &http_retries_total,
 	&http_alias_uses_total, &db_query_seconds, &db_errors_total,
-	&db_reconnects_total, &net_calls_total, &net_call_seconds, NULL
+	&db_reconnects_total, &net_calls_total, &net_call_seconds,
+	&retries_total, NULL
 };
 
 /* Route ids in table order; one more for what matched nothing. */
@@ -56,23 +57,20 @@ query_values(struct env *env)
 	return v.v;
 }
 
-static const char *const *
-breaker_names(struct env *env)
+/* Dependencies in module order, with their rules. */
+static int
+guards(struct env *env, const struct guard **out, struct err *e)
 {
-	VEC(const char *) v = { 0 };
+	VEC(const struct dependency *) v = { 0 };
 
-	*VEC_ADD(env->a, &v) = "aws";
-	*VEC_ADD(env->a, &v) = "redis";
-	for (size_t m = 0; env->modules[m] != NULL; m++) {
-		const struct route *const *set = env->modules[m]->routes;
-
-		for (; set != NULL && *set != NULL; set++)
-			for (const struct route *r = *set; r->id != NULL; r++)
-				if (r->breaker != NULL)
-					*VEC_ADD(env->a, &v) = r->breaker;
-	}
+	for (size_t m = 0; env->modules[m] != NULL; m++)
+		for (const struct dependency *d =
+		    env->modules[m]->dependencies;
+		    d != NULL && d->name != NULL; d++)
+			*VEC_ADD(env->a, &v) = d;
 	*VEC_ADD(env->a, &v) = NULL;
-	return v.v;
+	return dependency_guards(env->a, v.v, conf_get(env->conf,
+	    &resilience_settings), out, e);
 }
 
 static const struct metric *const *
@@ -106,10 +104,11 @@ app_segment(struct env *env, const char *run_dir, struct err *e)
 	    pools, NULL };
 	struct shm_layout layout = {
 		.metrics = all_metrics(env),
-		.breakers = breaker_names(env),
 		.bulkheads = app_bulkheads,
 		.dynamic = labels, .dynamic_values = values
 	};
 
+	if (guards(env, &layout.guards, e) == -1)
+		return -1;
 	return shm_attach(&env->shm, env->a, run_dir, &layout, e);
 }

@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "jobs/port.h"
+#include "net/net.h"
 #include "proc/proc.h"
 #include "shm/shm.h"
 
@@ -277,9 +278,12 @@ run(struct child *c, const struct job *j, struct wire_report *r)
 	x.payload.p = c->job.payload;
 	x.deadline_boot_ns = clock_boot_ns() + c->job.timeout_s *
 	    INT64_C(1000000000);
+	net_scope(c->env->net, c->job.timeout_s > 0 ? x.deadline_boot_ns : 0,
+	    false);
 	caps_on(j);
 	outcome(c, &x, j->run(&x, in), r);
 	caps_off();
+	net_scope(c->env->net, 0, false);
 }
 
 static int

@@ -30,6 +30,7 @@ struct env {
 	const char *program;		/* "quincunx.fcgi", "quincunx" */
 	struct uuid process;		/* this process start, for leases */
 	bool managed;			/* a manager of ours started us */
+	int64_t request_ms;		/* a request may take; 0 = unknown */
 	int64_t children;		/* of our pool, at most; 0 = unknown */
 };
 

@@ -30,6 +30,7 @@ struct ctx {
 	const char *request_id;
 	const char *client_ip;
 	struct utc now;			/* one instant for the whole request */
+	int64_t deadline_boot_ns;	/* nobody waits longer; 0 = unknown */
 	struct request *req;
 	struct response *resp;
 	uint64_t seen;			/* bit i: in->fields[i] was sent */

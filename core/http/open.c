@@ -12,6 +12,7 @@
 #include "db/table.h"
 #include "http/page.h"
 #include "http/serve.h"
+#include "shm/dependency.h"
 
 static int
 http_conf_check(void *values, struct arena *a, struct err *e)
@@ -130,6 +131,17 @@ permission_known(const struct module *const *mods, const char *name)
 	return false;
 }
 
+static bool
+dependency_known(const struct module *const *mods, const char *name)
+{
+	for (; *mods != NULL; mods++)
+		for (const struct dependency *d = (*mods)->dependencies;
+		    d != NULL && d->name != NULL; d++)
+			if (strcmp(d->name, name) == 0)
+				return true;
+	return false;
+}
+
 static void
 check_params(const struct route *r, const char *path, struct faults *f)
 {
@@ -176,6 +188,9 @@ check_route(struct http *h, const struct route *r, struct faults *f)
 		fault(f, r, "idempotent without transaction or natural key");
 	if (r->out == NULL && !(r->flags & R_TEXT) && r->ok != 204)
 		fault(f, r, "no reply schema");
+	if (r->breaker != NULL && !dependency_known(h->env->modules,
+	    r->breaker))
+		fault(f, r, "breaker of an unknown dependency");
 	if (r->fallback != NULL && r->breaker == NULL)
 		fault(f, r, "fallback without breaker");
 	check_params(r, r->path, f);

@@ -82,7 +82,8 @@ struct route {
 	const char *consumes;	/* R_RAW: accepted type, or NULL = any */
 	const char *natural_key;	/* why a repeat is harmless */
 	const char *sunset;	/* "2027-06-30": deprecated row */
-	const char *breaker;	/* guards run; open: fallback serves */
+	const char *breaker;	/* dependency that guards run; open or
+				 * full: fallback serves */
 	handler_fn *fallback;	/* reduced answer, marked X-Degraded */
 	const char *opened_by;	/* "auth.registration=open": the setting with
 				 * which a default opens this route (tests) */

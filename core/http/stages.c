@@ -11,6 +11,13 @@
  *     handler again (at most 3 times). A refusal keeps what it must (audit,
  *     ctx_keep) in a transaction of its own.
  *  5. Encode, send, one log line, metrics by route.
+ *
+ * Requests are not shed by how long they queued: they queue in the listening
+ * socket and in kept connections, and neither a unix socket nor FastCGI says
+ * since when (only nginx could, and only if its site passed $msec). What is
+ * there instead: pools of their own for slow and control, limits by address
+ * and principal, permits of dependencies and of long polls, and a web server
+ * that answers 502/504 when the backlog is full.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +25,12 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "http/serve.h"
+#include "net/net.h"
 
-enum { SMALL_BODY = 64 * 1024, ATTEMPTS = 3 };
+enum { SMALL_BODY = 64 * 1024, ATTEMPTS = 3, MARGIN_MS = 500 };
 
 /* ---- refusals before the handler ---------------------------------------- */
 
@@ -241,25 +250,41 @@ ctx_target_id(struct ctx *c, const char *kind, struct uuid id)
 	ctx_target(c, kind, arena_strdup(c->a, uuid_format(id, text)), NULL);
 }
 
+/* What a handler's answer says about the dependency behind it: nothing if it
+ * was not asked, or if the trouble was our database's. */
+static enum outcome
+outcome_of(const struct ctx *c, int status)
+{
+	if (status < 400)
+		return OUTCOME_OK;
+	if (status < 500)
+		return OUTCOME_USER;
+	if (dependency_refused(&c->err) || (c->err.code != NULL &&
+	    strncmp(c->err.code, "db_", 3) == 0))
+		return OUTCOME_NONE;
+	return OUTCOME_FAIL;
+}
+
 static int
 call_handler(struct ctx *c, const void *in)
 {
 	const struct route *rt = c->route;
-	struct breaker_rule rule = { 5, 30, 2 };
-	uint64_t now = (uint64_t)clock_boot_ns();
-	int status;
+	struct dependency_pass pass;
+	int status, d;
 
 	if (rt->breaker == NULL)
 		return rt->run(c, in);
-	if (!breaker_allow(c->env->shm, rt->breaker, rule, now)) {
+	d = dependency_find(c->env->shm, rt->breaker);
+	if (dependency_enter(c->env->shm, d, DEPENDENCY_WAIT, &pass,
+	    &c->err) == -1) {
 		if (rt->fallback == NULL)
-			return fail(c, 503, "breaker_open",
-			    "%s is not available", rt->breaker);
+			return fail_err(c);
+		err_clear(&c->err);
 		reply_header(c, "X-Degraded", rt->breaker);
 		return rt->fallback(c, in);
 	}
 	status = rt->run(c, in);
-	breaker_result(c->env->shm, rt->breaker, rule, status < 500, now);
+	dependency_leave(c->env->shm, d, &pass, outcome_of(c, status));
 	return status;
 }
 
@@ -330,6 +355,9 @@ stage_run(struct ctx *c, const void *in)
 
 	if (idempotency_read(c, &id) == -1)
 		return;
+	if (c->route->breaker != NULL)	/* before there is a transaction */
+		net_orders(c->env->net, dependency_find(c->env->shm,
+		    c->route->breaker));
 	if (!(c->route->flags & R_TXN)) {
 		int status = call_handler(c, in);
 
@@ -516,16 +544,36 @@ account(struct ctx *c, int64_t start_ns)
 	    KV("ip", c->client_ip));
 }
 
+/* When nobody waits for the reply any more, in ns of the boot clock; 0 =
+ * unknown: what the site says (QX_DEADLINE_MS, from now), or a moment before
+ * the manager ends us. Clients have no say. */
+static int64_t
+deadline_of(const struct env *env, const struct transport *t, int64_t start)
+{
+	const char *text = t->param(t->t, "QX_DEADLINE_MS");
+	int64_t ms = env->request_ms, said;
+
+	if (ms > 2 * MARGIN_MS)
+		ms -= MARGIN_MS;
+	if (text != NULL && num_i64(text, strlen(text), &said) == NUM_OK &&
+	    said > 0 && (ms == 0 || said < ms))
+		ms = said;
+	return ms == 0 ? 0 : start + ms * 1000000;
+}
+
 void
 http_serve(struct http *h, const struct transport *t, enum pool_kind pool,
     struct arena *a)
 {
 	int64_t start = clock_boot_ns();
 	struct request req = { .t = t };
+	bool retried = t->param(t->t, "HTTP_X_RETRY_LAYER") != NULL;
 	struct ctx c = { .http = h, .env = h->env, .a = a, .now = clock_now(),
 	    .req = &req, .client_ip = "" };
 	int parsed;
 
+	c.deadline_boot_ns = deadline_of(h->env, t, start);
+	net_scope(h->env->net, c.deadline_boot_ns, retried);
 	c.resp = response_new(a);
 	c.request_id = make_request_id(&c, t);
 	log_context(c.request_id, t->param(t->t, "HTTP_TRACEPARENT"));
@@ -542,5 +590,6 @@ http_serve(struct http *h, const struct transport *t, enum pool_kind pool,
 	response_send(&c, req.method == HTTP_HEAD);
 	account(&c, start);
 	shm_slot_done(h->env->shm);
+	net_scope(h->env->net, 0, false);
 	log_context(NULL, NULL);
 }

@@ -38,6 +38,13 @@ struct net {
 	CURL *single;
 	CURLM *multi;
 	bool running;		/* inside net_run() */
+	int64_t deadline_ns;	/* net_scope() */
+	bool retried;
+	struct {
+		void (*fn)(void *);
+		void *arg;
+		int64_t asked_ns;
+	} fresh;
 };
 
 struct target {
@@ -55,8 +62,13 @@ struct transfer {
 	struct target target;
 	struct str body;
 	size_t max_bytes, header_bytes;
-	bool private_ok, refused, too_big, header_flood, half_open;
+	bool private_ok, refused, too_big, header_flood;
+	bool hurried;		/* cut short by a deadline, not by itself */
+	bool again;		/* ended so that it may be repeated */
 	int64_t started_ns;
+	int64_t left_ms;	/* until the deadline; 0 = none */
+	int dependency;
+	struct dependency_pass pass;
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -66,12 +78,21 @@ bool gate_allowed(const struct net *, const struct target *);
 void gate_allow(struct net *, const struct target *, bool any_port);
 curl_socket_t gate_socket(void *transfer, curlsocktype, struct curl_sockaddr *);
 
+/* request.c: what is sent. */
+int request_set(struct transfer *, struct err *);
+bool request_repeatable(const struct net_call *);
+
 /* transfer.c */
-/* Judges the call, asks the breaker and prepares the handle. */
+/* Judges the call, asks the dependency and prepares the handle. 1, unless it
+ * should wait: no permit now. */
 int transfer_begin(struct transfer *, struct net *, CURL *, struct arena *,
-    const struct net_call *, struct err *);
-/* Answer or error; tells the breaker and the metrics. */
+    const struct net_call *, bool wait, struct err *);
+/* Answer or error; tells the dependency and the metrics. */
 int transfer_end(struct transfer *, CURLcode, struct arena *out,
     struct net_reply *, struct err *);
+int transfer_refuse(struct transfer *, struct err *, const char *why);
+const char *transfer_service(const struct transfer *);
+/* The earlier of the call's deadline and the scope's; 0 = none. */
+int64_t transfer_deadline(const struct net *, const struct net_call *);
 
 #endif

@@ -17,11 +17,9 @@
 #include "base/number.h"
 #include "base/random.h"
 #include "net/redis_inner.h"
-#include "shm/shm.h"
+#include "shm/dependency.h"
 
 enum { REDIRECTS = 6, BACKOFF_MS = 50, BACKOFF_MAX_MS = 5000, WINDOW = 500 };
-
-static const struct breaker_rule rule = { 5, 5, 1 };
 
 struct node {
 	struct redis_host at;
@@ -33,6 +31,8 @@ struct redis {
 	struct redis_url url;
 	int64_t timeout_ms;
 	struct shm *shm;
+	int dependency;
+	struct breaker_pass pass;
 	struct node nodes[REDIS_NODES];
 	size_t nnodes, seed;
 	uint8_t slots[REDIS_SLOTS];	/* 1 + index of the node; 0 = seed */
@@ -74,6 +74,7 @@ redis_open(struct redis **out, struct arena *a, const char *url,
 	r->a = a;
 	r->timeout_ms = timeout_ms;
 	r->shm = shm;
+	r->dependency = dependency_find(shm, "redis");
 	r->nnodes = r->url.path != NULL ? 1 : r->url.nhosts;
 	for (size_t i = 0; i < r->url.nhosts; i++)
 		r->nodes[i].at = r->url.hosts[i];
@@ -340,9 +341,9 @@ static int
 enter(struct redis *r, struct err *e)
 {
 	ASSERT(txn_depth() == 0);
-	if (clock_boot_ns() < r->not_before_ns || (r->shm != NULL &&
-	    !breaker_allow(r->shm, "redis", rule,
-	    (uint64_t)clock_boot_ns()))) {
+	if (clock_boot_ns() < r->not_before_ns ||
+	    !breaker_allow(r->shm, r->dependency, (uint64_t)clock_boot_ns(),
+	    &r->pass)) {
 		err_set(e, 503, "breaker_open", "Redis is not available");
 		e->retry_after_s = 1;
 		return -1;
@@ -356,9 +357,8 @@ leave(struct redis *r, int rc)
 {
 	int64_t ms = BACKOFF_MS;
 
-	if (r->shm != NULL)
-		breaker_result(r->shm, "redis", rule, rc == 0,
-		    (uint64_t)clock_boot_ns());
+	breaker_result(r->shm, r->dependency, &r->pass, rc == 0 ? OUTCOME_OK :
+	    OUTCOME_FAIL, (uint64_t)clock_boot_ns());
 	if (rc == 0) {
 		r->failures = 0;
 		r->not_before_ns = 0;

@@ -1,9 +1,8 @@
 /*
- * One HTTP exchange on a curl handle: what is sent, what is kept of the
- * answer, which error an accident becomes, and what breaker and metrics are
- * told. Refuses requests that could say more than they should (foreign
- * methods, control bytes in headers) and answers over their byte caps.
- * A refusal of ours never counts against the peer.
+ * One HTTP exchange on a curl handle: whether it may be made, what is kept of
+ * the answer, which error an accident becomes, and what dependency and metrics
+ * are told. Refuses calls after their deadline and answers over their byte
+ * caps. A refusal of ours never counts against the peer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,208 +13,99 @@
 #include "base/number.h"
 #include "net/internal.h"
 
-enum outcome {
-	OUT_OK, OUT_REDIRECT, OUT_CLIENT_ERROR, OUT_SERVER_ERROR, OUT_TIMEOUT,
-	OUT_FAILED, OUT_REFUSED, OUT_BREAKER
+enum ended {
+	END_OK, END_REDIRECT, END_CLIENT_ERROR, END_SERVER_ERROR, END_TIMEOUT,
+	END_FAILED, END_REFUSED, END_BREAKER
 };
 
-static const char *const services[] = { "aws", "webhook", "other", NULL };
+enum { HURRY_MS = 1000 };	/* a deadline nobody is blamed for */
+#define NS_PER_MS INT64_C(1000000)
+#define ORDERS_NS INT64_C(1000000000)
+
 static const char *const outcomes[] = { "2xx", "3xx", "4xx", "5xx", "timeout",
     "failed", "refused", "breaker", NULL };
-static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH",
-    "DELETE", "OPTIONS" };
 
-static const struct metric_label service_label = { "service", services };
 static const struct metric_label outcome_label = { "outcome", outcomes };
 
 const struct metric net_calls_total = { .name = "net_calls_total",
     .help = "Outgoing HTTP calls", .kind = METRIC_COUNTER,
-    .labels = { &service_label, &outcome_label } };
+    .labels = { &dependency_service_label, &outcome_label } };
 const struct metric net_call_seconds = { .name = "net_call_seconds",
     .help = "Duration of outgoing HTTP calls", .kind = METRIC_HISTOGRAM,
-    .labels = { &service_label } };
-
-static size_t
-service_index(const char *service)
-{
-	size_t i = 0;
-
-	while (i < NITEMS(services) - 2 &&
-	    (service == NULL || strcmp(services[i], service) != 0))
-		i++;
-	return i;
-}
+    .labels = { &dependency_service_label } };
 
 static void
-count(const struct transfer *t, enum outcome o)
+count(const struct transfer *t, enum ended o)
 {
-	metric_add(&net_calls_total, service_index(t->call.service),
-	    (size_t)o, 1);
+	metric_add(&net_calls_total, dependency_label_index(t->net->shm,
+	    t->dependency), (size_t)o, 1);
 }
 
-static const char *
-service_name(const struct transfer *t)
+const char *
+transfer_service(const struct transfer *t)
 {
 	return t->call.service != NULL ? t->call.service : "http";
 }
 
-static int
-refuse(struct transfer *t, struct err *err, const char *why)
+int
+transfer_refuse(struct transfer *t, struct err *err, const char *why)
 {
-	count(t, OUT_REFUSED);
+	count(t, END_REFUSED);
 	return err_set(err, 502, "net_refused", "%s: call refused: %s",
-	    service_name(t), why);
+	    transfer_service(t), why);
 }
 
-/* ---- breaker ----------------------------------------------------------- */
-static struct breaker_rule
-rule(const struct transfer *t)
+/* ---- the dependency -------------------------------------------------------- */
+
+void
+net_orders(struct net *net, int dependency)
 {
-	const struct net_conf *c = t->net->conf;
+	int64_t now;
 
-	return (struct breaker_rule){ .failures = (uint32_t)c->breaker_failures,
-	    .open_s = (uint32_t)c->breaker_open_s,
-	    .probes = (uint32_t)c->breaker_probes };
-}
-
-static bool
-has_breaker(const struct transfer *t)
-{
-	return t->net->shm != NULL && t->call.service != NULL &&
-	    !t->call.no_breaker;
-}
-
-static int
-ask_breaker(struct transfer *t, struct err *err)
-{
-	uint64_t now = (uint64_t)t->started_ns;
-
-	if (!has_breaker(t))
-		return 0;
-	if (!breaker_allow(t->net->shm, t->call.service, rule(t), now)) {
-		count(t, OUT_BREAKER);
-		err_set(err, 503, "breaker_open",
-		    "%s does not answer; not tried again for the moment",
-		    t->call.service);
-		if (err != NULL)
-			err->retry_after_s = (int)t->net->conf->breaker_open_s;
-		return -1;
-	}
-	t->half_open = breaker_state(t->net->shm, t->call.service, now) ==
-	    BREAKER_HALF_OPEN;
-	return 0;
-}
-
-/* 429 and 503 come from a peer that lives and says when to come back. Our
- * own refusal says nothing about it, but a probe must be given back. */
-static void
-tell_breaker(const struct transfer *t, enum outcome o, int status)
-{
-	bool ok = o <= OUT_CLIENT_ERROR || status == 503;
-
-	if (!has_breaker(t) || (o == OUT_REFUSED && !t->half_open))
+	if (net == NULL || net->fresh.fn == NULL ||
+	    !breaker_orders_missing(net->shm, dependency))
 		return;
-	breaker_result(t->net->shm, t->call.service, rule(t), ok,
-	    (uint64_t)clock_boot_ns());
-}
-
-/* ---- request ----------------------------------------------------------- */
-static bool
-token(const char *p)
-{
-	static const char extra[] = "!#$%&'*+-.^_`|~";
-	const char *start = p;
-
-	while ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-	    (*p >= 'A' && *p <= 'Z') || (*p != '\0' && strchr(extra, *p)))
-		p++;
-	return *p == '\0' && p != start;
-}
-
-static bool
-printable(const char *p)
-{
-	while (*p == '\t' || ((unsigned char)*p >= ' ' && *p != 0x7f))
-		p++;
-	return *p == '\0';
-}
-
-static void
-add_header(struct transfer *t, const char *name, const char *value)
-{
-	struct curl_slist *list = curl_slist_append(t->headers,
-	    arena_printf(t->a, "%s%s%s", name, *value == '\0' ? ";" : ": ",
-	    value));
-
-	if (list == NULL)
-		check_oom();
-	t->headers = list;
-}
-
-/* curl's own additions that would leave the signed or meant request. */
-static void
-quiet(struct transfer *t, const char *name)
-{
-	struct curl_slist *list = curl_slist_append(t->headers, name);
-
-	if (list == NULL)
-		check_oom();
-	t->headers = list;
-}
-
-static bool
-has_header(const struct net_call *c, const char *name)
-{
-	for (size_t i = 0; i < c->nheaders; i++)
-		if (strcasecmp(c->headers[i].name, name) == 0)
-			return true;
-	return false;
+	now = clock_boot_ns();
+	if (net->fresh.asked_ns != 0 &&
+	    now - net->fresh.asked_ns < ORDERS_NS)
+		return;
+	net->fresh.asked_ns = now;
+	net->fresh.fn(net->fresh.arg);
 }
 
 static int
-set_headers(struct transfer *t, struct err *err)
+enter(struct transfer *t, bool wait, struct err *err)
 {
-	const struct net_call *c = &t->call;
+	unsigned flags = (wait ? DEPENDENCY_WAIT : 0) |
+	    (t->call.no_breaker ? DEPENDENCY_UNJUDGED : 0);
+	int rc;
 
-	if (c->nheaders > NET_HEADERS_MAX)
-		return refuse(t, err, "too many headers");
-	for (size_t i = 0; i < c->nheaders; i++)
-		if (!token(c->headers[i].name) ||
-		    !printable(c->headers[i].value))
-			return refuse(t, err, "impossible header");
-	for (size_t i = 0; i < c->nheaders; i++)
-		add_header(t, c->headers[i].name, c->headers[i].value);
-	quiet(t, "Expect:");
-	if (!has_header(c, "Content-Type"))
-		quiet(t, "Content-Type:");
-	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
-	return 0;
+	net_orders(t->net, t->dependency);
+	rc = dependency_enter(t->net->shm, t->dependency, flags, &t->pass,
+	    err);
+	if (rc == -1)
+		count(t, END_BREAKER);
+	return rc;
 }
 
-static int
-set_method(struct transfer *t, struct err *err)
+/* 429 comes from a peer that lives and says when to come back. Our own
+ * refusal, and a call that we had no time for, say nothing about it. */
+static enum outcome
+verdict(const struct transfer *t, enum ended o, int status)
 {
-	const struct net_call *c = &t->call;
-	size_t i = 0;
+	const struct guard *g = dependency_guard(t->net->shm, t->dependency);
 
-	while (i < NITEMS(methods) && strcmp(methods[i], c->method) != 0)
-		i++;
-	if (i == NITEMS(methods))
-		return refuse(t, err, "impossible method");
-	if (strcmp(c->method, "HEAD") == 0) {
-		curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
-		return 0;
-	}
-	if (c->body_len > 0 || strcmp(c->method, "POST") == 0) {
-		curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)c->body_len);
-		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS,
-		    c->body_len > 0 ? c->body : "");
-	}
-	curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, c->method);
-	return 0;
+	if (o == END_REFUSED || (o == END_TIMEOUT && t->hurried))
+		return OUTCOME_NONE;
+	if (o <= END_REDIRECT)
+		return OUTCOME_OK;
+	if (o == END_CLIENT_ERROR ||
+	    (status == 503 && g != NULL && g->busy_503))
+		return OUTCOME_USER;
+	return OUTCOME_FAIL;
 }
+
+/* ---- limits ------------------------------------------------------------------ */
 
 static size_t
 on_body(char *p, size_t size, size_t n, void *arg)
@@ -246,6 +136,33 @@ on_header(char *p, size_t size, size_t n, void *arg)
 	return n;
 }
 
+int64_t
+transfer_deadline(const struct net *net, const struct net_call *c)
+{
+	int64_t a = net->deadline_ns, b = c->deadline_boot_ns;
+
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Nothing is sent that nobody waits for any more. */
+static int
+set_deadline(struct transfer *t, struct err *err)
+{
+	int64_t at = transfer_deadline(t->net, &t->call), left;
+
+	if (at == 0)
+		return 0;
+	left = (at - t->started_ns) / NS_PER_MS;
+	if (left <= 0) {
+		count(t, END_REFUSED);
+		return err_set(err, 504, "deadline_passed", "%s was not "
+		    "called: its answer would come too late",
+		    transfer_service(t));
+	}
+	t->left_ms = left;
+	return 0;
+}
+
 static void
 set_limits(struct transfer *t)
 {
@@ -254,6 +171,10 @@ set_limits(struct transfer *t)
 	int64_t ms = t->call.timeout_ms > 0 ? t->call.timeout_ms :
 	    c->timeout_ms;
 
+	t->hurried = t->left_ms > 0 && t->left_ms < ms &&
+	    t->left_ms < HURRY_MS;
+	if (t->left_ms > 0 && t->left_ms < ms)
+		ms = t->left_ms;
 	t->max_bytes = (size_t)c->max_bytes;
 	if (t->call.max_bytes > 0 && t->call.max_bytes < t->max_bytes)
 		t->max_bytes = t->call.max_bytes;
@@ -268,40 +189,6 @@ set_limits(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 }
 
-static void
-set_gate(struct transfer *t)
-{
-	CURL *e = t->easy;
-
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, gate_socket);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (t->net->conf->ca_file != NULL && *t->net->conf->ca_file != '\0')
-		curl_easy_setopt(e, CURLOPT_CAINFO, t->net->conf->ca_file);
-}
-
-static void
-set_rest(struct transfer *t)
-{
-	CURL *e = t->easy;
-
-	curl_easy_setopt(e, CURLOPT_URL, t->call.url);
-	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "quincunx/" QX_VERSION);
-	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);
-	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-}
-
 /* The handle outlives the list and the buffers it points to. */
 static void
 let_go(struct transfer *t)
@@ -313,9 +200,10 @@ let_go(struct transfer *t)
 
 int
 transfer_begin(struct transfer *t, struct net *net, CURL *easy,
-    struct arena *a, const struct net_call *call, struct err *err)
+    struct arena *a, const struct net_call *call, bool wait, struct err *err)
 {
 	struct err why = { 0 };
+	int rc;
 
 	memset(t, 0, sizeof(*t));
 	t->net = net;
@@ -323,20 +211,25 @@ transfer_begin(struct transfer *t, struct net *net, CURL *easy,
 	t->a = a;
 	t->call = *call;
 	t->started_ns = clock_boot_ns();
+	t->dependency = dependency_find(net->shm, call->service);
 	if (gate_parse(call->url, &t->target, &why) == -1)
-		return refuse(t, err, why.detail);
+		return transfer_refuse(t, err, why.detail);
+	if (set_deadline(t, err) == -1)
+		return -1;
 	t->private_ok = gate_allowed(net, &t->target);
 	str_init(&t->body, a);
 	curl_easy_reset(easy);
-	set_gate(t);
 	set_limits(t);
-	set_rest(t);
-	if (set_method(t, err) == -1 || set_headers(t, err) == -1 ||
-	    ask_breaker(t, err) == -1) {
+	rc = request_set(t, err);
+	if (rc == 0)
+		rc = enter(t, wait, err);
+	if (rc != 0) {
 		let_go(t);
-		return -1;
+		return rc;
 	}
-	crumb(service_name(t));
+	if (!call->repeated)
+		budget_add(net->shm, t->dependency, (uint64_t)t->started_ns);
+	crumb(transfer_service(t));
 	return 0;
 }
 
@@ -393,29 +286,29 @@ fill(const struct transfer *t, struct arena *out, struct net_reply *r,
 	r->elapsed_us = elapsed_ns / 1000;
 }
 
-static enum outcome
+static enum ended
 accident(const struct transfer *t, CURLcode rc, struct err *err)
 {
-	enum outcome o = OUT_FAILED;
+	enum ended o = END_FAILED;
 
 	if (t->refused && !t->too_big && !t->header_flood) {
-		o = OUT_REFUSED;
+		o = END_REFUSED;
 		err_set(err, 502, "net_refused", "%s: %s is not a public "
-		    "address and not a configured endpoint", service_name(t),
+		    "address and not a configured endpoint", transfer_service(t),
 		    t->target.host);
 	} else if (t->too_big || rc == CURLE_FILESIZE_EXCEEDED) {
 		err_set(err, 502, "net_failed", "%s: the answer is longer "
-		    "than %zu bytes", service_name(t), t->max_bytes);
+		    "than %zu bytes", transfer_service(t), t->max_bytes);
 	} else if (t->header_flood) {
 		err_set(err, 502, "net_failed", "%s: the answer's headers are "
-		    "longer than %d bytes", service_name(t), NET_HEADER_BYTES);
+		    "longer than %d bytes", transfer_service(t), NET_HEADER_BYTES);
 	} else if (rc == CURLE_OPERATION_TIMEDOUT) {
-		o = OUT_TIMEOUT;
+		o = END_TIMEOUT;
 		err_set(err, 504, "net_timeout", "%s did not answer in time",
-		    service_name(t));
+		    transfer_service(t));
 	} else {
 		err_set(err, 502, "net_failed", "%s could not be reached",
-		    service_name(t));
+		    transfer_service(t));
 	}
 	err_cause(err, "%s:%u: %s", t->target.host, t->target.port,
 	    t->message[0] != '\0' ? t->message : curl_easy_strerror(rc));
@@ -424,11 +317,26 @@ accident(const struct transfer *t, CURLcode rc, struct err *err)
 	return o;
 }
 
-static enum outcome
-outcome_of(int status)
+static enum ended
+ended_with(int status)
 {
-	return status >= 500 ? OUT_SERVER_ERROR : status >= 400 ?
-	    OUT_CLIENT_ERROR : status >= 300 ? OUT_REDIRECT : OUT_OK;
+	return status >= 500 ? END_SERVER_ERROR : status >= 400 ?
+	    END_CLIENT_ERROR : status >= 300 ? END_REDIRECT : END_OK;
+}
+
+/* May the same call succeed if it is made again? Not when an answer had begun:
+ * then it is too late to call it unanswered. */
+static bool
+may_succeed(const struct transfer *t, CURLcode rc, int status)
+{
+	if (rc == CURLE_OK)
+		return status == 429 || status == 502 || status == 503 ||
+		    status == 504;
+	if (t->refused || t->header_bytes > 0 || t->body.len > 0)
+		return false;
+	return rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT ||
+	    rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_GOT_NOTHING ||
+	    rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR;
 }
 
 int
@@ -436,19 +344,22 @@ transfer_end(struct transfer *t, CURLcode rc, struct arena *out,
     struct net_reply *r, struct err *err)
 {
 	int64_t ns = clock_boot_ns() - t->started_ns;
-	enum outcome o;
+	enum ended o;
 
 	if (rc == CURLE_OK) {
 		fill(t, out, r, ns);
-		o = outcome_of(r->status);
+		o = ended_with(r->status);
 	} else {
 		memset(r, 0, sizeof(*r));
 		o = accident(t, rc, err);
 	}
+	t->again = request_repeatable(&t->call) &&
+	    may_succeed(t, rc, r->status);
 	count(t, o);
-	metric_observe_ns(&net_call_seconds, service_index(t->call.service), 0,
-	    (uint64_t)ns);
-	tell_breaker(t, o, r->status);
+	metric_observe_ns(&net_call_seconds, dependency_label_index(
+	    t->net->shm, t->dependency), 0, (uint64_t)ns);
+	dependency_leave(t->net->shm, t->dependency, &t->pass,
+	    verdict(t, o, r->status));
 	let_go(t);
 	return rc == CURLE_OK ? 0 : -1;
 }

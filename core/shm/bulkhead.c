@@ -20,8 +20,10 @@ find(struct shm *s, const struct bulkhead *b)
 	return NULL;
 }
 
+/* ---- permits: words that name their holder ---------------------------------- */
+
 static int
-take(uint64_t *words, uint32_t limit, uint64_t ref)
+take_free(uint64_t *words, uint32_t limit, uint64_t ref)
 {
 	uint32_t i;
 
@@ -47,23 +49,55 @@ take_dead(struct shm *s, uint64_t *words, uint32_t limit, uint64_t ref)
 }
 
 int
+seg_permit_take(struct shm *s, uint64_t *words, uint32_t limit, bool bury)
+{
+	uint64_t ref;
+	int i;
+
+	if (!seg_own_slot(s))
+		return -1;
+	ref = seg_owner_ref(s);
+	i = take_free(words, limit, ref);
+	return i == -1 && bury ? take_dead(s, words, limit, ref) : i;
+}
+
+void
+seg_permit_leave(struct shm *s, uint64_t *words, uint32_t n, int permit)
+{
+	if (s->slot != -1 && permit >= 0 && (uint32_t)permit < n)
+		seg_cas(&words[permit], seg_owner_ref(s), 0);
+}
+
+uint32_t
+seg_permits_held(struct shm *s, const uint64_t *words, uint32_t n)
+{
+	uint32_t i, held = 0;
+	uint64_t w;
+
+	for (i = 0; i < n; i++) {
+		w = seg_get(&words[i]);
+		held += w != 0 && seg_owner_alive(s, w);
+	}
+	return held;
+}
+
+/* ---- bulkheads ------------------------------------------------------------------ */
+
+int
 bulkhead_enter(struct shm *s, const struct bulkhead *b, uint32_t limit,
     int *permit)
 {
-	uint64_t *words, ref;
+	uint64_t *words;
 
 	*permit = -1;
 	if (s == NULL)
 		return -1;
 	seg_mend(s);
-	if ((words = find(s, b)) == NULL || !seg_own_slot(s))
+	if ((words = find(s, b)) == NULL)
 		return -1;
 	if (limit == 0 || limit > b->permits)
 		limit = b->permits;
-	ref = seg_owner_ref(s);
-	*permit = take(words, limit, ref);
-	if (*permit == -1)
-		*permit = take_dead(s, words, limit, ref);
+	*permit = seg_permit_take(s, words, limit, true);
 	return *permit == -1 ? -1 : 0;
 }
 
@@ -72,18 +106,14 @@ bulkhead_leave(struct shm *s, const struct bulkhead *b, int permit)
 {
 	uint64_t *words = find(s, b);
 
-	if (words != NULL && s->slot != -1 && permit >= 0 &&
-	    (uint32_t)permit < b->permits)
-		seg_cas(&words[permit], seg_owner_ref(s), 0);
+	if (words != NULL)
+		seg_permit_leave(s, words, b->permits, permit);
 }
 
 uint32_t
 bulkhead_used(struct shm *s, const struct bulkhead *b)
 {
 	uint64_t *words = find(s, b);
-	uint32_t i, n = 0;
 
-	for (i = 0; words != NULL && i < b->permits; i++)
-		n += seg_owner_alive(s, seg_get(&words[i]));
-	return n;
+	return words == NULL ? 0 : seg_permits_held(s, words, b->permits);
 }

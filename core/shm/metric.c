@@ -27,7 +27,9 @@ const struct metric limiter_full_total = { "limiter_full_total",
     METRIC_COUNTER, { NULL, NULL } };
 
 static const struct metric *const own_metrics[] = {
-	&shm_lost_total, &shm_dropped_total, &limiter_full_total, NULL
+	&shm_lost_total, &shm_dropped_total, &limiter_full_total,
+	&breaker_transitions_total, &bulkhead_rejected_total,
+	&retry_budget_empty_total, NULL
 };
 
 static const struct {
@@ -90,6 +92,8 @@ label_values(const struct shm *s, const struct metric_label *l)
 
 	if (l->values != NULL)
 		return l->values;
+	if (l == &dependency_label || l == &dependency_service_label)
+		return s->guard_names;
 	for (i = 0; y->dynamic != NULL && y->dynamic[i] != NULL; i++) {
 		if (y->dynamic[i] == l)
 			return y->dynamic_values[i];
@@ -493,37 +497,46 @@ expose_one(struct shm *s, struct str *o, const struct seg_metric *q)
 	}
 }
 
-/* One gauge row of the segment's own: breakers, bulkheads. */
-static void
-expose_named(struct str *o, const char *metric, const char *name, int64_t v)
-{
-	bool open = false;
+static const struct {
+	const char *name, *help;
+} own_gauges[] = {
+	{ "breaker_state", "0 closed, 1 open, 2 half open." },
+	{ "retry_budget", "Repeats of calls that may be made now." },
+	{ "bulkhead_used", "Permits held by live processes." }
+};
 
-	str_addf(o, "quincunx_%s", metric);
-	label(o, &open, "name", name);
-	str_addf(o, "} %lld\n", (long long)v);
+struct exposing {
+	struct str *o;
+	const char *last;
+};
+
+static void
+expose_own(void *arg, const struct metric_cell *c)
+{
+	struct exposing *x = arg;
+	bool open = false;
+	size_t i;
+
+	for (i = 0; i < NITEMS(own_gauges) && c->name != x->last; i++)
+		if (strcmp(own_gauges[i].name, c->name) == 0)
+			header(x->o, c->name, own_gauges[i].help, "gauge");
+	x->last = c->name;
+	str_addf(x->o, "quincunx_%s", c->name);
+	label(x->o, &open, "name", c->value[0]);
+	str_addf(x->o, "} %lld\n", (long long)c->v);
 }
 
 void
 metrics_expose(struct shm *s, struct str *o)
 {
-	const char *name;
+	struct exposing x = { o, NULL };
 	size_t i;
 
 	if (s == NULL)
 		return;
 	for (i = 0; i < s->nmetrics; i++)
 		expose_one(s, o, &s->metrics[i]);
-	header(o, "breaker_state", "0 closed, 1 open, 2 half open.", "gauge");
-	for (i = 0; i < s->nbreakers; i++) {
-		name = s->layout.breakers[i];
-		expose_named(o, "breaker_state", name,
-		    (int64_t)breaker_state(s, name, 0));
-	}
-	header(o, "bulkhead_used", "Permits held by live processes.", "gauge");
-	for (i = 0; i < s->nbulkheads; i++)
-		expose_named(o, "bulkhead_used", s->bulkheads[i].b->name,
-		    (int64_t)bulkhead_used(s, s->bulkheads[i].b));
+	seg_own_gauges(s, expose_own, &x);
 }
 
 /* ---- for those who keep the past ----------------------------------------- */
@@ -582,17 +595,5 @@ metrics_each(struct shm *s, void (*fn)(void *, const struct metric_cell *),
 			cell_fill(&c, &s->metrics[i], cell, w);
 			fn(arg, &c);
 		}
-	c = (struct metric_cell){ "breaker_state", .kind = METRIC_GAUGE,
-	    .label = { "name" } };
-	for (i = 0; i < s->nbreakers; i++) {
-		c.value[0] = s->layout.breakers[i];
-		c.v = (double)breaker_state(s, c.value[0], 0);
-		fn(arg, &c);
-	}
-	c.name = "bulkhead_used";
-	for (i = 0; i < s->nbulkheads; i++) {
-		c.value[0] = s->bulkheads[i].b->name;
-		c.v = (double)bulkhead_used(s, s->bulkheads[i].b);
-		fn(arg, &c);
-	}
+	seg_own_gauges(s, fn, arg);
 }

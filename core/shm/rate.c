@@ -23,7 +23,7 @@
 /* Clocks are read by the callers: one may have been preempted since. */
 #define SLACK_US (10 * US_PER_SEC)
 
-enum { RATE_TRIES = 1000 };
+enum { RATE_TRIES = 1000, SHORT_KEY = 96 };
 
 struct look {
 	uint64_t seen;		/* the word as read */
@@ -140,13 +140,21 @@ sweep(struct shm *s, uint64_t now_us)
 	}
 }
 
+/* Of policy and key together where they are short, as they nearly always are;
+ * the policy ends with its NUL, so that no two pairs make the same bytes. */
 static uint64_t
 key_hash(const struct shm *s, const char *policy, const void *key, size_t n)
 {
-	uint8_t k[16];
+	size_t len = strlen(policy) + 1;
+	uint8_t k[16], both[SHORT_KEY];
 	uint64_t h;
 
-	h = siphash(s->secret, policy, strlen(policy));
+	if (len <= sizeof(both) && n <= sizeof(both) - len) {
+		memcpy(both, policy, len);
+		memcpy(both + len, key, n);
+		return siphash(s->secret, both, len + n);
+	}
+	h = siphash(s->secret, policy, len - 1);
 	memcpy(k, &h, 8);
 	memcpy(k + 8, s->secret + 8, 8);
 	return siphash(k, key, n);
@@ -158,6 +166,8 @@ spacing(struct rate r, uint64_t tat)
 {
 	uint64_t period = (uint64_t)r.per_s * US_PER_SEC, k, n = r.n;
 
+	if (period % n == 0)
+		return (int64_t)(period / n);
 	k = tat % period * n / period;
 	return (int64_t)(((k + 1) * period + n - 1) / n -
 	    (k * period + n - 1) / n);

@@ -179,10 +179,7 @@ plan(struct shm *s)
 	m->nrates = s->layout.limit_slots ? s->layout.limit_slots : 65536;
 	ASSERT(m->nslots < 65535);
 	ASSERT(m->nrates >= SEG_GROUP && (m->nrates & (m->nrates - 1)) == 0);
-	s->layout.breakers = seg_copy_texts(s, s->layout.breakers);
-	while (s->layout.breakers != NULL &&
-	    s->layout.breakers[s->nbreakers] != NULL)
-		s->nbreakers++;
+	seg_guards_plan(s);
 	seg_metrics_plan(s);
 	s->layout.dynamic = NULL;	/* read; the caller's may go now */
 	m->words = place(&end, SEG_WORDS * sizeof(struct seg_word), 64);
@@ -190,7 +187,8 @@ plan(struct shm *s)
 	m->cells = place(&end, SEG_CELLS * sizeof(struct seg_cell), 64);
 	m->faults = place(&end, SHM_FAULTS * sizeof(struct seg_fault), 64);
 	m->breakers = place(&end,
-	    s->nbreakers * sizeof(struct seg_breaker), 64);
+	    s->nguards * sizeof(struct seg_breaker), 64);
+	m->permits = place(&end, s->nguards * SEG_PERMITS * 8, 64);
 	plan_bulkheads(s, &end);
 	m->rate = place(&end, 64, 64);
 	m->rates = place(&end, m->nrates * 8, 64);
@@ -209,8 +207,8 @@ layout_hash(const struct shm *s)
 	size_t i;
 
 	h = seg_metrics_hash(s, h);
-	for (i = 0; i < s->nbreakers; i++)
-		h = seg_hash_text(h, s->layout.breakers[i]);
+	for (i = 0; i < s->nguards; i++)
+		h = seg_hash_text(h, s->guards[i].name);
 	for (i = 0; i < s->nbulkheads; i++) {
 		h = seg_hash_text(h, s->bulkheads[i].b->name);
 		h = fnv1a(&s->bulkheads[i].off, sizeof(size_t), h);
@@ -303,6 +301,7 @@ shm_attach(struct shm **out, struct arena *a, const char *run_dir,
 	}
 	if ((known = attached(s, fd)) != NULL) {
 		close(fd);
+		seg_guards_replace(known, s);
 		arena_free(s->arena);
 		known->refs++;
 		*out = known;

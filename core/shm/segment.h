@@ -9,10 +9,10 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#include "shm/shm.h"
+#include "shm/dependency.h"
 
 enum {
-	SEG_VERSION = 2,
+	SEG_VERSION = 3,
 	SEG_STRIPES = 8,
 	SEG_WORDS = 32,
 	SEG_TEXTS = 16,
@@ -20,6 +20,9 @@ enum {
 	SEG_CELLS = 8192,
 	SEG_STEPS = 32,		/* held at once by one process */
 	SEG_GROUP = 8,		/* rate words probed: one cache line */
+	SEG_SECONDS = 10,	/* of the window of a breaker */
+	SEG_PROBES = 8,		/* calls let through half open, at most */
+	SEG_PERMITS = DEPENDENCY_PERMITS,
 	SEG_BUCKETS = 16,
 	SEG_HIST = SEG_BUCKETS + 2	/* + over the last bound, + sum */
 };
@@ -56,8 +59,11 @@ struct seg_text {
 	} buf[2];
 };
 
+/* One dependency; layout of the words in breaker.c and budget.c. */
 struct seg_breaker {
-	uint64_t word, unused[7];
+	uint64_t word, mode, streak, budget, unused[4];
+	uint64_t bucket[SEG_SECONDS], more[6];
+	uint64_t probe[SEG_PROBES], owner[SEG_PROBES];
 };
 
 struct seg_fault {
@@ -78,7 +84,8 @@ struct seg_slot {
 
 /* Where things are: bytes from the start. */
 struct seg_map {
-	size_t words, texts, cells, faults, breakers, bulkheads, rate, rates;
+	size_t words, texts, cells, faults, breakers, permits, bulkheads;
+	size_t rate, rates;
 	size_t slots, slot_len, gauges, gauge_len, stripes, stripe_len, size;
 	size_t nrates, nslots;
 };
@@ -107,7 +114,10 @@ struct shm {
 	uint32_t *index;	/* metric address -> position + 1 */
 	size_t index_mask;
 	struct seg_bulkhead *bulkheads;
-	size_t nbreakers, nbulkheads;
+	size_t nbulkheads;
+	struct guard *guards;	/* our copy: rules may change, names not */
+	const char **guard_names;	/* and "other", for labels */
+	size_t nguards;
 	uint64_t hash;
 	uint8_t secret[16];
 	const char *dir, *name;
@@ -151,6 +161,9 @@ uint64_t seg_metrics_hash(const struct shm *, uint64_t seed);
 /* Own copy of a NULL-terminated list. */
 const char *const *seg_copy_texts(struct shm *, const char *const *);
 uint64_t seg_hash_text(uint64_t seed, const char *);
+/* gauge.c: what the segment itself knows, as cells with the label name. */
+void seg_own_gauges(struct shm *, void (*fn)(void *,
+    const struct metric_cell *), void *arg);
 /* Our own row of gauges, and zeroing it when a slot changes hands. */
 void seg_gauges_clear(struct shm *, size_t slot);
 
@@ -176,6 +189,30 @@ bool seg_own_slot(struct shm *);
 bool seg_owner_alive(struct shm *, uint64_t ref);
 uint64_t seg_owner_ref(const struct shm *);
 void seg_slot_drop(struct shm *);
+
+/* breaker.c, budget.c: the words of one dependency. */
+struct seg_breaker *seg_breaker(struct shm *, int dependency);
+/* window.c */
+#define SEG_GEN_MASK ((UINT32_C(1) << 26) - 1)
+struct seg_counts {
+	uint32_t ok, fail, slow;
+};
+void seg_window_add(struct seg_breaker *, uint32_t gen, uint64_t sec, bool ok,
+    bool slow);
+struct seg_counts seg_window_sum(const struct seg_breaker *, uint32_t gen,
+    uint64_t sec);
+/* Failures in a row after this call. */
+uint32_t seg_window_row(struct seg_breaker *, uint32_t gen, bool ok);
+uint32_t seg_window_row_of(uint64_t streak, uint32_t gen);
+/* bulkhead.c: permits are words that name their holder. -1 = all held; dead
+ * holders are only looked for if asked. */
+int  seg_permit_take(struct shm *, uint64_t *words, uint32_t limit,
+    bool bury);
+void seg_permit_leave(struct shm *, uint64_t *words, uint32_t n, int permit);
+uint32_t seg_permits_held(struct shm *, const uint64_t *words, uint32_t n);
+/* dependency.c: copies of the rules of the layout. */
+void seg_guards_plan(struct shm *);
+void seg_guards_replace(struct shm *, const struct shm *from);
 
 /* rate.c: the decision alone, in microseconds; *ahead is how far the key's
  * theoretical arrival time lies in the future. */

@@ -20,6 +20,7 @@
 
 struct arena;
 struct err;
+struct guard;
 struct shm;
 struct str;
 
@@ -48,7 +49,8 @@ struct metric {
 /* ---- layout -------------------------------------------------------------- */
 struct shm_layout {
 	const struct metric *const *metrics;	/* NULL-terminated */
-	const char *const *breakers;	/* NULL-terminated names */
+	const struct guard *guards;	/* of services outside (see
+					 * shm/dependency.h); end: .name NULL */
 	const struct bulkhead *const *bulkheads;
 	size_t processes;		/* scoreboard slots; 0 = 256 */
 	size_t limit_slots;		/* rate-limit words, power of two;
@@ -62,8 +64,8 @@ struct shm_layout {
 /* Maps (creating if needed) <run_dir>/shm.<layout hash> and makes it current.
  * Attaching the same file again (a reload) gives the same segment, to be
  * detached as often; its memory is its own, of the layout only the static
- * metrics and bulkheads are kept. Detaching the current one makes the one attached
- * before it current again. */
+ * metrics and bulkheads are kept, and the rules of its guards are replaced.
+ * Detaching the current one makes the one attached before it current again. */
 int  shm_attach(struct shm **, struct arena *, const char *run_dir,
     const struct shm_layout *, struct err *);
 void shm_detach(struct shm *);
@@ -101,7 +103,8 @@ struct metric_cell {
 	uint64_t bucket[METRIC_BUCKETS];	/* each by itself */
 };
 /* All cells; of metrics that may have thousands only those that ever counted.
- * Breakers and bulkheads come as breaker_state and bulkhead_used. */
+ * What the segment itself knows comes as breaker_state, retry_budget and
+ * bulkhead_used. */
 void metrics_each(struct shm *, void (*fn)(void *arg,
     const struct metric_cell *), void *arg);
 /* Upper bound of a bucket in seconds; infinity for the last. */
@@ -117,23 +120,6 @@ struct rate {
  * Without a segment nothing is admitted. */
 bool rate_admit(struct shm *, const char *policy, const void *key, size_t n,
     struct rate, uint64_t now_ns, uint32_t *retry_ms, uint32_t *remaining);
-
-/* ---- circuit breakers ---------------------------------------------------- */
-enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
-struct breaker_rule {
-	uint32_t failures;	/* consecutive failures that open it */
-	uint32_t open_s;	/* then refuse for so long */
-	uint32_t probes;	/* successes in half-open that close it */
-};
-/* True if a call may be made now; half-open admits one probe at a time. */
-bool breaker_allow(struct shm *, const char *name, struct breaker_rule,
-    uint64_t now_ns);
-void breaker_result(struct shm *, const char *name, struct breaker_rule,
-    bool ok, uint64_t now_ns);
-enum breaker_state breaker_state(struct shm *, const char *name,
-    uint64_t now_ns);
-/* Operators: force = -1 automatic, 0 closed, 1 open. */
-void breaker_force(struct shm *, const char *name, int force);
 
 /* ---- bulkheads ----------------------------------------------------------- */
 struct bulkhead {

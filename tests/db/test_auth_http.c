@@ -144,9 +144,7 @@ start(void **state)
 	static const struct bulkhead *const heads[] = {
 		&auth_password_bulkhead, NULL };
 	static const struct metric *const none[] = { NULL };
-	static const char *const words[] = { NULL };
-	struct shm_layout layout = { .metrics = none, .bulkheads = heads,
-	    .breakers = words };
+	struct shm_layout layout = { .metrics = none, .bulkheads = heads };
 
 	if (setup(state) != 0)
 		return -1;

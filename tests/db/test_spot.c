@@ -89,7 +89,7 @@ boot(const char *more)
 	const char *over[] = { arena_printf(a, "aws.endpoint=%s", fake.url),
 	    arena_printf(a, "aws.sts_endpoint=%s", fake.url),
 	    "aws.access_key=" FAKE_ACCESS_KEY, "aws.account_id=123412341234",
-	    "net.breaker.failures=1000", more, NULL };
+	    more, NULL };
 	char secret[] = "AWS_SECRET_ACCESS_KEY=" FAKE_SECRET_KEY;
 	char *const none[] = { secret, NULL };
 	struct env e = { .a = arena_new(64 << 20), .modules = mods,

@@ -57,6 +57,9 @@ static const struct row {
 	  OURS | AUTH, NULL },
 	{ "/api/auth/permissions", "X-Request-ID: evil-id\r\n", 200, OURS | AUTH,
 	  NULL },
+	{ "/api/auth/permissions", "X-Deadline-Ms: 1\r\nQX-Deadline-Ms: 1\r\n"
+	  "QX_DEADLINE_MS: 1\r\nX-Retry-Layer: evil\r\n", 200, OURS | AUTH,
+	  NULL },
 	{ "/api/auth/permissions", "Proxy: http://evil.test:1/\r\n", 200,
 	  OURS | AUTH, NULL },
 	{ "/api/auth/permissions", "Script-Name: /evil\r\nPath-Info: /evil\r\n"

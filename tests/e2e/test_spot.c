@@ -73,8 +73,7 @@ cloud(const char *const *more)
 	static const char *const nothing[] = { NULL };
 	static const struct net_conf conf = { .allow = nothing,
 	    .ca_file = "", .connect_timeout_ms = 1000, .timeout_ms = 10000,
-	    .max_bytes = 4 << 20, .breaker_failures = 5,
-	    .breaker_open_s = 30, .breaker_probes = 2 };
+	    .max_bytes = 4 << 20 };
 	const char *argv[16] = { "--instances", "0", "--regions", "4" };
 	struct err e = { 0 };
 	size_t n = 4;

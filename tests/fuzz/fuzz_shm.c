@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "shm/segment.h"
 
@@ -28,9 +29,14 @@ static const struct metric lag = { "lag_seconds", "Lag.", METRIC_HISTOGRAM,
 static const struct metric *const metrics[] = { &hits, &level, &lag, NULL };
 static const struct bulkhead hall = { "hall", 4 };
 static const struct bulkhead *const halls[] = { &hall, NULL };
-static const char *const breakers[] = { "aws", NULL };
+static const struct guard guards[] = { { .name = "aws",
+    .breaker = { .failures = 3, .min_calls = 20, .fail_percent = 50,
+	.slow_percent = 80, .slow_ms = 1000, .open_s = 1, .open_max_s = 4,
+	.probes = 2, .probe_s = 1 },
+    .budget = { 200, 10, 10 }, .retry = { 3, 1000, 30000 },
+    .permits = 4, .wait_ms = 5 }, { .name = NULL } };
 static const struct shm_layout layout = {
-	.metrics = metrics, .breakers = breakers, .bulkheads = halls,
+	.metrics = metrics, .guards = guards, .bulkheads = halls,
 	.processes = 4, .limit_slots = 64
 };
 
@@ -78,10 +84,39 @@ check_slots(struct shm *s)
 	}
 }
 
+/* Whatever the words say: no call of ours hangs, states and counts are what
+ * they can be, and nobody is locked out for longer than the rule. */
+static void
+check_dependency(struct shm *s, uint64_t now)
+{
+	struct breaker_pass pass;
+	struct dependency_view v;
+	int i;
+
+	breaker_allow(s, 0, now, &pass);
+	breaker_result(s, 0, &pass, OUTCOME_OK, now);
+	breaker_allow(s, 0, now, &pass);
+	breaker_result(s, 0, &pass, OUTCOME_FAIL, now);
+	ASSERT(breaker_state(s, 0) <= BREAKER_HALF_OPEN);
+	dependency_look(s, 0, now, &v);
+	ASSERT(v.state <= BREAKER_HALF_OPEN && v.mode <= BREAKER_DISABLED);
+	ASSERT(v.pause_ms <= 4000 && v.permits_used <= SEG_PERMITS);
+	ASSERT(v.ok <= 81910 && v.fail <= 81910 && v.slow <= 163830);
+	ASSERT(v.budget <= 100000 && v.probes_out + v.probes_good <= 2);
+	budget_add(s, 0, now);
+	budget_take(s, 0, now);
+	ASSERT(budget_left(s, 0, now) <= 100000);
+	breaker_order(s, 0, BREAKER_FORCED_OPEN, UINT32_MAX);
+	ASSERT(!breaker_allow(s, 0, now, &pass));
+	breaker_order(s, 0, BREAKER_AUTO, UINT32_MAX);
+	for (i = 0; i < 3 && !breaker_allow(s, 0, now, &pass); i++)
+		now += UINT64_C(4000000000);
+	ASSERT(i < 3);
+}
+
 static void
 check_limits(struct shm *s)
 {
-	const struct breaker_rule rule = { 3, 1, 1 };
 	uint64_t now = UINT64_C(5000000000000);
 	uint32_t retry, left;
 	int permit;
@@ -89,9 +124,7 @@ check_limits(struct shm *s)
 	if (!rate_admit(s, "p", "k", 1, (struct rate){ 5, 60 }, now, &retry,
 	    &left))
 		ASSERT(retry > 0 && retry <= 70000);
-	breaker_result(s, "aws", rule, breaker_allow(s, "aws", rule, now),
-	    now);
-	ASSERT(breaker_state(s, "aws", now) <= BREAKER_HALF_OPEN);
+	check_dependency(s, now);
 	/* No other process lives: at least one permit can be had. */
 	ASSERT(bulkhead_enter(s, &hall, 0, &permit) == 0 || s->slot == -1 ||
 	    bulkhead_used(s, &hall) == hall.permits);
@@ -120,9 +153,14 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	struct err e;
 	size_t i;
 
+	log_setup(&(struct log_options){ .level = LOG_ERROR }, &e);
 	shm_slot_take(s, "web", &e);
 	shm_text_set(s, "probe", "down", 4);
-	for (i = 0; i + 2 < n; i += 3)
+	/* 'B': the words of the dependency are hit, not any of the segment. */
+	for (i = 1; n > 0 && in[0] == 'B' && i + 2 < n; i += 3)
+		s->base[s->map.breakers + ((size_t)in[i] << 8 | in[i + 1]) %
+		    sizeof(struct seg_breaker)] ^= in[i + 2];
+	for (i = 0; n > 0 && in[0] != 'B' && i + 2 < n; i += 3)
 		s->base[((size_t)in[i] << 8 | in[i + 1]) * 8191 %
 		    s->map.size] ^= in[i + 2];
 	shm_slot_request(s, "route", "id", 1);

@@ -22,8 +22,7 @@
 
 static const char *const no_allow[] = { NULL };
 static struct net_conf conf = { .allow = no_allow, .ca_file = "",
-    .connect_timeout_ms = 300, .timeout_ms = 400, .max_bytes = 65536,
-    .breaker_failures = 5, .breaker_open_s = 30, .breaker_probes = 2 };
+    .connect_timeout_ms = 300, .timeout_ms = 400, .max_bytes = 65536 };
 
 struct listener {
 	int v4, v6;		/* v6 may be -1 */

@@ -83,8 +83,7 @@ try(const char *host, const char *ca_file, struct err *err)
 {
 	struct net_conf conf = { .allow = no_allow, .ca_file = ca_file,
 	    .connect_timeout_ms = 3000, .timeout_ms = 5000,
-	    .max_bytes = 1 << 20, .breaker_failures = 5, .breaker_open_s = 30,
-	    .breaker_probes = 2 };
+	    .max_bytes = 1 << 20 };
 	struct arena *a = arena_new(16 << 20);
 	struct net_call call = { .method = "GET" };
 	struct net_reply r;

@@ -35,9 +35,14 @@ static const struct metric *const metrics[] = { &hits, &level, &lag, NULL };
 static const struct metric *const other_metrics[] = { &hits, NULL };
 static const struct bulkhead hall = { "hall", 4 };
 static const struct bulkhead *const halls[] = { &hall, NULL };
-static const char *const breakers[] = { "aws", NULL };
+static const struct guard guards[] = { { .name = "aws",
+    .breaker = { .failures = 3, .min_calls = 20, .fail_percent = 50,
+	.slow_percent = 80, .slow_ms = 1000, .open_s = 1, .open_max_s = 4,
+	.probes = 2, .probe_s = 1 },
+    .budget = { 200, 10, 10 }, .retry = { 3, 1000, 30000 },
+    .permits = 4, .wait_ms = 5 }, { .name = NULL } };
 static const struct shm_layout layout = {
-	.metrics = metrics, .breakers = breakers, .bulkheads = halls,
+	.metrics = metrics, .guards = guards, .bulkheads = halls,
 	.processes = 16, .limit_slots = 1024
 };
 static const struct shm_layout other = {
@@ -214,14 +219,16 @@ static void
 old_user_goes_on(void **state)
 {
 	struct shm *old = attach(&layout), *new;
+	struct dependency_pass pass;
 
 	(void)state;
 	scribble(file_of(old), 30, "x", 1);
 	new = attach(&layout);
 	metric_add(&hits, 0, 0, 3);
 	assert_int_equal(metric_read(&hits, 0, 0), 3);
-	assert_true(breaker_allow(old, "aws", (struct breaker_rule){ 1, 1, 1 },
-	    1));
+	assert_int_equal(dependency_enter(old, dependency_find(old, "aws"),
+	    0, &pass, NULL), 0);
+	dependency_leave(old, 0, &pass, OUTCOME_OK);
 	shm_detach(new);
 	shm_detach(old);
 }
@@ -362,7 +369,8 @@ foreign_sigbus_still_kills(void **state)
 static int
 exercise(void *arg)
 {
-	const struct breaker_rule rule = { 3, 1, 1 };
+	struct dependency_pass pass;
+	struct dependency_view view;
 	static struct shm_slot slots[16];
 	struct shm *s = arg;
 	char key[8] = "", buf[4100];
@@ -384,8 +392,13 @@ exercise(void *arg)
 		metric_add(&hits, 0, 0, 1);
 		metric_set(&level, 0, 0, i);
 		metric_observe_ns(&lag, 0, 0, i);
-		breaker_result(s, "aws", rule, breaker_allow(s, "aws", rule,
-		    now), now);
+		if (dependency_enter(s, 0, 0, &pass, &e) == 0)
+			dependency_leave(s, 0, &pass, i % 3 == 0 ?
+			    OUTCOME_FAIL : OUTCOME_OK);
+		budget_add(s, 0, now);
+		budget_take(s, 0, now);
+		dependency_look(s, 0, now, &view);
+		breaker_order(s, 0, BREAKER_AUTO, 0);
 		if (bulkhead_enter(s, &hall, 2, &permit) == 0)
 			bulkhead_leave(s, &hall, permit);
 		shm_word_add(s, "epoch", 1);

@@ -1,6 +1,6 @@
 /*
  * What belongs to a process and must come back when it dies: slots, permits,
- * steps; and the small shared words, texts and breakers.
+ * steps; and the small shared words and texts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,9 +25,8 @@
 static const struct metric *const metrics[] = { NULL };
 static const struct bulkhead hall = { "password", 2 };
 static const struct bulkhead *const halls[] = { &hall, NULL };
-static const char *const breakers[] = { "aws", NULL };
 static const struct shm_layout layout = {
-	.metrics = metrics, .breakers = breakers, .bulkheads = halls,
+	.metrics = metrics, .bulkheads = halls,
 	.processes = 4, .limit_slots = 64
 };
 
@@ -391,67 +390,6 @@ texts_never_torn(void **state)
 	assert_int_equal(forked_wait(two), 0);
 }
 
-static void
-breaker(void **state)
-{
-	const struct breaker_rule r = { 3, 10, 2 };
-	uint64_t t = 100 * SEC;
-	int i;
-
-	(void)state;
-	breaker_result(s, "aws", r, false, t);
-	breaker_result(s, "aws", r, false, t);
-	breaker_result(s, "aws", r, true, t);	/* in a row, or not at all */
-	for (i = 0; i < 3; i++) {
-		assert_true(breaker_allow(s, "aws", r, t));
-		breaker_result(s, "aws", r, false, t);
-	}
-	assert_int_equal(breaker_state(s, "aws", t), BREAKER_OPEN);
-	assert_false(breaker_allow(s, "aws", r, t + 9 * SEC));
-	t += 10 * SEC;
-	assert_true(breaker_allow(s, "aws", r, t));
-	assert_int_equal(breaker_state(s, "aws", t), BREAKER_HALF_OPEN);
-	assert_false(breaker_allow(s, "aws", r, t));	/* one at a time */
-	breaker_result(s, "aws", r, true, t);
-	assert_true(breaker_allow(s, "aws", r, t));
-	breaker_result(s, "aws", r, false, t);
-	assert_int_equal(breaker_state(s, "aws", t), BREAKER_OPEN);
-	t += 10 * SEC;
-	assert_true(breaker_allow(s, "aws", r, t));	/* and dies */
-	assert_false(breaker_allow(s, "aws", r, t + 9 * SEC));
-	t += 10 * SEC;
-	for (i = 0; i < 2; i++) {
-		assert_true(breaker_allow(s, "aws", r, t));
-		breaker_result(s, "aws", r, true, t);
-	}
-	assert_int_equal(breaker_state(s, "aws", t), BREAKER_CLOSED);
-	assert_true(breaker_allow(s, "aws", r, t));
-	assert_true(breaker_allow(s, "aws", r, t));
-}
-
-static void
-breaker_forced(void **state)
-{
-	const struct breaker_rule r = { 1, 10, 1 };
-	uint64_t *w = (uint64_t *)(s->base + s->map.breakers);
-
-	(void)state;
-	breaker_force(s, "aws", 1);
-	assert_false(breaker_allow(s, "aws", r, SEC));
-	assert_int_equal(breaker_state(s, "aws", SEC), BREAKER_OPEN);
-	breaker_force(s, "aws", 0);
-	breaker_result(s, "aws", r, false, SEC);
-	assert_true(breaker_allow(s, "aws", r, SEC));
-	breaker_force(s, "aws", -1);
-	assert_true(breaker_allow(s, "aws", r, SEC));
-	assert_true(breaker_allow(s, "no such", r, SEC));
-	/* Opened in the far future: nobody waits for it. */
-	*w = ((UINT64_C(1) << 40) - 1) | (uint64_t)BREAKER_OPEN << 56;
-	assert_true(breaker_allow(s, "aws", r, SEC));
-	*w = UINT64_C(3) << 56;
-	assert_true(breaker_allow(s, "aws", r, SEC));
-}
-
 int
 main(void)
 {
@@ -466,8 +404,6 @@ main(void)
 		CASE(words),
 		CASE(texts),
 		CASE(texts_never_torn),
-		CASE(breaker),
-		CASE(breaker_forced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

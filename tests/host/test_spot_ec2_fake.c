@@ -24,8 +24,7 @@
 static const char *const no_allow[] = { NULL };
 static const struct net_conf conf = { .allow = no_allow, .ca_file = "",
     .connect_timeout_ms = 1000, .timeout_ms = 10000,
-    .max_bytes = 4 << 20, .breaker_failures = 5, .breaker_open_s = 30,
-    .breaker_probes = 2 };
+    .max_bytes = 4 << 20 };
 static const char *const options[] = { "--instances", "60", "--regions", "5",
     "--role", ROLE ":outside-1", "--key",
     FAKE_ACCESS_KEY ":" FAKE_SECRET_KEY ":" FAKE_ACCOUNT, "--key",

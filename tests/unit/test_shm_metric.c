@@ -17,7 +17,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "shm/shm.h"
+#include "shm/dependency.h"
 #include "tests/harness/forked.h"
 
 static const char *const codes[] = { "2xx", "4xx", "5xx", NULL };
@@ -38,11 +38,14 @@ static const struct metric *const metrics[] = { &requests, &seconds, &inflight,
 static const char *const routes[] = { "jobs", "a\"b\\c\nd", NULL };
 static const struct metric_label *const dynamic[] = { &route, NULL };
 static const char *const *const dynamic_values[] = { routes };
-static const char *const breakers[] = { "aws", "redis", NULL };
+static const struct guard guards[] = {
+	{ .name = "aws", .budget = { 200, 10, 10 }, .permits = 2 },
+	{ .name = "redis" }, { .name = NULL }
+};
 static const struct bulkhead hall = { "password", 3 };
 static const struct bulkhead *const halls[] = { &hall, NULL };
 static const struct shm_layout layout = {
-	.metrics = metrics, .breakers = breakers, .bulkheads = halls,
+	.metrics = metrics, .guards = guards, .bulkheads = halls,
 	.processes = 16, .limit_slots = 64,
 	.dynamic = dynamic, .dynamic_values = dynamic_values
 };
@@ -200,6 +203,10 @@ escaped(void **state)
 	assert_non_null(strstr(t, "# HELP quincunx_http_requests_total "
 	    "Requests by\\nroute \\\\ code.\n"));
 	assert_non_null(strstr(t, "quincunx_breaker_state{name=\"redis\"} 0\n"));
+	assert_non_null(strstr(t, "quincunx_retry_budget{name=\"aws\"} 100\n"));
+	assert_non_null(strstr(t, "quincunx_bulkhead_used{name=\"aws\"} 0\n"));
+	assert_non_null(strstr(t, "quincunx_breaker_transitions_total{"
+	    "name=\"other\",to=\"half_open\"} 0\n"));
 	t = strstr(t, "# TYPE quincunx_boots_total counter\n");
 	assert_non_null(t);
 	assert_null(strstr(t + 1, "# TYPE quincunx_boots_total"));

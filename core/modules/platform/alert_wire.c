@@ -24,10 +24,10 @@ post(struct env *env, struct arena *a, const char *what, const char *url,
 	static const struct net_header json[] = {
 		{ "Content-Type", "application/json" }
 	};
-	struct net_call c = { .service = "other", .method = "POST",
+	struct net_call c = { .service = "alertmanager", .method = "POST",
 	    .url = url, .headers = json, .nheaders = 1, .body = body->p,
 	    .body_len = body->len, .timeout_ms = 5000, .max_bytes = 65536,
-	    .no_breaker = true };
+	    .repeatable = true, .no_breaker = true };
 	struct net_reply r;
 	struct err e = { 0 };
 

@@ -16,6 +16,7 @@
 #include "modules/platform/service.h"
 #include "modules/platform/system.h"
 #include "proc/proc.h"
+#include "shm/dependency.h"
 #include "base/vec.h"
 
 /* ---- objects ------------------------------------------------------------------- */
@@ -311,13 +312,49 @@ health_redis(struct ctx *c, const void *in)
 	return one_check(c, "redis");
 }
 
+static const char *
+dependency_detail(struct ctx *c, const struct dependency_view *v)
+{
+	if (v->mode != BREAKER_AUTO)
+		return arena_printf(c->a, "ordered by an operator: %s",
+		    breaker_mode_name(v->mode));
+	if (v->state == BREAKER_CLOSED)
+		return NULL;
+	return arena_printf(c->a, "breaker %s, opened %u times in a row",
+	    breaker_state_name(v->state), v->opened);
+}
+
+/* From the segment alone: the control pool asks no database. */
+static void
+dependency_check(struct ctx *c, int i, bool details,
+    struct platform_check *k)
+{
+	struct dependency_view v;
+
+	dependency_look(c->env->shm, i, (uint64_t)clock_boot_ns(), &v);
+	*k = (struct platform_check){ .status = "ok",
+	    .name = arena_printf(c->a, "dependency.%s", v.name) };
+	if (v.mode == BREAKER_FORCED_OPEN)
+		k->status = "disabled";
+	else if (v.mode == BREAKER_AUTO && v.state != BREAKER_CLOSED)
+		k->status = v.state == BREAKER_OPEN ? "down" : "degraded";
+	if (details)
+		k->detail = dependency_detail(c, &v);
+}
+
 static int
 health_services(struct ctx *c, const void *in)
 {
 	struct picture *p = picture_take(c);
-	struct rows rows = { p->v, p->n, &check_schema };
+	VEC(struct platform_check) v = { 0 };
+	struct rows rows;
 
 	(void)in;
+	for (size_t i = 0; i < p->n; i++)
+		*VEC_ADD(c->a, &v) = p->v[i];
+	for (size_t i = 0; i < dependency_count(c->env->shm); i++)
+		dependency_check(c, (int)i, p->details, VEC_ADD(c->a, &v));
+	rows = (struct rows){ v.v, v.n, &check_schema };
 	return reply_list(c, &rows, NULL);
 }
 
@@ -352,6 +389,9 @@ const struct route platform_health_routes[] = {
 	    .summary = "Redis at the last probe; disabled without redis.url"),
 	PROBE_ROUTE("services", "/health/services", health_services,
 	    &check_schema, .flags = R_NO_DB | R_LIST,
-	    .summary = "Every check of the last probe"),
+	    .summary = "Every check of the last probe, and every dependency",
+	    .doc = "dependency.NAME: down while its breaker on this host is "
+	    "open, degraded while probes are sent, disabled when an operator "
+	    "opened it."),
 	ROUTE_END
 };

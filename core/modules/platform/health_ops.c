@@ -25,6 +25,7 @@
 #include "db/db.h"
 #include "db/migrate.h"
 #include "module.h"
+#include "modules/platform/dependency.h"
 #include "modules/platform/event.h"
 #include "modules/platform/health.h"
 #include "modules/platform/live.h"
@@ -167,6 +168,7 @@ prober(const struct env *parent)
 	str_init(&out, a);
 	probe_all(&env, &out);
 	platform_service_cache(&env, &out);
+	platform_dependency_fresh(&env);
 	if (out.len <= HEALTH_TEXT)
 		shm_text_set(env.shm, cache_name, out.p, out.len);
 	if (env.db != NULL)

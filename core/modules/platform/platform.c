@@ -23,6 +23,7 @@
 #include "modules/platform/sweep.h"
 #include "modules/platform/worker.h"
 #include "modules/platform/live.h"
+#include "modules/platform/dependency.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -101,6 +102,7 @@ static const struct table *const tables[] = {
 	platform_alert_tables,
 	http_tables,
 	platform_live_tables,
+	platform_dependency_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -143,6 +145,7 @@ static const struct query *const *const queries[] = {
 	jobs_purge_queries,
 	platform_live_queries,
 	jobs_page_queries,
+	platform_dependency_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -170,6 +173,7 @@ static const struct route *const routes[] = {
 	platform_silence_routes,
 	platform_worker_routes,
 	platform_live_routes,
+	platform_dependency_routes,
 	NULL
 };
 static const struct settings *const settings[] = {
@@ -209,6 +213,7 @@ static const struct command *const commands[] = {
 	platform_alert_commands,
 	platform_worker_commands,
 	platform_live_commands,
+	platform_dependency_commands,
 	NULL
 };
 static const struct loop *const loops[] = {
@@ -218,6 +223,7 @@ static const struct loop *const loops[] = {
 	platform_sample_loops,
 	platform_error_loops,
 	platform_alert_loops,
+	platform_dependency_loops,
 	NULL
 };
 static const struct metric *const own_metrics[] = {
@@ -279,5 +285,6 @@ const struct module platform_module = {
 	.histories = platform_histories,
 	.gauges = platform_gauges,
 	.alerts = platform_declared_alerts,
-	.schedules = schedules
+	.schedules = schedules,
+	.dependencies = platform_dependencies
 };

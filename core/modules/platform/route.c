@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/vec.h"
 #include "db/db.h"
 #include "module.h"
 #include "modules/platform/route.h"
+#include "shm/dependency.h"
 
 static const struct field fields[] = {
 	FIELD(struct platform_route, id, .doc = "Name of the route"),
@@ -120,8 +120,8 @@ fill(struct http *h, struct arena *a, size_t i, struct platform_route *row)
 	    .pool = pools[r->pool], .seed = r->seed,
 	    .deprecated = r->sunset != NULL,
 	    .health = states[r->breaker == NULL ? BREAKER_CLOSED :
-		breaker_state(shm_current(), r->breaker,
-		(uint64_t)clock_boot_ns())] };
+		breaker_state(shm_current(), dependency_find(shm_current(),
+		r->breaker))] };
 	numbers(row, i);
 }
 

@@ -38,7 +38,9 @@ platform_webhook_post(struct env *env, struct arena *a,
 	    .url = w->url, .headers = h,
 	    .nheaders = sizeof(h) / sizeof(h[0]), .body = body,
 	    .body_len = strlen(body), .timeout_ms = cf->timeout_ms,
-	    .max_bytes = REPLY_MAX, .no_breaker = true };
+	    .max_bytes = REPLY_MAX,
+	    /* the receiver tells repeats by X-Quincunx-Delivery */
+	    .repeatable = true, .no_breaker = true };
 	struct net_reply p;
 
 	*status = 0;

@@ -143,7 +143,9 @@ spot_aws_request(struct arena *a, const struct aws_client *c,
 		add_param(&body, r->params[i].name, r->params[i].value);
 	*call = (struct net_call){ .service = "aws", .method = "POST",
 	    .url = at.url, .body = body.p, .body_len = body.len,
-	    .timeout_ms = c->timeout_ms };
+	    .timeout_ms = c->timeout_ms,
+	    /* all of them only ask, or make a session */
+	    .repeatable = true };
 	sign(a, c, r, &at, now, call);
 	return 0;
 }
@@ -348,7 +350,7 @@ spot_aws_net_failed(struct err *err)
 {
 	if (strcmp(err->code, "net_failed") == 0 ||
 	    strcmp(err->code, "net_timeout") == 0 ||
-	    strcmp(err->code, "breaker_open") == 0)
+	    dependency_refused(err))
 		err->code = "aws_transient";
 }
 

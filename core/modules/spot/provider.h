@@ -32,7 +32,7 @@ struct spot_listing {
 	struct utc from, to;		/* prices */
 	unsigned attempts;		/* failed calls in a row */
 	bool restarted;			/* its token had expired once */
-	bool ended, busy;		/* the provider's */
+	bool ended, busy, repeat;	/* the provider's */
 	int64_t ready_ns;		/* not before */
 	struct utc signed_at;
 	void *tag;			/* the caller's */

@@ -21,6 +21,7 @@
 #include "net/net.h"
 
 enum { TRIES = 8 };
+#define NO_BUDGET_NS INT64_C(1000000000)
 
 static bool
 is(const struct err *e, const char *code)
@@ -126,13 +127,15 @@ some_bits(void)
 	return r;
 }
 
-/* For calls that stand alone: patient, but not for ever. */
+/* For calls that stand alone: patient, but not for ever. Who asks for more
+ * time than that, or an open breaker, is not asked again. */
 static bool
-again(const struct err *e, unsigned *attempt)
+again(struct env *env, const struct err *e, unsigned *attempt)
 {
-	if (!spot_aws_retryable(e) || *attempt >= 4)
+	if (!spot_aws_retryable(e) || *attempt >= 4 ||
+	    e->retry_after_s > 5 || !net_may_repeat(env->net, "aws"))
 		return false;
-	wait_us(e->retry_after_s > 0 && e->retry_after_s <= 5 ?
+	wait_us(e->retry_after_s > 0 ?
 	    e->retry_after_s * US_PER_S :
 	    spot_aws_backoff_us((*attempt)++, some_bits()));
 	if (e->retry_after_s > 0)
@@ -147,7 +150,7 @@ aws_identity(struct spot_access *x, const char **account, struct err *e)
 	unsigned attempt = 0;
 
 	while (spot_sts_identity(x->a, &x->client, x->region, &id, e) == -1) {
-		if (!again(e, &attempt))
+		if (!again(x->env, e, &attempt))
 			return -1;
 		err_clear(e);
 	}
@@ -162,7 +165,7 @@ aws_regions(struct spot_access *x, struct ec2_page *out, struct err *e)
 	unsigned attempt = 0;
 
 	while (spot_ec2_fetch(x->a, &x->client, EC2_REGIONS, &q, out, e) == -1) {
-		if (!again(e, &attempt))
+		if (!again(x->env, e, &attempt))
 			return -1;
 		err_clear(e);
 	}
@@ -221,6 +224,23 @@ build(struct round *r, struct spot_listing *l, struct arena *a,
 	    e);
 	/* a dead region must not stop the calls to the others */
 	call->no_breaker = true;
+	call->repeated = l->repeat;
+}
+
+/* A repeat that the budget has nothing for waits for it, as long as it has
+ * tries left. */
+static bool
+may_repeat(struct round *r, struct spot_listing *l)
+{
+	const struct err empty = { .status = 503, .code = "aws_throttle",
+	    .detail = "No repeats of calls are left for the moment" };
+
+	if (!l->repeat || net_may_repeat(r->x->env->net, "aws"))
+		return true;
+	l->ready_ns = clock_boot_ns() + NO_BUDGET_NS;
+	if (++l->attempts >= TRIES)
+		end(r, l, &empty);
+	return false;
 }
 
 static bool
@@ -235,7 +255,8 @@ next_call(void *arg, struct arena *a, struct net_call *call, void **tag)
 		struct spot_listing *l = &r->f->v[(r->at + k) % r->f->n];
 		struct err e = { 0 };
 
-		if (l->ended || l->busy || l->ready_ns > now)
+		if (l->ended || l->busy || l->ready_ns > now ||
+		    !may_repeat(r, l))
 			continue;
 		build(r, l, a, call, &e);
 		if (e.status != 0) {
@@ -244,6 +265,7 @@ next_call(void *arg, struct arena *a, struct net_call *call, void **tag)
 		}
 		r->at = (r->at + k + 1) % r->f->n;
 		l->busy = true;
+		l->repeat = false;
 		*tag = l;
 		return true;
 	}
@@ -281,6 +303,7 @@ failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
 		    e->retry_after_s * US_PER_S :
 		    spot_aws_backoff_us(l->attempts, some_bits());
 		l->ready_ns = clock_boot_ns() + wait * 1000;
+		l->repeat = true;
 		return;
 	}
 	end(r, l, e);

@@ -5,6 +5,7 @@
  * summary.
  */
 #include "db/table.h"
+#include "shm/dependency.h"
 #include "modules/spot/account.h"
 #include "modules/spot/advice_ops.h"
 #include "modules/spot/catalog.h"
@@ -104,6 +105,13 @@ static const struct component components[] = {
 	{ .name = NULL }
 };
 
+/* EC2 says 503 RequestLimitExceeded when it is asked too often. */
+static const struct dependency dependencies[] = {
+	{ .name = "aws", .doc = "The cloud's own API: EC2 and STS",
+	    .busy_503 = true },
+	DEPENDENCY_END
+};
+
 static const struct exchange accounts = { .noun = "spot.account",
     .doc = "Cloud accounts without their secrets",
     .row = &spot_account_file_schema, .put = spot_account_import,
@@ -152,6 +160,7 @@ const struct module spot_module = {
 	.loops = (const struct loop *const[]){ spot_scan_loops, NULL },
 	.health = health,
 	.components = components,
+	.dependencies = dependencies,
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
