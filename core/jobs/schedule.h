@@ -11,6 +11,7 @@
 #include "events/event.h"
 #include "jobs/job.h"
 
+struct metric;
 struct rows;
 
 /* static const row of a module: becomes a row of jobs_schedule (declared) at
@@ -96,6 +97,7 @@ int schedule_run_now(struct env *, struct arena *,
     const struct schedule_row *, const char *actor, struct uuid *job,
     struct err *);
 
+extern const struct metric *const schedule_metrics[];
 extern const struct query *const schedule_queries[];
 extern const struct table schedule_tables[];
 extern const struct event schedule_events[];

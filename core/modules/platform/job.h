@@ -116,6 +116,11 @@ enum platform_job_kind { JOB_BUILTIN = 1, JOB_EXEC, JOB_EXTERNAL };
 int platform_job_door(const struct env *, const struct principal *,
     const char *type, enum platform_job_kind *, const struct job **,
     struct err *);
+/* Could this be enqueued by the caller? The refusals of platform_job_enqueue(),
+ * and nothing is made: for what is enqueued later in his name. */
+int platform_job_check(struct env *, struct db *, struct arena *,
+    const struct platform_job_by *, const struct platform_job_in *,
+    struct err *);
 /* One job; inside a transaction. */
 int platform_job_enqueue(struct env *, struct db *, struct arena *,
     const struct platform_job_by *, const struct platform_job_in *,

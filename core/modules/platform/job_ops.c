@@ -266,6 +266,16 @@ store(struct door *d, struct platform_job_made *m, struct err *e)
 }
 
 int
+platform_job_check(struct env *env, struct db *db, struct arena *a,
+    const struct platform_job_by *by, const struct platform_job_in *in,
+    struct err *e)
+{
+	struct door d = { .env = env, .db = db, .a = a, .by = by, .in = in };
+
+	return options_of(&d, e);
+}
+
+int
 platform_job_enqueue(struct env *env, struct db *db, struct arena *a,
     const struct platform_job_by *by, const struct platform_job_in *in,
     struct platform_job_made *made, struct err *e)

@@ -19,6 +19,7 @@
 #include "modules/platform/gauge.h"
 #include "modules/platform/rule.h"
 #include "modules/platform/sample.h"
+#include "modules/platform/schedule.h"
 #include "modules/platform/silence.h"
 #include "modules/platform/sweep.h"
 #include "modules/platform/worker.h"
@@ -103,6 +104,7 @@ static const struct table *const tables[] = {
 	http_tables,
 	platform_live_tables,
 	platform_dependency_tables,
+	schedule_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -146,6 +148,7 @@ static const struct query *const *const queries[] = {
 	platform_live_queries,
 	jobs_page_queries,
 	platform_dependency_queries,
+	schedule_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -174,6 +177,7 @@ static const struct route *const routes[] = {
 	platform_worker_routes,
 	platform_live_routes,
 	platform_dependency_routes,
+	platform_schedule_routes,
 	NULL
 };
 static const struct settings *const settings[] = {
@@ -193,6 +197,7 @@ static const struct event *const events[] = {
 	platform_webhook_topics,
 	platform_error_events,
 	platform_alert_events,
+	schedule_events,
 	NULL
 };
 static const struct command *const commands[] = {
@@ -214,6 +219,7 @@ static const struct command *const commands[] = {
 	platform_worker_commands,
 	platform_live_commands,
 	platform_dependency_commands,
+	platform_schedule_commands,
 	NULL
 };
 static const struct loop *const loops[] = {
@@ -224,6 +230,7 @@ static const struct loop *const loops[] = {
 	platform_error_loops,
 	platform_alert_loops,
 	platform_dependency_loops,
+	platform_schedule_loops,
 	NULL
 };
 static const struct metric *const own_metrics[] = {
@@ -251,6 +258,7 @@ static const struct metric *const *const metrics[] = {
 	platform_webhook_metrics,
 	own_metrics,
 	platform_live_metrics,
+	schedule_metrics,
 	NULL
 };
 
