@@ -117,6 +117,9 @@ const struct recipe contract_recipes[] = {
 	{ .id = "system.lease.list", .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "system.queue.get", .path = "name=$queue",
 	    .flags = CT_VOLATILE },
+	{ .id = "system.schedule.create", .body = "{\"name\":\"same-$n\","
+	    "\"spec\":\"30 3 * * *\",\"type\":\"report\"}" },
+	{ .id = "system.schedule.preview", .query = "spec=30+3+*+*+*" },
 	{ .id = "system.event.list", .flags = CT_VOLATILE },
 	{ .id = "system.topic.list", .flags = CT_SHARED },
 	{ .id = "system.metrics.now", .flags = CT_VOLATILE | CT_SHARED },
@@ -177,7 +180,7 @@ void
 contract_stack(struct stack *st)
 {
 	static struct arena *a;
-	const char *settings[5];
+	const char *settings[6];
 
 	if (a == NULL)
 		a = arena_new(1 << 20);
@@ -187,7 +190,8 @@ contract_stack(struct stack *st)
 	settings[1] = arena_printf(a, "aws.sts_endpoint=%s", cloud.url);
 	settings[2] = "aws.access_key=" FAKE_ACCESS_KEY;
 	settings[3] = "aws.secret_key=" FAKE_SECRET_KEY;
-	settings[4] = NULL;
+	settings[4] = "webhooks.max=10000";
+	settings[5] = NULL;
 	stack_start(st, &(struct stack_options){ .web = "nginx",
 	    .settings = settings });
 }

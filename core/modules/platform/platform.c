@@ -80,8 +80,8 @@ const struct permission platform_permissions[] = {
 	{ "models:read", "See models and how good they are",
 	  "admin operator analyst trader viewer auditor lab", false },
 	{ "models:write", "Store and promote models", "admin lab", false },
-	{ "alerts:write", "Change alert rules, silences and routes",
-	  "admin operator", false },
+	{ "alerts:write", "Change alert rules, silences and routes", "",
+	  false },
 	{ .name = NULL }
 };
 
