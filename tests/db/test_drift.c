@@ -139,7 +139,7 @@ fits(const struct field *f, const struct column *c)
 		[FT_BLOB] = "varbinary binary blob mediumblob longblob",
 		[FT_DEC] = "decimal bigint", [FT_UUID] = "binary",
 		[FT_TIME] = "datetime date timestamp",
-		[FT_JSON] = "longtext text mediumtext",
+		[FT_JSON] = "longtext text mediumtext varchar",
 		[FT_SUB] = "longtext text", [FT_LIST] = "longtext text"
 	};
 
