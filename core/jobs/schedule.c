@@ -30,7 +30,7 @@ static const struct field row_fields[] = {
 	S(jitter_ms, .doc = "Delay of its own for each fire, at most"),
 	S(start_at, .flags = FF_NULLABLE, .doc = "Not before"),
 	S(end_at, .flags = FF_NULLABLE, .doc = "Not after"),
-	S(job_type, .doc = "What is to be done"), S(payload, .doc = "On what"),
+	S(type, .column = "job_type", .doc = "What is to be done"), S(payload, .doc = "On what"),
 	S(queue, .doc = "Queue"), S(priority, .doc = "Lane"),
 	S(paused, .doc = "Does not fire"),
 	S(fault, .doc = "Why it was paused"),

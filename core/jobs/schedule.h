@@ -38,7 +38,7 @@ struct schedule_row {
 	const char *overlap;
 	int64_t jitter_ms;
 	struct utc start_at, end_at;
-	const char *job_type, *payload, *queue, *priority;
+	const char *type, *payload, *queue, *priority;
 	bool paused;
 	const char *fault;
 	struct utc next_at, last_at;

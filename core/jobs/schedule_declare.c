@@ -30,7 +30,7 @@ row_of(const struct schedule *s, struct utc now)
 	    .fold = "first", .misfire = or_default(s->misfire, "latest"),
 	    .window_s = 3600, .max_catchup = 10,
 	    .overlap = or_default(s->overlap, "skip"),
-	    .jitter_ms = s->jitter_ms, .job_type = s->job, .payload = "{}",
+	    .jitter_ms = s->jitter_ms, .type = s->job, .payload = "{}",
 	    .queue = "", .priority = "normal", .fault = "", .version = 1,
 	    .created_by = "", .created_at = now, .updated_at = now };
 }
@@ -42,7 +42,7 @@ differs(const struct schedule_row *a, const struct schedule_row *b)
 	    strcmp(a->zone, b->zone) != 0 ||
 	    strcmp(a->misfire, b->misfire) != 0 ||
 	    strcmp(a->overlap, b->overlap) != 0 ||
-	    strcmp(a->job_type, b->job_type) != 0 ||
+	    strcmp(a->type, b->type) != 0 ||
 	    a->jitter_ms != b->jitter_ms;
 }
 

@@ -137,7 +137,7 @@ static int
 enqueue(struct db *db, struct fire *f, struct utc at, struct err *e)
 {
 	const struct schedule_row *r = &f->row;
-	const struct job *job = job_find(f->env->modules, r->job_type);
+	const struct job *job = job_find(f->env->modules, r->type);
 	char id[UUID_TEXT];
 	struct job_options o = { .id = uuid_new(), .fire_at = at,
 	    .queue = *r->queue != '\0' ? r->queue : NULL,
@@ -147,7 +147,7 @@ enqueue(struct db *db, struct fire *f, struct utc at, struct err *e)
 
 	if (job == NULL && r->declared)
 		return err_set(e, 409, "no_job", "There is no job \"%.64s\" "
-		    "here: is its module enabled?", r->job_type);
+		    "here: is its module enabled?", r->type);
 	uuid_format(f->id, id);
 	if (!f->by_hand)
 		o.run_at.us = at.us + cron_jitter(id, at,
@@ -158,7 +158,7 @@ enqueue(struct db *db, struct fire *f, struct utc at, struct err *e)
 	}
 	if (o.run_at.us <= clock_now().us)
 		o.run_at.us = 0;
-	if (job_enqueue_text(db, f->a, r->job_type, job, job == NULL,
+	if (job_enqueue_text(db, f->a, r->type, job, job == NULL,
 	    r->tenant_id, r->payload, &o, &f->job, e) == -1)
 		return -1;
 	f->made++;

@@ -136,7 +136,7 @@ schedule_insert(struct db *db, struct schedule_row *r, struct err *e)
 	    val_id(r->tenant_id), V(r->name), V(r->declared), V(r->spec),
 	    V(r->zone), V(r->gap), V(r->fold), V(r->misfire), V(r->window_s),
 	    V(r->max_catchup), V(r->overlap), V(r->jitter_ms), V(r->start_at),
-	    V(r->end_at), V(r->job_type), V(r->payload), V(r->queue),
+	    V(r->end_at), V(r->type), V(r->payload), V(r->queue),
 	    V(r->priority), V(r->paused), V(r->fault), V(r->next_at),
 	    V(r->last_at), V(r->version), V(r->created_by), V(r->created_at),
 	    V(r->updated_at)), NULL, e), e);
@@ -150,7 +150,7 @@ schedule_update(struct db *db, const struct schedule_row *r, struct err *e)
 	if (duplicate_name(db_exec(db, &SCHEDULE_UPDATE, ARGS(V(r->name),
 	    V(r->spec), V(r->zone), V(r->gap), V(r->fold), V(r->misfire),
 	    V(r->window_s), V(r->max_catchup), V(r->overlap), V(r->jitter_ms),
-	    V(r->start_at), V(r->end_at), V(r->job_type), V(r->payload),
+	    V(r->start_at), V(r->end_at), V(r->type), V(r->payload),
 	    V(r->queue), V(r->priority), V(r->paused), V(r->fault),
 	    V(r->next_at), V(r->id), val_id(r->tenant_id), V(r->version)), &n,
 	    e), e) == -1)

@@ -17,7 +17,7 @@ row(const char *name)
 	    .name = name, .spec = "* * * * * *", .zone = "UTC",
 	    .gap = "shift", .fold = "first", .misfire = "latest",
 	    .overlap = "allow", .window_s = 3600, .max_catchup = 10,
-	    .job_type = "noop", .payload = "{}", .queue = "",
+	    .type = "noop", .payload = "{}", .queue = "",
 	    .priority = "normal", .fault = "", .version = 1,
 	    .created_by = "test", .created_at = now, .updated_at = now,
 	    .next_at = { now.us - now.us % US_PER_S } };
@@ -218,7 +218,7 @@ one_bad(void **state)
 	bad.spec = "not a rhythm";
 	good_one.next_at.us += 500000;
 	gone.declared = true;
-	gone.job_type = "no.such.job";
+	gone.type = "no.such.job";
 	keep(&bad);
 	keep(&gone);
 	keep(&good_one);

@@ -32,7 +32,7 @@ row(const char *spec, const char *zone)
 	return (struct schedule_row){ .name = "x", .spec = spec,
 	    .zone = zone, .gap = "shift", .fold = "first",
 	    .misfire = "latest", .overlap = "skip", .window_s = 3600,
-	    .max_catchup = 10, .job_type = "noop", .payload = "{}",
+	    .max_catchup = 10, .type = "noop", .payload = "{}",
 	    .queue = "", .priority = "normal" };
 }
 

@@ -83,7 +83,7 @@ print(struct call *c, struct str *s, const struct schedule_row *r)
 	str_add(s, "  ");
 	str_term(s, r->spec, strlen(r->spec));
 	str_addf(s, "  %s  ", r->zone);
-	str_term(s, r->job_type, strlen(r->job_type));
+	str_term(s, r->type, strlen(r->type));
 	if (*r->fault != '\0') {
 		str_add(s, "  fault: ");
 		str_term(s, r->fault, strlen(r->fault));

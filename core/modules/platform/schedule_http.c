@@ -246,7 +246,7 @@ schedule_create(struct ctx *c, const void *in)
 	    .misfire = i->misfire, .window_s = i->window_s,
 	    .max_catchup = i->max_catchup, .overlap = i->overlap,
 	    .jitter_ms = i->jitter_ms, .start_at = i->start_at,
-	    .end_at = i->end_at, .job_type = i->type,
+	    .end_at = i->end_at, .type = i->type,
 	    .payload = i->payload.p != NULL ? i->payload.p : "{}", .queue = i->queue,
 	    .priority = i->priority, .paused = i->paused };
 
@@ -256,30 +256,30 @@ schedule_create(struct ctx *c, const void *in)
 	return answer(c, &r);
 }
 
-#define TAKE(to, m) do { \
+#define TAKE(m) do { \
 	if (SEEN(c->seen, c->route->in, struct schedule_in, m)) \
-		r->to = i->m; \
+		r->m = i->m; \
 } while (0)
 
 static void
 take(struct ctx *c, const struct schedule_in *i, struct schedule_row *r)
 {
-	TAKE(name, name);
-	TAKE(spec, spec);
-	TAKE(zone, zone);
-	TAKE(gap, gap);
-	TAKE(fold, fold);
-	TAKE(misfire, misfire);
-	TAKE(window_s, window_s);
-	TAKE(max_catchup, max_catchup);
-	TAKE(overlap, overlap);
-	TAKE(jitter_ms, jitter_ms);
-	TAKE(start_at, start_at);
-	TAKE(end_at, end_at);
-	TAKE(job_type, type);
-	TAKE(queue, queue);
-	TAKE(priority, priority);
-	TAKE(paused, paused);
+	TAKE(name);
+	TAKE(spec);
+	TAKE(zone);
+	TAKE(gap);
+	TAKE(fold);
+	TAKE(misfire);
+	TAKE(window_s);
+	TAKE(max_catchup);
+	TAKE(overlap);
+	TAKE(jitter_ms);
+	TAKE(start_at);
+	TAKE(end_at);
+	TAKE(type);
+	TAKE(queue);
+	TAKE(priority);
+	TAKE(paused);
 	if (SEEN(c->seen, c->route->in, struct schedule_in, payload))
 		r->payload = i->payload.p;
 }

@@ -38,8 +38,7 @@ static const struct field fields[] = {
 	R(jitter_ms, .doc = "Each fire is delayed by its own time up to this"),
 	R(start_at, .flags = NUL, .doc = "Not before; anchor of @every"),
 	R(end_at, .flags = NUL, .doc = "Not after"),
-	FIELD_IN(struct platform_schedule, row., job_type, .doc = "Type of "
-	    "the job"),
+	R(type, .doc = "Type of the job"),
 	FIELD(struct platform_schedule, payload, .doc = "Its payload"),
 	R(queue, .doc = "Its queue; empty: of the type"),
 	R(priority, .doc = "Its lane"), R(paused, .doc = "Does not fire"),
@@ -158,7 +157,7 @@ check(struct env *env, struct arena *a, const struct principal *who,
 {
 	const struct jobs_conf *cf = conf_get(env->conf, &jobs_settings);
 	struct platform_job_by by = { .who = who };
-	struct platform_job_in job = { .type = r->job_type,
+	struct platform_job_in job = { .type = r->type,
 	    .payload = { r->payload },
 	    .queue = *r->queue != '\0' ? r->queue : NULL,
 	    .priority = r->priority };
