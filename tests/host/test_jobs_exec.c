@@ -226,7 +226,7 @@ static void
 test_environment(void **state)
 {
 	struct job_ctx c;
-	const char *env_text;
+	const char *env_text, *ignored;
 	char id[UUID_TEXT];
 
 	(void)state;
@@ -253,8 +253,12 @@ test_environment(void **state)
 	assert_string_equal(text_of("pwd"), "/usr\n");
 	assert_non_null(strstr(text_of("status"), "NoNewPrivs:\t1"));
 	assert_non_null(strstr(text_of("status"), "SigBlk:\t00000000"));
-	assert_non_null(strstr(text_of("status"),
-	    "SigIgn:\t0000000000000000"));
+	/* two are the C library's own: who was started by posix_spawn() of some
+	 * version has them ignored, and nobody can change that */
+	ignored = strstr(text_of("status"), "SigIgn:\t");
+	assert_non_null(ignored);
+	assert_int_equal(strtoull(ignored + 8, NULL, 16) &
+	    ~UINT64_C(0x180000000), 0);
 	/* 0 1 2 and the one that ls has open */
 	assert_non_null(strstr(text_of("fds"), " 3 -> /proc/"));
 	assert_null(strstr(text_of("fds"), " 4 -> "));

@@ -263,7 +263,7 @@ static void
 start(void)
 {
 	manager = forked(manage, NULL);
-	assert_true(eventually(is_ready, NULL, 5000));
+	assert_true(eventually(is_ready, NULL, 30000));
 }
 
 static void
@@ -301,7 +301,7 @@ has_children(void *n)
 static void
 assert_children(size_t n)
 {
-	assert_true(eventually(has_children, &n, 5000));
+	assert_true(eventually(has_children, &n, 30000));
 }
 
 /* Lines of the log that contain text. */
@@ -466,7 +466,7 @@ reload_under_load(void **state)
 		c.want = i < 10 ? 3 : 2;
 		shm_word_set(s, "children", c.want);
 		kill(manager, SIGHUP);
-		assert_true(eventually(all_new, &c, 5000));
+		assert_true(eventually(all_new, &c, 30000));
 	}
 	shm_word_set(s, "enough", 1);
 	for (i = 0; i < 3; i++)
@@ -510,7 +510,7 @@ reload_storm(void **state)
 		kill(manager, SIGHUP);
 		nap_ms(2);
 	}
-	assert_true(eventually(all_new, &c, 5000));
+	assert_true(eventually(all_new, &c, 30000));
 	assert_true(ask('e'));
 	stop();
 }
@@ -610,7 +610,7 @@ dynamic_pool(void **state)
 	for (i = 0; i < 4; i++)
 		fd[i] = ask_begin('9');
 	assert_children(four);
-	assert_true(eventually(at_max, NULL, 2000));
+	assert_true(eventually(at_max, NULL, 30000));
 	for (i = 0; i < 4; i++)
 		assert_true(ask_end(fd[i], '9'));
 	assert_children(one);
@@ -653,7 +653,7 @@ children_follow_manager(void **state)
 	kill(manager, SIGKILL);
 	forked_wait(manager);
 	manager = -1;
-	assert_true(eventually(nobody_left, NULL, 3000));
+	assert_true(eventually(nobody_left, NULL, 30000));
 }
 
 static bool
@@ -673,7 +673,7 @@ logs_reopened(void **state)
 	snprintf(moved, sizeof(moved), "%s.1", log_path);
 	assert_int_equal(rename(log_path, moved), 0);
 	kill(manager, SIGUSR1);
-	assert_true(eventually(all_reopened, NULL, 3000));
+	assert_true(eventually(all_reopened, NULL, 30000));
 	stop();
 	assert_int_equal(logged("stopping", NULL, 0), 1);
 }

@@ -106,7 +106,7 @@ scoreboard(void **state)
 	int i;
 
 	(void)state;
-	assert_true(eventually(one_alive, NULL, 3000));
+	assert_true(eventually(one_alive, NULL, 30000));
 	shm_slots(s, out, 4);
 	assert_int_equal(out[0].pid, kid);
 	assert_string_equal(out[0].pool, "web");
@@ -186,7 +186,7 @@ full_house(void **state)
 	(void)state;
 	for (i = 0; i < 4; i++)
 		kids[i] = forked(take_and_wait, NULL);
-	assert_true(eventually(four_alive, NULL, 3000));
+	assert_true(eventually(four_alive, NULL, 30000));
 	err_clear(&e);
 	assert_int_equal(shm_slot_take(s, "web", &e), -1);
 	assert_true(e.cause[0] != '\0');
@@ -262,7 +262,7 @@ permits_return(void **state)
 	(void)state;
 	assert_int_equal(bulkhead_enter(s, &hall, 0, &p), 0);
 	kid = forked(be_somebody, &p);
-	assert_true(eventually(two_used, NULL, 3000));
+	assert_true(eventually(two_used, NULL, 30000));
 	assert_int_equal(bulkhead_enter(s, &hall, 0, &none), -1);
 	assert_int_equal(none, -1);
 	bulkhead_leave(s, &hall, 1 - p);	/* not ours to give back */
@@ -297,7 +297,7 @@ steps(void **state)
 	pid_t kid = forked(be_somebody, NULL);
 
 	(void)state;
-	assert_true(eventually(step_taken, NULL, 3000));
+	assert_true(eventually(step_taken, NULL, 30000));
 	assert_true(shm_step_begin(s, "probe"));
 	assert_false(shm_step_begin(s, "probe"));
 	shm_step_end(s, "probe");
