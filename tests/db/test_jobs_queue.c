@@ -896,18 +896,19 @@ dead_and_again(void **state)
 	struct uuid id = enqueue("x", NULL), id2 = enqueue("y", NULL);
 	struct jobs_filter f = { .tenant = tenant, .dead = true, .limit = 10 };
 	struct jobs_claimed got = claim(2);
+	struct uuid reached;
 	struct job_row now;
 	struct rows rows;
 
 	(void)state;
 	settle_all(&got, END_FAIL);
-	good(jobs_page(db, a, &f, &rows, &err));
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
 	assert_int_equal(rows.n, 2);
 	f.type = "x";
-	good(jobs_page(db, a, &f, &rows, &err));
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
 	assert_int_equal(rows.n, 1);
 	f.tenant = tenant2;
-	good(jobs_page(db, a, &f, &rows, &err));
+	good(jobs_page(db, a, &f, &rows, &reached, &err));
 	assert_int_equal(rows.n, 0);
 	begin();
 	good(jobs_retry(db, a, tenant, id, (struct utc){ 0 }, &now, &err));
