@@ -896,6 +896,7 @@ dead_and_again(void **state)
 	struct uuid id = enqueue("x", NULL), id2 = enqueue("y", NULL);
 	struct jobs_filter f = { .tenant = tenant, .dead = true, .limit = 10 };
 	struct jobs_claimed got = claim(2);
+	struct uuid reached;
 	struct job_row now;
 	struct uuid reached;
 	struct rows rows;
