@@ -103,6 +103,7 @@ cpu_used_s(void)
 	return (int64_t)u.ru_utime.tv_sec + (int64_t)u.ru_stime.tv_sec + 1;
 }
 
+#ifndef __SANITIZE_ADDRESS__
 /* Bytes of address space in use now. */
 static int64_t
 space_used(void)
@@ -117,6 +118,7 @@ space_used(void)
 	fclose(f);
 	return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
+#endif
 
 static void
 soft_limit(int what, int64_t value)

