@@ -131,9 +131,15 @@ check-e2e: $(E2E) $(PROGS)
 	@RETRY=1 $(RUNTEST) e2e $(E2E)
 
 # Kills, stops and lost COMMITs under load: make chaos ROUNDS=200 SEED=1
-.PHONY: chaos
-chaos: $(BUILD)/tests/chaos/chaos $(CHAOS)
+.PHONY: chaos chaos-programs
+chaos-programs: $(BUILD)/tests/chaos/chaos $(CHAOS)
+chaos: chaos-programs
 	@QX_BIN=$(abspath $(BUILD))/chaos/bin $(RUNTEST) chaos $(BUILD)/tests/chaos/chaos
+
+# Eight planted faults: the chaos run must fail with each. About fifteen minutes.
+.PHONY: chaos-selftest
+chaos-selftest: all
+	@/usr/bin/python3 -B tests/chaos/selftest.py
 
 lint:
 	@tests/lint/lint.sh

@@ -898,7 +898,6 @@ dead_and_again(void **state)
 	struct jobs_claimed got = claim(2);
 	struct uuid reached;
 	struct job_row now;
-	struct uuid reached;
 	struct rows rows;
 
 	(void)state;

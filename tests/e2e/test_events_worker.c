@@ -130,18 +130,19 @@ static int
 setup(void **state)
 {
 	const char *settings[5];
+	struct arena *words = arena_new(1 << 20);
 
 	(void)state;
 	stack_user();
 	hook_start(&hook);
 	redis_start(&redis, false);
-	st.a = arena_new(1 << 20);
-	settings[0] = arena_printf(st.a, "net.allow=127.0.0.1:%u", hook.port);
-	settings[1] = arena_printf(st.a, "redis.url=redis://127.0.0.1:%d",
+	settings[0] = arena_printf(words, "net.allow=127.0.0.1:%u", hook.port);
+	settings[1] = arena_printf(words, "redis.url=redis://127.0.0.1:%d",
 	    redis.port);
 	settings[2] = NULL;
 	stack_start(&st, &(struct stack_options){ .web = "nginx",
 	    .settings = settings });
+	arena_free(words);
 	ct_open(&w);
 	stack_setting(&st, "redis.in_tenant", w.a.tenant);
 	stack_setting(&st, "redis.in", "hooks=webhook.disabled");

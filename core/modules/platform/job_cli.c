@@ -20,18 +20,16 @@
 #define USAGE_FILTER "[--state S] [--type T] [--queue Q] [--class C] " \
 	"[--since TIME] [--until TIME]"
 
-static const char *const everything[] = { "*", NULL };
-
 struct call {
 	struct env *env;
-	const char *tenant, *state, *type, *queue, *class, *since, *until;
+	const char *state, *type, *queue, *class, *since, *until;
 	const char *max, *spread, *reason, *priority, *unique, *run_at;
-	bool installation, json, dry_run;
+	struct platform_terminal_scope scope;
+	bool dry_run;
 	const char *words[3];
 	size_t n;
 	/* worked out */
 	struct jobs_filter filter;
-	struct principal who;
 	struct uuid id;
 	struct platform_job job;
 };
@@ -45,7 +43,7 @@ option(struct option_walk *w, struct call *c)
 		const char *name;
 		const char **to;
 	} texts[] = {
-		{ "--tenant", &c->tenant }, { "--state", &c->state },
+		{ "--state", &c->state },
 		{ "--type", &c->type }, { "--queue", &c->queue },
 		{ "--class", &c->class }, { "--since", &c->since },
 		{ "--until", &c->until }, { "--max", &c->max },
@@ -53,23 +51,12 @@ option(struct option_walk *w, struct call *c)
 		{ "--priority", &c->priority }, { "--unique", &c->unique },
 		{ "--run-at", &c->run_at },
 	};
-	const struct {
-		const char *name;
-		bool *to;
-	} flags[] = {
-		{ "--installation", &c->installation },
-		{ "--json", &c->json }, { "--dry-run", &c->dry_run },
-	};
-
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (platform_terminal_option(w, texts[i].name, texts[i].to))
 			return true;
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (platform_terminal_option(w, flags[i].name, NULL)) {
-			*flags[i].to = true;
-			return true;
-		}
-	return false;
+	if (platform_terminal_option(w, "--dry-run", NULL))
+		return c->dry_run = true;
+	return platform_terminal_scope(w, &c->scope);
 }
 
 static int
@@ -81,24 +68,11 @@ time_of(const char *text, const char *name, struct utc *out, struct err *e)
 }
 
 static int
-tenant_of(struct call *c, struct err *e)
-{
-	int rc;
-
-	if (c->installation)
-		return 0;
-	rc = platform_tenant_find(c->env->db, c->env->a, c->tenant,
-	    &c->who.tenant_id, e);
-	return rc != 1 ? rc : err_set(e, 404, "not_found",
-	    "no tenant \"%.100s\"", c->tenant != NULL ? c->tenant : "");
-}
-
-static int
 filter_of(struct call *c, struct err *e)
 {
 	struct jobs_filter *f = &c->filter;
 
-	f->tenant = c->who.tenant_id;
+	f->tenant = c->scope.who.tenant_id;
 	f->type = c->type;
 	f->queue = c->queue;
 	f->error_class = c->class;
@@ -119,14 +93,13 @@ call_read(struct call *c, struct env *env, int argc, char **argv,
 	struct option_walk w = { argc, 0, argv };
 	struct err e = { 0 };
 
-	*c = (struct call){ .env = env, .who = { .kind = PRINCIPAL_SYSTEM,
-	    .name = "quincunx", .permissions = everything } };
+	*c = (struct call){ .env = env };
 	while (w.i < argc && (option(&w, c) || (c->n < max &&
 	    platform_terminal_word(&w, &c->words[c->n]) && ++c->n)))
 		;
 	if (w.i != argc || c->n < min)
 		return platform_terminal_usage(usage);
-	if (tenant_of(c, &e) == -1 || filter_of(c, &e) == -1)
+	if (platform_terminal_tenant(env, &c->scope, &e) == -1 || filter_of(c, &e) == -1)
 		return platform_terminal_error(&e);
 	return 0;
 }
@@ -221,7 +194,7 @@ print_job(struct call *c, const struct platform_job *j)
 	struct str s;
 
 	str_init(&s, c->env->a);
-	if (c->json) {
+	if (c->scope.json) {
 		schema_encode(&platform_job_schema, j, &s);
 		str_addc(&s, '\n');
 		return platform_terminal_write(&s);
@@ -272,7 +245,7 @@ list(struct env *env, int argc, char **argv, bool dead)
 			return platform_terminal_error(&e);
 		for (size_t i = 0; i < rows.n; i++)
 			print_row(&s, ROW(&rows, struct platform_job, i),
-			    c.json);
+			    c.scope.json);
 		c.filter.limit -= (int64_t)rows.n;
 	} while (c.filter.limit > 0 && !uuid_is_nil(c.filter.below));
 	return platform_terminal_write(&s);
@@ -303,7 +276,7 @@ jobs_show(struct env *env, int argc, char **argv)
 		return rc;
 	if (uuid_parse(c.words[0], &c.id) == -1)
 		return platform_terminal_usage("jobs show ID");
-	if (platform_job_get(env->db, env->a, c.who.tenant_id, c.id, &j,
+	if (platform_job_get(env->db, env->a, c.scope.who.tenant_id, c.id, &j,
 	    &e) == -1)
 		return platform_terminal_error(&e);
 	return print_job(&c, &j);
@@ -314,7 +287,7 @@ note(struct db *db, const struct call *c, const char *verb, struct err *e)
 {
 	char id[UUID_TEXT];
 
-	return auth_audit_note(db, c->who.tenant_id, c->who.name,
+	return auth_audit_note(db, c->scope.who.tenant_id, c->scope.who.name,
 	    arena_printf(c->env->a, "system.job.%s", verb), "job",
 	    uuid_format(c->id, id), NULL, e);
 }
@@ -324,7 +297,7 @@ cancel_txn(struct db *db, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	if (platform_job_cancel(db, c->env->a, c->who.tenant_id, c->id,
+	if (platform_job_cancel(db, c->env->a, c->scope.who.tenant_id, c->id,
 	    &c->job, e) == -1)
 		return -1;
 	return note(db, c, "cancel", e);
@@ -335,7 +308,7 @@ retry_txn(struct db *db, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	if (platform_job_retry(db, c->env->a, c->who.tenant_id, c->id,
+	if (platform_job_retry(db, c->env->a, c->scope.who.tenant_id, c->id,
 	    &c->job, e) == -1)
 		return -1;
 	return note(db, c, "retry", e);
@@ -377,7 +350,7 @@ act(struct call *c)
 {
 	struct platform_job_act want = { .action = c->words[0],
 	    .filter = c->filter, .dry_run = c->dry_run, .reason = c->reason,
-	    .actor = c->who.name };
+	    .actor = c->scope.who.name };
 	struct platform_job_acted out;
 	struct err e = { 0 };
 	struct str s;
@@ -389,7 +362,7 @@ act(struct call *c)
 	if (platform_job_act(c->env->db, c->env->a, &want, &out, &e) == -1)
 		return platform_terminal_error(&e);
 	str_init(&s, c->env->a);
-	if (c->json)
+	if (c->scope.json)
 		schema_encode(&platform_job_acted_schema, &out, &s);
 	else
 		str_addf(&s, "%s%s: %lld matched, %lld done, %lld skipped%s",
@@ -429,7 +402,7 @@ static int
 enqueue_txn(struct db *db, void *arg, struct err *e)
 {
 	struct creation *n = arg;
-	struct platform_job_by by = { .who = &n->c->who };
+	struct platform_job_by by = { .who = &n->c->scope.who };
 
 	return platform_job_enqueue(n->c->env, db, n->c->env->a, &by, &n->in,
 	    &n->made, e);
@@ -482,7 +455,7 @@ jobs_enqueue(struct env *env, int argc, char **argv)
 			    e.fields[0].loc, e.fields[0].msg);
 		return platform_terminal_error(&e);
 	}
-	if (c.json) {
+	if (c.scope.json) {
 		struct str s;
 
 		str_init(&s, env->a);
@@ -506,7 +479,7 @@ jobs_types(struct env *env, int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (platform_job_types(env, env->db, env->a, &c.who, &rows,
+	if (platform_job_types(env, env->db, env->a, &c.scope.who, &rows,
 	    &e) == -1)
 		return platform_terminal_error(&e);
 	str_init(&s, env->a);
@@ -514,7 +487,7 @@ jobs_types(struct env *env, int argc, char **argv)
 		const struct platform_job_type *t = ROW(&rows,
 		    struct platform_job_type, i);
 
-		if (c.json) {
+		if (c.scope.json) {
 			schema_encode(&platform_job_type_schema, t, &s);
 			str_addc(&s, '\n');
 			continue;

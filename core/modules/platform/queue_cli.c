@@ -13,13 +13,10 @@
 #include "modules/platform/queue.h"
 #include "modules/platform/terminal.h"
 
-static const char *const everything[] = { "*", NULL };
-
 struct call {
 	struct env *env;
-	const char *tenant, *name;
-	bool installation, json;
-	struct principal who;
+	const char *name;
+	struct platform_terminal_scope scope;
 	struct platform_queue_set set;
 	struct platform_queue out;
 };
@@ -31,28 +28,16 @@ call_read(struct call *c, struct env *env, int argc, char **argv,
 {
 	struct option_walk w = { argc, 0, argv };
 	struct err e = { 0 };
-	int rc = 0;
 
-	*c = (struct call){ .env = env, .who = { .kind = PRINCIPAL_SYSTEM,
-	    .name = "quincunx", .permissions = everything } };
-	while (w.i < argc) {
-		if (platform_terminal_option(&w, "--installation", NULL))
-			c->installation = true;
-		else if (platform_terminal_option(&w, "--json", NULL))
-			c->json = true;
-		else if (!platform_terminal_option(&w, "--tenant",
-		    &c->tenant) && (!named || c->name != NULL ||
-		    !platform_terminal_word(&w, &c->name)))
-			break;
-	}
+	*c = (struct call){ .env = env };
+	while (w.i < argc && (platform_terminal_scope(&w, &c->scope) ||
+	    (named && c->name == NULL &&
+	    platform_terminal_word(&w, &c->name))))
+		;
 	if (w.i != argc || (named && c->name == NULL))
 		return platform_terminal_usage(usage);
-	rc = platform_tenant_find(env->db, env->a, c->tenant,
-	    &c->who.tenant_id, &e);
-	if (rc == 1)
-		err_set(&e, 404, "not_found", "no tenant \"%.100s\"",
-		    c->tenant != NULL ? c->tenant : "");
-	return rc == 0 ? 0 : platform_terminal_error(&e);
+	return platform_terminal_tenant(env, &c->scope, &e) == 0 ? 0 :
+	    platform_terminal_error(&e);
 }
 
 static void
@@ -88,12 +73,12 @@ list(struct env *env, int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (platform_queue_all(env->db, env->a, c.who.tenant_id,
-	    !c.installation, &rows, &e) == -1)
+	if (platform_queue_all(env->db, env->a, c.scope.who.tenant_id,
+	    !c.scope.installation, &rows, &e) == -1)
 		return platform_terminal_error(&e);
 	str_init(&s, env->a);
 	for (size_t i = 0; i < rows.n; i++)
-		print(&s, ROW(&rows, struct platform_queue, i), c.json);
+		print(&s, ROW(&rows, struct platform_queue, i), c.scope.json);
 	return platform_terminal_write(&s);
 }
 
@@ -102,11 +87,11 @@ change(struct db *db, void *arg, struct err *e)
 {
 	struct call *c = arg;
 
-	if (platform_queue_change(db, c->env->a, &c->who, &c->set, &c->out,
+	if (platform_queue_change(db, c->env->a, &c->scope.who, &c->set, &c->out,
 	    e) == -1)
 		return -1;
-	return auth_audit_note(db, c->installation ? (struct uuid){ { 0 } } :
-	    c->who.tenant_id, c->who.name, "system.queue.update", "queue",
+	return auth_audit_note(db, c->scope.installation ? (struct uuid){ { 0 } } :
+	    c->scope.who.tenant_id, c->scope.who.name, "system.queue.update", "queue",
 	    c->name, c->set.paused ? "{\"paused\":true}" :
 	    "{\"paused\":false}", e);
 }
@@ -122,12 +107,12 @@ turn(struct env *env, int argc, char **argv, bool paused, const char *usage)
 	if (rc != 0)
 		return rc;
 	c.set = (struct platform_queue_set){ .name = c.name,
-	    .external = !c.installation, .paused = paused,
+	    .external = !c.scope.installation, .paused = paused,
 	    .has_paused = true };
 	if (db_txn(env->db, env->a, change, &c, &e) == -1)
 		return platform_terminal_error(&e);
 	str_init(&s, env->a);
-	print(&s, &c.out, c.json);
+	print(&s, &c.out, c.scope.json);
 	return platform_terminal_write(&s);
 }
 

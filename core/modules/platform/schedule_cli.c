@@ -15,15 +15,12 @@
 #include "modules/platform/schedule.h"
 #include "modules/platform/terminal.h"
 
-static const char *const everything[] = { "*", NULL };
-
 enum verb { PAUSE, RESUME, RUN };
 
 struct call {
 	struct env *env;
-	const char *tenant, *zone, *count, *word;
-	bool installation, json;
-	struct principal who;
+	const char *zone, *count, *word;
+	struct platform_terminal_scope scope;
 	enum verb verb;
 	struct schedule_row row;
 	struct uuid job;
@@ -36,32 +33,16 @@ call_read(struct call *c, struct env *env, int argc, char **argv,
 {
 	struct option_walk w = { argc, 0, argv };
 	struct err e = { 0 };
-	int rc = 0;
 
-	*c = (struct call){ .env = env, .who = { .kind = PRINCIPAL_SYSTEM,
-	    .name = "quincunx", .permissions = everything } };
-	while (w.i < argc) {
-		if (platform_terminal_option(&w, "--installation", NULL))
-			c->installation = true;
-		else if (platform_terminal_option(&w, "--json", NULL))
-			c->json = true;
-		else if (!platform_terminal_option(&w, "--tenant",
-		    &c->tenant) &&
-		    !platform_terminal_option(&w, "--zone", &c->zone) &&
-		    !platform_terminal_option(&w, "--count", &c->count) &&
-		    (!word || c->word != NULL ||
-		    !platform_terminal_word(&w, &c->word)))
-			break;
-	}
+	*c = (struct call){ .env = env };
+	while (w.i < argc && (platform_terminal_scope(&w, &c->scope) ||
+	    (word && c->word == NULL &&
+	    platform_terminal_word(&w, &c->word))))
+		;
 	if (w.i != argc || (word && c->word == NULL))
 		return platform_terminal_usage(usage);
-	if (!c->installation)
-		rc = platform_tenant_find(env->db, env->a, c->tenant,
-		    &c->who.tenant_id, &e);
-	if (rc == 1)
-		err_set(&e, 404, "not_found", "no tenant \"%.100s\"",
-		    c->tenant != NULL ? c->tenant : "");
-	return rc == 0 ? 0 : platform_terminal_error(&e);
+	return platform_terminal_tenant(env, &c->scope, &e) == 0 ? 0 :
+	    platform_terminal_error(&e);
 }
 
 static void
@@ -71,7 +52,7 @@ print(struct call *c, struct str *s, const struct schedule_row *r)
 	char at[CLOCK_TEXT];
 
 	platform_schedule_show(c->env->a, r, &shown);
-	if (c->json) {
+	if (c->scope.json) {
 		schema_encode(&platform_schedule_schema, &shown, s);
 		str_addc(s, '\n');
 		return;
@@ -108,7 +89,7 @@ list(struct env *env, int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (schedule_page(env->db, env->a, c.who.tenant_id, first, 10000,
+	if (schedule_page(env->db, env->a, c.scope.who.tenant_id, first, 10000,
 	    &rows, &e) == -1)
 		return platform_terminal_error(&e);
 	str_init(&s, env->a);
@@ -124,17 +105,17 @@ act(struct db *db, void *arg, struct err *e)
 	    "system.schedule.resume", "system.schedule.run" };
 	struct call *c = arg;
 	char id[UUID_TEXT];
-	int rc = platform_schedule_named(db, c->env->a, c->who.tenant_id,
+	int rc = platform_schedule_named(db, c->env->a, c->scope.who.tenant_id,
 	    c->word, &c->row, e);
 
 	if (rc == 0 && c->verb == RUN)
-		rc = platform_schedule_run(c->env, c->env->a, &c->who,
+		rc = platform_schedule_run(c->env, c->env->a, &c->scope.who,
 		    &c->row, &c->job, e);
 	else if (rc == 0)
-		rc = platform_schedule_pause(c->env, c->env->a, &c->who,
+		rc = platform_schedule_pause(c->env, c->env->a, &c->scope.who,
 		    &c->row, c->verb == PAUSE, e);
 	return rc == -1 ? -1 : auth_audit_note(db, c->row.tenant_id,
-	    c->who.name, acts[c->verb], "schedule",
+	    c->scope.who.name, acts[c->verb], "schedule",
 	    uuid_format(c->row.id, id), NULL, e);
 }
 
@@ -154,7 +135,7 @@ verb(struct env *env, int argc, char **argv, enum verb v, const char *usage)
 		return platform_terminal_error(&e);
 	str_init(&s, env->a);
 	if (v == RUN)
-		str_addf(&s, c.json ? "{\"job_id\":\"%s\"}\n" : "job %s\n",
+		str_addf(&s, c.scope.json ? "{\"job_id\":\"%s\"}\n" : "job %s\n",
 		    uuid_format(c.job, id));
 	else
 		print(&c, &s, &c.row);
@@ -194,14 +175,11 @@ preview(struct env *env, int argc, char **argv)
 	long n;
 
 	c = (struct call){ .env = env };
-	while (w.i < argc) {
-		if (platform_terminal_option(&w, "--json", NULL))
-			c.json = true;
-		else if (!platform_terminal_option(&w, "--zone", &c.zone) &&
-		    !platform_terminal_option(&w, "--count", &c.count) &&
-		    (c.word != NULL || !platform_terminal_word(&w, &c.word)))
-			break;
-	}
+	while (w.i < argc && (platform_terminal_scope(&w, &c.scope) ||
+	    platform_terminal_option(&w, "--zone", &c.zone) ||
+	    platform_terminal_option(&w, "--count", &c.count) ||
+	    (c.word == NULL && platform_terminal_word(&w, &c.word))))
+		;
 	n = c.count != NULL ? strtol(c.count, NULL, 10) : 10;
 	if (w.i != argc || c.word == NULL || n < 1)
 		return platform_terminal_usage("schedules preview "
@@ -210,18 +188,14 @@ preview(struct env *env, int argc, char **argv)
 	r.zone = c.zone != NULL ? c.zone : "UTC";
 	if (schedule_check(&r, 0, clock_now(), &e) == -1 ||
 	    platform_schedule_preview(env->a, &r, clock_now(), (size_t)n,
-	    &rows, &e) == -1) {
-		if (e.nfields > 0)
-			err_set(&e, 422, "validation", "%s",
-			    e.fields[0].msg);
+	    &rows, &e) == -1)
 		return platform_terminal_error(&e);
-	}
 	str_init(&s, env->a);
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct platform_fire_time *t = ROW(&rows,
 		    struct platform_fire_time, i);
 
-		if (c.json) {
+		if (c.scope.json) {
 			schema_encode(&platform_fire_time_schema, t, &s);
 			str_addc(&s, '\n');
 		} else

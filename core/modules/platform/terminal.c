@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "db/env.h"
+#include "modules/platform/exchange.h"
 #include "modules/platform/terminal.h"
 
 /* ["body","items",0] as items.0; nothing that a terminal would obey. */
@@ -90,4 +92,32 @@ platform_terminal_word(struct option_walk *w, const char **value)
 		return false;
 	*value = w->argv[w->i++];
 	return true;
+}
+
+bool
+platform_terminal_scope(struct option_walk *w, struct platform_terminal_scope *s)
+{
+	if (platform_terminal_option(w, "--tenant", &s->tenant))
+		return true;
+	if (platform_terminal_option(w, "--installation", NULL))
+		return s->installation = true;
+	if (platform_terminal_option(w, "--json", NULL))
+		return s->json = true;
+	return false;
+}
+
+int
+platform_terminal_tenant(struct env *env, struct platform_terminal_scope *s, struct err *e)
+{
+	static const char *const everything[] = { "*", NULL };
+	int rc;
+
+	s->who = (struct principal){ .kind = PRINCIPAL_SYSTEM,
+	    .name = "quincunx", .permissions = everything };
+	if (s->installation)
+		return 0;
+	rc = platform_tenant_find(env->db, env->a, s->tenant,
+	    &s->who.tenant_id, e);
+	return rc != 1 ? rc : err_set(e, 404, "not_found",
+	    "no tenant \"%.100s\"", s->tenant != NULL ? s->tenant : "");
 }

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/principal.h"
+
+struct env;
 struct err;
 struct str;
 
@@ -29,5 +32,16 @@ bool platform_terminal_option(struct option_walk *, const char *name,
     const char **value);
 /* The same for a word that is no option. */
 bool platform_terminal_word(struct option_walk *, const char **value);
+
+/* Whose rows a command is about: "--tenant NAME|ID" (by default the first
+ * tenant) or "--installation"; and "--json". */
+struct platform_terminal_scope {
+	const char *tenant;
+	bool installation, json;
+	struct principal who;		/* the terminal, in that tenant */
+};
+bool platform_terminal_scope(struct option_walk *, struct platform_terminal_scope *);
+/* Fills who; 0, or -1 with 404. */
+int platform_terminal_tenant(struct env *, struct platform_terminal_scope *, struct err *);
 
 #endif
