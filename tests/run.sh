@@ -19,14 +19,14 @@ step "lint" make -s lint
 step "fake EC2" make -s check-fake
 step "unit tests" make -s -j"$jobs" check
 step "host tests" make -s -j"$jobs" check-host
-step "database tests" make -s -j"$jobs" check-db
-step "end to end" make -s -j"$jobs" check-e2e
+step "database tests" make -s -j"$jobs" JOBS=2 check-db
+step "end to end" make -s -j"$jobs" JOBS=2 check-e2e
 step "chaos" make -s ROUNDS="${ROUNDS:-20}" SEED="${SEED:-1}" chaos
 step "fresh clone" tests/e2e/run.sh
 step "build with sanitizers" make -s -j"$jobs" SAN=$SAN all
 step "unit tests with sanitizers" make -s -j"$jobs" SAN=$SAN check
 step "host tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-host
-step "database tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-db
+step "database tests with sanitizers" make -s -j"$jobs" SAN=$SAN JOBS=2 check-db
 step "end to end with sanitizers" make -s -j"$jobs" SAN=$SAN check-e2e
 echo
 printf '%s\n' "${status[@]}"

@@ -96,7 +96,8 @@ group_setup(void **state)
 	env = (struct env){ .a = a, .db = mariadb_open(a, DB),
 	    .modules = mods, .process = uuid_new() };
 	good(conf_load(&conf, a, groups, &(struct conf_source){
-	    .env = (char *[]){ NULL }, .overrides = (const char *[]){
+	    .file = "/none", .env = (char *[]){ NULL },
+	    .overrides = (const char *[]){
 	    "redis.in=prices=thing.changed", "redis.in_tenant=" TENANT,
 	    NULL } }, &err));
 	env.conf = conf;

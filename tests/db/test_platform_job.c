@@ -64,8 +64,8 @@ settings(const char *one)
 	struct conf *conf;
 	char *none[] = { NULL };
 
-	good(conf_load(&conf, a, groups, &(struct conf_source){ .env = none,
-	    .overrides = over }, &err));
+	good(conf_load(&conf, base, groups, &(struct conf_source){
+	    .file = "/none", .env = none, .overrides = over }, &err));
 	return conf;
 }
 

@@ -99,7 +99,7 @@ boot(const char *more)
 
 	err_clear(&err);
 	good(conf_load(&conf, e.a, all_settings, &(struct conf_source){
-	    .env = none, .overrides = over }, &err));
+	    .file = "/none", .env = none, .overrides = over }, &err));
 	e.conf = conf;
 	good(keyring_open(&ring, e.a, KEY, &err));
 	e.keys = ring;

@@ -162,7 +162,7 @@ begin(void **state)
 	static char *no_env[] = { NULL };
 	struct shm_layout layout = { .guards = guards, .processes = 4,
 	    .limit_slots = 1024 };
-	struct conf_source src = { .env = no_env };
+	struct conf_source src = { .file = "/none", .env = no_env };
 	struct conf *conf;
 
 	(void)state;

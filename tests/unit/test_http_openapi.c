@@ -34,7 +34,7 @@ setup(void **state)
 {
 	static char *no_env[] = { NULL };
 	static struct env env;
-	struct conf_source src = { .env = no_env };
+	struct conf_source src = { .file = "/none", .env = no_env };
 	struct conf *conf;
 	struct err e = { 0 };
 	struct str s;

@@ -78,7 +78,8 @@ static struct http *
 make(const char *const *over)
 {
 	static char *no_env[] = { NULL };
-	struct conf_source src = { .env = no_env, .overrides = over };
+	struct conf_source src = { .file = "/none", .env = no_env,
+	    .overrides = over };
 	struct env *env = arena_alloc(a, sizeof(*env));
 	struct conf *conf;
 	struct err e = { 0 };

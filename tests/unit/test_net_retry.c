@@ -139,7 +139,7 @@ rules(const char *option, const struct guard **out, struct err *e)
 		&resilience_settings, NULL };
 	const char *options[] = { option, NULL };
 	char *env[] = { NULL };
-	struct conf_source src = { .file = NULL, .env = env,
+	struct conf_source src = { .file = "/none", .env = env,
 	    .overrides = options };
 	struct conf *c;
 
