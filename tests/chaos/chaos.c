@@ -159,15 +159,17 @@ client_loop(int which)
 			    ",\"unique\":\"u%d\"", (int)random_below(3));
 		snprintf(body, sizeof(body), "{\"type\":\"%s\",\"payload\":"
 		    "{\"ms\":%d}%s}", txn ? "chaos.txn" : "chaos.plain",
-		    (int)random_below(60), unique);
+		    (int)random_below(random_below(20) == 0 ? 600 : 60),
+		    unique);
 		c.key = key;
 		c.body = body;
 		for (;;) {
 			r = http_call(&st, &c);
 			if (r->status == 202) {
-				note(fd, "%s %s %s\n", key,
+				note(fd, "%s %s %s%s\n", key,
 				    json_text_at(r->json, "id"),
-				    *unique ? unique + 10 : "-");
+				    *unique == '\0' ? "-" : txn ? "t" : "p",
+				    *unique ? unique + 10 : "");
 				break;
 			}
 			if (r->status >= 400 && r->status < 500 &&
@@ -360,6 +362,7 @@ struct accepted {
 	const char *key, *id, *unique;
 	const char *state;
 	const char *told;		/* what the stream said */
+	long long queued, ended;	/* its offsets */
 	unsigned ends;
 };
 static VEC(struct accepted) jobs;
@@ -400,7 +403,7 @@ read_accepted(void)
 			u = strchr(id, ' ');
 			*u++ = '\0';
 			x = VEC_ADD(a, &jobs);
-			*x = (struct accepted){ key, id, u, "", "", 0 };
+			*x = (struct accepted){ key, id, u, "", "", 0, 0, 0 };
 		}
 	}
 }
@@ -511,11 +514,16 @@ the_stream_is_whole(void)
 		if (x == NULL)
 			continue;
 		x->told = arena_printf(a, "%s %lld:%s", x->told, off, topic);
-		x->ends += strcmp(topic, "job.succeeded") == 0 ||
-		    strcmp(topic, "job.failed") == 0 ||
-		    strcmp(topic, "job.quarantined") == 0 ||
-		    strcmp(topic, "job.cancelled") == 0 ||
-		    strcmp(topic, "job.expired") == 0;
+		if (x->queued == 0)
+			x->queued = off;
+		if (strcmp(topic, "job.succeeded") != 0 &&
+		    strcmp(topic, "job.failed") != 0 &&
+		    strcmp(topic, "job.quarantined") != 0 &&
+		    strcmp(topic, "job.cancelled") != 0 &&
+		    strcmp(topic, "job.expired") != 0)
+			continue;
+		x->ends++;
+		x->ended = off;
 	}
 	for (size_t i = 0; i < jobs.n; i++) {
 		struct accepted *x = map_get(by_id, jobs.v[i].id);
@@ -528,6 +536,29 @@ the_stream_is_whole(void)
 	    "%lld\n", last, sql("SELECT COALESCE(SUM(n), 0) FROM "
 	    "events_stream"), sql("SELECT COUNT(*) FROM events_outbox"),
 	    sql("SELECT COUNT(*) FROM events_dead"));
+}
+
+/* 7: of jobs with one unique key, each was told to be queued after the end of
+ * the one before. */
+static void
+one_live_job_per_key(void)
+{
+	size_t pairs = 0;
+
+	for (size_t i = 0; i < jobs.n; i++)
+		for (size_t j = 0; j < i; j++) {
+			const struct accepted *x = map_get(by_id,
+			    jobs.v[i].id), *y = map_get(by_id, jobs.v[j].id);
+
+			if (x == y || *x->unique == '-' ||
+			    strcmp(x->unique, y->unique) != 0)
+				continue;
+			pairs++;
+			if (x->queued < y->ended && y->queued < x->ended)
+				breach("%s and %s lived at once with the key "
+				    "%s", x->id, y->id, x->unique);
+		}
+	print_message("unique keys: %zu pairs of jobs\n", pairs);
 }
 
 /* The stream's readers wait until it stands still. */
@@ -609,6 +640,7 @@ the_books_agree(void **state)
 	keys_made_one_job();
 	effects_happened_once();
 	the_stream_is_whole();
+	one_live_job_per_key();
 	for (int i = 0; i < FAULTS; i++)
 		print_message("%4u × %s\n", done[i], fault_names[i]);
 	print_message("%zu jobs accepted; COMMITs lost: %d before, %d after "

@@ -108,7 +108,7 @@ def main():
                if line.startswith("chaos: ") and "seed" not in line]
         caught = done.returncode != 0
         print(f"{'caught' if caught else 'MISSED'}  {n}. {what}"
-              f"{': ' + why[0].strip() if why else ''}", flush=True)
+              f"{': ' + why[0][7:120].strip() if why and caught else ''}", flush=True)
         if not caught:
             missed.append(what)
     return 1 if missed else 0
