@@ -25,6 +25,7 @@
 #include "modules/platform/worker.h"
 #include "modules/platform/live.h"
 #include "modules/platform/dependency.h"
+#include "modules/platform/installation.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
 #include "modules/platform/migration.h"
@@ -105,6 +106,7 @@ static const struct table *const tables[] = {
 	platform_live_tables,
 	platform_dependency_tables,
 	schedule_tables,
+	platform_installation_tables,
 	NULL
 };
 static const struct query *const *const queries[] = {
@@ -149,6 +151,7 @@ static const struct query *const *const queries[] = {
 	jobs_page_queries,
 	platform_dependency_queries,
 	schedule_queries,
+	platform_installation_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -220,6 +223,7 @@ static const struct command *const commands[] = {
 	platform_live_commands,
 	platform_dependency_commands,
 	platform_schedule_commands,
+	platform_installation_commands,
 	NULL
 };
 static const struct loop *const loops[] = {

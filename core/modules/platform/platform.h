@@ -29,6 +29,27 @@ extern const struct bulkhead platform_work_bulkhead;
  * -1, 0 inactive, 1 active. */
 int platform_component_active(struct db *, const char *name, struct err *);
 
+/* ---- who we are ------------------------------------------------------------------ */
+
+/* For whatever outlives the database, as tags of cloud instances: id and
+ * epoch together. A restored installation has a new epoch, so what it made
+ * after the backup is not its own any more, and until a person has confirmed
+ * the restore (platform_installation_waits) nothing outside is ended. */
+struct platform_installation {
+	struct uuid id;
+	int64_t epoch;			/* 1, and one more by each restore */
+	struct utc created_at, restored_at, confirmed_at;
+	const char *confirmed_by;
+};
+/* 0, or -1; 500 when the migration has not run. */
+int platform_installation(struct db *, struct arena *,
+    struct platform_installation *, struct err *);
+static inline bool
+platform_installation_waits(const struct platform_installation *in)
+{
+	return in->restored_at.us != 0 && in->confirmed_at.us == 0;
+}
+
 /* ---- events ------------------------------------------------------------------- */
 
 /* Requests that wait for events on this host; app lists it in the segment. */
