@@ -232,7 +232,8 @@ test_missing(void **state)
 	assert_string_equal(err.code, "no_price");
 }
 
-/* Ties go by type and zone, whatever the order of the rows. */
+/* Ties go by offers in the zone, type and zone, whatever the order of the
+ * rows. */
 static void
 test_order(void **state)
 {
@@ -253,8 +254,8 @@ test_order(void **state)
 
 		assert_int_equal(r.candidates.n, SPOT_CANDIDATES);
 		assert_string_equal(c[0].pool, "us-east-1c:c5.large");
-		assert_string_equal(c[1].pool, "us-east-1b:m5.large");
-		assert_string_equal(c[2].pool, "us-east-1c:m5.large");
+		assert_string_equal(c[1].pool, "us-east-1c:m5.large");
+		assert_string_equal(c[2].pool, "us-east-1b:m5.large");
 		memmove(v, v + 1, (n - 1) * sizeof(*v));
 		v[n - 1] = first;
 	}

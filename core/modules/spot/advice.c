@@ -20,13 +20,6 @@
 
 #define MODEL "interruption classes of the AWS Spot Instance Advisor, " \
 	"monthly midpoint as a constant hourly hazard"
-#define HOURS_PER_MONTH 730.0
-
-const struct spot_rules spot_rules_default = {
-	.max_price_age_s = 7 * 86400, .max_interruption_pct = 20,
-	.horizon_h = 24, .changeover_s = 180, .min_saving_pct = 5,
-	.min_migration_ratio = 1.5
-};
 
 /* ---- the reply as a table ------------------------------------------------ */
 
@@ -54,16 +47,6 @@ static const struct field choice_fields[] = {
 const struct schema spot_choice_schema = {
 	.name = "SpotCandidate", .doc = "A pool the instance could run in",
 	.size = sizeof(struct spot_choice), .fields = choice_fields
-};
-
-static const struct field refusal_fields[] = {
-	FIELD(struct spot_refusal, pool, .doc = "Zone and type"),
-	FIELD(struct spot_refusal, reason, .doc = "Why it is no candidate"),
-	FIELD_END
-};
-const struct schema spot_refusal_schema = {
-	.name = "SpotRefusal", .doc = "A pool that is no candidate",
-	.size = sizeof(struct spot_refusal), .fields = refusal_fields
 };
 
 static const struct field advice_fields[] = {
@@ -106,93 +89,7 @@ const struct schema spot_advice_schema = {
 	.size = sizeof(struct spot_advice), .fields = advice_fields
 };
 
-/* ---- classes ------------------------------------------------------------- */
-
-static const struct class {
-	const char *label;
-	double monthly;
-	int64_t reaches;		/* percent */
-} classes[SPOT_CLASSES] = {
-	{ "<5 %", 0.025, 5 }, { "5-10 %", 0.075, 10 },
-	{ "10-15 %", 0.125, 15 }, { "15-20 %", 0.175, 20 },
-	{ ">20 %", 0.25, 100 }
-};
-
-enum { CLASS_ASSUMED = 2 };
-
-static const struct class *
-class_of(int64_t i)
-{
-	return &classes[i >= 0 && i < SPOT_CLASSES ? i : CLASS_ASSUMED];
-}
-
-const char *
-spot_class_label(int64_t i)
-{
-	return i >= 0 && i < SPOT_CLASSES ? classes[i].label : "unknown";
-}
-
-double
-spot_class_monthly(int64_t i)
-{
-	return class_of(i)->monthly;
-}
-
-static double
-hazard(int64_t i)
-{
-	return -log1p(-class_of(i)->monthly) / HOURS_PER_MONTH;
-}
-
-double
-spot_class_loss(int64_t i, double hours)
-{
-	return -expm1(-hazard(i) * hours);
-}
-
-/* ---- names --------------------------------------------------------------- */
-
-/* Words, then "-" and digits: what follows belongs to the zone. */
-const char *
-spot_zone_region(struct arena *a, const char *az)
-{
-	const char *p = az;
-
-	for (; *p != '\0'; p++) {
-		size_t digits;
-
-		if (*p != '-')
-			continue;
-		digits = strspn(p + 1, "0123456789");
-		if (digits == 0)
-			continue;
-		p += 1 + digits;
-		if (p == az + 1 + digits || *p == '\0' || strlen(az) > 60 ||
-		    (!islower((unsigned char)*p) && *p != '-'))
-			return NULL;
-		return arena_strndup(a, az, (size_t)(p - az));
-	}
-	return NULL;
-}
-
-const char *
-spot_pool_name(struct arena *a, const char *az, const char *type)
-{
-	return arena_printf(a, "%s:%s", az, type);
-}
-
 /* ---- costs --------------------------------------------------------------- */
-
-struct cost {
-	double ehc;			/* with the move */
-	double stay;			/* without */
-	double loss;
-};
-
-struct scored {
-	const struct spot_offer *o;
-	struct cost c;
-};
 
 struct work {
 	struct arena *a;
@@ -201,24 +98,11 @@ struct work {
 	const struct spot_offer *here;
 	double now;			/* expected cost where it is */
 	double move;			/* C_mig */
-	VEC(struct scored) good;
-	VEC(struct spot_refusal) bad;
+	struct spot_need need;
+	struct spot_ranking k;
 	VEC(const char *) said;
 	struct utc oldest;
 };
-
-static struct cost
-spot_cost(const struct work *w, const struct spot_offer *o, double move)
-{
-	double H = (double)w->r->horizon_h, h = hazard(o->interruption);
-	double d = (double)w->r->changeover_s / 3600, price = dec_real(o->price);
-	double rest = o->on_demand.e8 > 0 ? dec_real(o->on_demand) : price;
-	double q = -expm1(-h * H), up = h > 0 ? q / h : H;
-	double run = price * up + (H - up) * rest;
-
-	return (struct cost){ .ehc = (run + move) / (H - d - q * d),
-	    .stay = run / (H - q * d), .loss = q };
-}
 
 static const char *
 usd(struct arena *a, double v)
@@ -237,122 +121,6 @@ use_price(struct work *w, const struct spot_offer *o)
 {
 	if (w->oldest.us == 0 || o->price_at.us < w->oldest.us)
 		w->oldest = o->price_at;
-}
-
-/* ---- who may be a candidate ---------------------------------------------- */
-
-static bool
-has_word(const char *list, const char *word, size_t n)
-{
-	for (const char *p = list; *p != '\0';) {
-		size_t k = strcspn(p, ",");
-
-		if (k == n && memcmp(p, word, n) == 0)
-			return true;
-		p += k;
-		if (*p == ',')
-			p++;
-	}
-	return false;
-}
-
-/* What runs here must run there: the widest architecture of the instance. */
-static bool
-same_arch(const char *here, const char *there)
-{
-	const char *last = strrchr(here, ',');
-
-	last = last == NULL ? here : last + 1;
-	return has_word(there, last, strlen(last));
-}
-
-static const char *
-unfit(const struct work *w, const struct spot_offer *o)
-{
-	const struct spot_offer *c = w->here;
-
-	if (o->excluded)
-		return "excluded";
-	if (o->vcpu == 0)
-		return "type not in the catalogue";
-	if (!same_arch(c->arch, o->arch))
-		return arena_printf(w->a, "architecture %s instead of %s",
-		    o->arch, c->arch);
-	if (o->vcpu < c->vcpu)
-		return arena_printf(w->a, "fewer vCPUs: %lld of %lld",
-		    (long long)o->vcpu, (long long)c->vcpu);
-	if (o->mem_mib < c->mem_mib)
-		return arena_printf(w->a, "less memory: %lld of %lld MiB",
-		    (long long)o->mem_mib, (long long)c->mem_mib);
-	if (o->gpu < c->gpu)
-		return arena_printf(w->a, "fewer GPUs: %lld of %lld",
-		    (long long)o->gpu, (long long)c->gpu);
-	return NULL;
-}
-
-static const char *
-unpriced(const struct work *w, const struct spot_offer *o)
-{
-	int64_t age_s = (w->q->now.us - o->price_at.us) / 1000000;
-	char a[DEC_TEXT], b[DEC_TEXT];
-
-	if (o->price.e8 <= 0)
-		return "no current price";
-	if (age_s > w->r->max_price_age_s)
-		return arena_printf(w->a, "stale price: %lld hours old",
-		    (long long)(age_s / 3600));
-	if (o->interruption >= 0 && class_of(o->interruption)->reaches >
-	    w->r->max_interruption_pct)
-		return arena_printf(w->a, "interruption class %s above the "
-		    "limit of %lld %%", spot_class_label(o->interruption),
-		    (long long)w->r->max_interruption_pct);
-	if (o->on_demand.e8 > 0 && o->price.e8 >= o->on_demand.e8)
-		return arena_printf(w->a, "dearer than on-demand: %s of %s",
-		    dec_format(o->price, a), dec_format(o->on_demand, b));
-	return NULL;
-}
-
-static void
-judge(struct work *w, const struct spot_offer *o)
-{
-	const char *why = unfit(w, o);
-	struct scored *s;
-
-	if (why == NULL)
-		why = unpriced(w, o);
-	if (why == NULL && o == w->here && w->q->signal != SPOT_NONE)
-		why = "the pool that gave the notice";
-	if (why != NULL) {
-		*VEC_ADD(w->a, &w->bad) = (struct spot_refusal){
-		    spot_pool_name(w->a, o->az, o->instance_type), why };
-		return;
-	}
-	if (o == w->here && !w->q->on_demand)
-		return;			/* staying is not a candidate */
-	s = VEC_ADD(w->a, &w->good);
-	s->o = o;
-	s->c = spot_cost(w, o, w->move);
-	use_price(w, o);
-}
-
-static int
-by_cost(const void *va, const void *vb)
-{
-	const struct scored *a = va, *b = vb;
-	int c;
-
-	if (a->c.ehc != b->c.ehc)
-		return a->c.ehc < b->c.ehc ? -1 : 1;
-	c = strcmp(a->o->instance_type, b->o->instance_type);
-	return c != 0 ? c : strcmp(a->o->az, b->o->az);
-}
-
-static int
-by_pool(const void *va, const void *vb)
-{
-	const struct spot_refusal *a = va, *b = vb;
-
-	return strcmp(a->pool, b->pool);
 }
 
 /* ---- where it is now ----------------------------------------------------- */
@@ -382,29 +150,63 @@ find_here(struct work *w, const struct spot_offer *v, size_t n, struct err *e)
 	return 0;
 }
 
+/* What runs here must run there. */
+static struct spot_need
+need_of(const struct work *w)
+{
+	const struct spot_offer *o = w->here;
+	struct spot_need n = { .vcpu = o->vcpu, .mem_mib = o->mem_mib,
+	    .gpu = o->gpu };
+
+	if (w->q->need != NULL)
+		n = *w->q->need;
+	n.rules = w->r;
+	n.now = w->q->now;
+	n.arch = n.arch != NULL ? n.arch : o->arch;
+	n.running = w->q->on_demand ? o->on_demand : o->price;
+	if (w->q->signal != SPOT_NONE) {
+		n.avoid_az = o->az;
+		n.avoid_type = o->instance_type;
+	} else if (!w->q->on_demand) {
+		n.here_az = o->az;
+		n.here_type = o->instance_type;
+	}
+	return n;
+}
+
+static void
+rank(struct work *w, const struct spot_offer *v, size_t n)
+{
+	spot_pools_rank(w->a, v, n, &w->need, &w->k);
+	if (w->oldest.us == 0 || (w->k.oldest.us != 0 &&
+	    w->k.oldest.us < w->oldest.us))
+		w->oldest = w->k.oldest;
+}
+
 static void
 cost_here(struct work *w, struct spot_advice *out)
 {
 	double d = (double)w->r->changeover_s / 3600, price;
-	struct cost c;
+	struct spot_cost c;
 
 	if (w->q->on_demand) {
 		w->now = price = dec_real(w->here->on_demand);
 	} else {
-		c = spot_cost(w, w->here, 0);
+		c = spot_pool_cost(w->here, w->r, w->q->age_h, 0,
+		    w->need.interruption_cost);
 		w->now = c.stay;
 		price = dec_real(w->here->price);
 		out->crash_probability = c.loss;
 		use_price(w, w->here);
 	}
-	w->move = d * price;
+	w->move = d * price + w->need.move_cost;
 	(void)dec_from_real(w->now, &out->current_hourly_cost);
 }
 
 /* ---- the decision -------------------------------------------------------- */
 
 static struct spot_choice
-choice_of(struct work *w, const struct scored *s)
+choice_of(struct work *w, const struct spot_ranked *s)
 {
 	struct spot_choice c = { .az = s->o->az,
 	    .instance_type = s->o->instance_type, .price = s->o->price,
@@ -421,7 +223,7 @@ choice_of(struct work *w, const struct scored *s)
 }
 
 static void
-say_best(struct work *w, const struct scored *s)
+say_best(struct work *w, const struct spot_ranked *s)
 {
 	struct spot_choice c = choice_of(w, s);
 
@@ -433,7 +235,7 @@ say_best(struct work *w, const struct scored *s)
 
 /* True if the best candidate is worth the move. */
 static bool
-worth_it(struct work *w, const struct scored *s)
+worth_it(struct work *w, const struct spot_ranked *s)
 {
 	double H = (double)w->r->horizon_h;
 	double saved = (w->now - s->c.stay) * H;
@@ -471,7 +273,7 @@ worth_it(struct work *w, const struct scored *s)
 static bool
 decide(struct work *w, struct spot_advice *out)
 {
-	const struct scored *best = w->good.n > 0 ? &w->good.v[0] : NULL;
+	const struct spot_ranked *best = w->k.n > 0 ? &w->k.v[0] : NULL;
 
 	if (w->q->signal != SPOT_NONE) {
 		bool gone = w->q->signal == SPOT_TERMINATION;
@@ -493,9 +295,9 @@ decide(struct work *w, struct spot_advice *out)
 	}
 	out->decision = "STAY";
 	if (best == NULL) {
-		say(w, w->bad.n == 0 ? "There is no other pool to compare "
+		say(w, w->k.nrefused == 0 ? "There is no other pool to compare "
 		    "with" : arena_printf(w->a, "No other pool fits: all %zu "
-		    "were refused", w->bad.n));
+		    "were refused", w->k.nrefused));
 		return false;
 	}
 	if (!worth_it(w, best))
@@ -532,21 +334,21 @@ say_facts(struct work *w, const struct spot_advice *out)
 static void
 fill(struct work *w, struct spot_advice *out, bool selected, size_t n)
 {
-	size_t k = w->good.n < SPOT_CANDIDATES ? w->good.n : SPOT_CANDIDATES;
+	size_t k = w->k.n < SPOT_CANDIDATES ? w->k.n : SPOT_CANDIDATES;
 	struct spot_choice *c = arena_array(w->a, k, sizeof(*c));
 
 	for (size_t i = 0; i < k; i++)
-		c[i] = choice_of(w, &w->good.v[i]);
+		c[i] = choice_of(w, &w->k.v[i]);
 	out->candidates = (struct list){ c, k };
 	out->selected_candidate = selected ? c : NULL;
 	out->candidates_evaluated = (int64_t)n;
-	out->candidates_refused = (int64_t)w->bad.n;
-	out->refused = (struct list){ w->bad.v,
-	    w->bad.n < SPOT_REFUSALS ? w->bad.n : SPOT_REFUSALS };
+	out->candidates_refused = (int64_t)w->k.nrefused;
+	out->refused = (struct list){ w->k.refused,
+	    w->k.nrefused < SPOT_REFUSALS ? w->k.nrefused : SPOT_REFUSALS };
 	out->reasons = (struct list){ w->said.v, w->said.n };
 	out->reason = w->said.v[0];
 	out->prices_as_of = w->oldest;
-	out->model = MODEL;
+	out->model = w->q->model != NULL ? w->q->model : MODEL;
 }
 
 int
@@ -564,13 +366,9 @@ spot_advise(struct arena *a, const struct spot_rules *r,
 	out->market = "";
 	if (find_here(&w, v, n, e) == -1)
 		return -1;
+	w.need = need_of(&w);
 	cost_here(&w, out);
-	for (size_t i = 0; i < n; i++)
-		judge(&w, &v[i]);
-	if (w.good.n > 1)
-		qsort(w.good.v, w.good.n, sizeof(*w.good.v), by_cost);
-	if (w.bad.n > 1)
-		qsort(w.bad.v, w.bad.n, sizeof(*w.bad.v), by_pool);
+	rank(&w, v, n);
 	go = decide(&w, out);
 	say_facts(&w, out);
 	fill(&w, out, go, n);

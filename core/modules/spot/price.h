@@ -29,7 +29,8 @@ struct spot_pool {
 	double saving_percent;			/* JSON */
 	/* of the type: for decisions */
 	const char *arch;
-	int64_t vcpu, mem_mib, gpu;
+	int64_t vcpu, mem_mib, gpu, nvme_gb, ebs_mbps, interfaces;
+	const char *hypervisor;
 };
 extern const struct schema spot_price_schema, spot_pool_schema;
 extern const struct query *const spot_price_queries[];

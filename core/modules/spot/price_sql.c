@@ -57,6 +57,10 @@ static const struct field pool_fields[] = {
 	FIELD(P, vcpu, .flags = FF_HIDDEN, .doc = "Virtual processors"),
 	FIELD(P, mem_mib, .flags = FF_HIDDEN, .doc = "Memory"),
 	FIELD(P, gpu, .flags = FF_HIDDEN, .doc = "GPUs"),
+	FIELD(P, nvme_gb, .flags = FF_HIDDEN, .doc = "Local storage"),
+	FIELD(P, ebs_mbps, .flags = FF_HIDDEN, .doc = "EBS bandwidth"),
+	FIELD(P, interfaces, .flags = FF_HIDDEN, .doc = "Interfaces"),
+	FIELD(P, hypervisor, .flags = FF_HIDDEN, .doc = "Virtualization"),
 	FIELD_END
 };
 #undef P
@@ -102,7 +106,8 @@ const struct query spot_price_export = { "spot_price.export",
 	"o.product, p.price, p.ts AS price_at, d.price AS on_demand, " \
 	"d.asof AS on_demand_at, COALESCE(v.interruption, -1) " \
 	"AS interruption, v.asof AS interruption_at, t.arch, t.vcpu, " \
-	"t.mem_mib, t.gpu FROM spot_pool o " \
+	"t.mem_mib, t.gpu, t.nvme_gb, t.ebs_mbps, t.interfaces, t.hypervisor " \
+	"FROM spot_pool o " \
 	"LEFT JOIN spot_price p ON p.pool_id = o.id AND p.ts = " \
 	"(SELECT MAX(ts) FROM spot_price x WHERE x.pool_id = o.id) " \
 	"LEFT JOIN spot_od_price d ON d.market = o.market " \
@@ -280,7 +285,12 @@ spot_pool_offers(struct db *db, struct arena *a, const char *market,
 		    .arch = p->arch == NULL ? "" : p->arch, .vcpu = p->vcpu,
 		    .mem_mib = p->mem_mib, .gpu = p->gpu, .price = p->price,
 		    .price_at = p->price_at, .on_demand = p->on_demand,
-		    .interruption = p->interruption };
+		    .on_demand_at = p->on_demand_at, .pool_id = p->id,
+		    .interruption = p->interruption,
+		    .interruption_at = p->interruption_at,
+		    .hypervisor = p->hypervisor == NULL ? "" : p->hypervisor,
+		    .nvme_gb = p->nvme_gb, .ebs_mbps = p->ebs_mbps,
+		    .interfaces = p->interfaces };
 	}
 	return 0;
 }

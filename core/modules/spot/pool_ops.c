@@ -1,0 +1,20 @@
+/*
+ * Pools of a region for a decision: prices, classes, and what is known of
+ * their risk. Reads only; refuses nothing, an unknown region ranks nothing.
+ */
+#include "modules/spot/pool.h"
+#include "modules/spot/price.h"
+
+int
+spot_pools_for(struct db *db, struct arena *a, const char *market,
+    const char *region, const char *product, const struct spot_need *need,
+    struct spot_ranking *out, struct err *e)
+{
+	struct spot_offer *v;
+	size_t n;
+
+	if (spot_pool_offers(db, a, market, region, product, &v, &n, e) == -1)
+		return -1;
+	spot_pools_rank(a, v, n, need, out);
+	return 0;
+}
