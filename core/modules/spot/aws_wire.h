@@ -14,6 +14,12 @@
  *   aws_optin      region or service not enabled for the account
  *   aws_bug        we sent something invalid
  *   aws_malformed  the answer is not what the API promises
+ *   aws_capacity   the place has no capacity (at this price) for now
+ *   aws_quota      a limit of the account is reached
+ *   aws_gone       no such instance, group, template …
+ *   aws_mismatch   a client token was used with other parameters before
+ *   aws_state      not in the state the thing is in: activity under way,
+ *                  group at its limit, termination protection
  */
 #ifndef SPOT_AWS_WIRE_H
 #define SPOT_AWS_WIRE_H

@@ -27,6 +27,8 @@ struct ec2_instance {
 	const char *spot_request_id, *tenancy, *root_device;
 	const char *asg, *name;	/* tags aws:autoscaling:groupName and Name */
 	const char *tags;	/* JSON object */
+	const char *token;	/* client token of its launch; may be NULL
+				 * outside of describe() */
 	bool ebs_optimized;
 	bool managed;		/* AWS runs it for the account */
 };

@@ -22,6 +22,8 @@ struct spot_access {
 	const char *role_arn, *external_id;
 	struct aws_client client;
 	bool renewed;			/* a role was assumed a second time */
+	int64_t deadline_ns;		/* boot clock: acts do not repeat past
+					 * it; 0 = none */
 };
 
 /* One listing of one region. */
