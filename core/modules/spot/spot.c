@@ -16,6 +16,7 @@
 #include "modules/spot/instance.h"
 #include "modules/spot/price.h"
 #include "modules/spot/scan.h"
+#include "modules/spot/signal.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
 
@@ -90,6 +91,12 @@ static const struct table tables[] = {
 	    .snapshot = SNAP_FULL },
 	{ .name = "spot_advisor", .row = &spot_advisor_schema,
 	    .snapshot = SNAP_FULL },
+	{ .name = "spot_signal", .row = &spot_signal_row_schema,
+	    .sql_only = ONEOF("folded"), .retention_days = 90,
+	    .retention_column = "at", .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_pool_state", .row = &spot_pool_state_schema,
+	    .snapshot = SNAP_FULL },
+	{ .name = "spot_pool_risk", .snapshot = SNAP_FULL },
 	{ .name = NULL }
 };
 
@@ -149,7 +156,8 @@ const struct module spot_module = {
 	.queries = (const struct query *const *const[]){
 		spot_account_queries, spot_scan_queries,
 		spot_instance_queries, spot_catalog_queries,
-		spot_price_queries, spot_summary_queries, NULL },
+		spot_price_queries, spot_summary_queries,
+		spot_signal_queries, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
@@ -157,6 +165,9 @@ const struct module spot_module = {
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
+	.jobs = (const struct job *const[]){ spot_signal_jobs, NULL },
+	.schedules = (const struct schedule *const[]){
+		spot_signal_schedules, NULL },
 	.loops = (const struct loop *const[]){ spot_scan_loops, NULL },
 	.health = health,
 	.components = components,
