@@ -123,6 +123,7 @@ check-host: $(HOST) $(PROGS)
 
 check-fake:
 	@/usr/bin/python3 -B tests/harness/test_fake_ec2.py
+	@/usr/bin/python3 -B tests/harness/test_fake_acts.py
 
 check-db: $(DBT) $(PROGS)
 	@RETRY=1 $(RUNTEST) db $(DBT)

@@ -11,6 +11,27 @@ credential scope: one endpoint serves all. Loopback only; not for the world.
   POST /_control/fleet     {"add": [...], "terminate": [ids],
                             "remove": [ids], "account": "..."}
   POST /_control/expire    {}                    end all temporary credentials
+
+What moves (fakeaws/state.py; all acts are listed, append-only):
+  GET  /_control/acts          everything done to the cloud and by it
+  POST /_control/acts          {"since": n}
+  POST /_control/advance       {"s": n}          move the life clock only
+  POST /_control/world         {"boot_s", "check_s", "lag_s", "in_service_s",
+                                "terminate_s", "replace_s", "forget_s",
+                                "state_events"}
+  POST /_control/capacity      {"pools": [{"region", "az", "type",
+                                "lifecycle", "free", "error", "from_s",
+                                "until_s"}]}     the first that fits counts
+  POST /_control/interrupt     {"ids", "kind": "interruption"|"rebalance",
+                                "notice_s", "silent"}
+  POST /_control/protect       {"ids", "on"}     against termination
+  POST /_control/impair        {"ids", "system", "event", "at_s"}
+  POST /_control/group         {"region", "name", "min", "max", "desired",
+                                "types", "azs", "lifecycle", "suspended",
+                                "members" | filled, "busy_s", "status",
+                                "delete"}        makes or changes a group
+  POST /_control/queue         {"name", "region", "visibility_s",
+                                "duplicate", "shuffle", "put": [bodies]}
 """
 import argparse
 import email.utils
@@ -30,12 +51,15 @@ import time
 from urllib.parse import parse_qsl
 
 sys.dont_write_bytecode = True
-from fakeaws import actions, faults, world as worlds  # noqa: E402
+from fakeaws import actions, asg, faults, sqs  # noqa: E402
+from fakeaws import world as worlds  # noqa: E402
 
 MAX_BODY = 1 << 20
 HANG_S = 600
 DEFAULT_KEY = "AKIAFAKEEXAMPLE00001:fakesecretfakesecretfakesecret" \
     "fakesecret0:111122223333"
+CLOUD = {"acts", "advance", "world", "capacity", "interrupt", "protect",
+         "impair"}
 BOMB = '<!DOCTYPE lol [<!ENTITY a0 "lol">%s]>\n' % "".join(
     '<!ENTITY a%d "%s">' % (i, "&a%d;" % (i - 1) * 10) for i in range(1, 10))
 
@@ -152,6 +176,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if route == ("POST", "/_control/expire"):
             self.world.expire_sessions()
             return {}
+        if self.path == "/_control/group" and self.command == "POST":
+            return asg.control(self.world.cloud, given)
+        if self.path == "/_control/queue" and self.command == "POST":
+            return sqs.control(self.world.cloud, given)
+        if self.path[10:] in CLOUD and (
+                self.command == "POST" or self.path == "/_control/acts"):
+            return self.world.cloud.control(self.path[10:], given)
         if route == ("POST", "/_control/fleet"):
             account = given.pop("account", self.world.home)
             done = self.world.fleet(account).change(**given)
@@ -162,6 +193,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # -- the Query API
 
     def _params(self, body):
+        if self.headers.get("X-Amz-Target"):
+            return {"Action": self.headers["X-Amz-Target"].partition(".")[2]}
         query = self.path.partition("?")[2]
         kind = self.headers.get("Content-Type", "").partition(";")[0]
         if kind.strip().lower() == "application/x-www-form-urlencoded":
@@ -174,6 +207,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.headers.items()]
         call = actions.Call(self.world, self._params(body), self.command,
                             self.path, headers, body)
+        call.gone = self._hung_up
+        if self.headers.get("X-Amz-Target"):
+            call.json = self._json(body)
         rule = call.fault = self.script.pick(
             call.action or "-", call.region, call.access,
             "NextToken" in call.params)
@@ -191,6 +227,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self._send(call, rule, status, answer)
+
+    @staticmethod
+    def _json(body):
+        try:
+            given = json.loads(body)
+            return given if isinstance(given, dict) else {}
+        except ValueError:
+            return {}
+
+    def _hung_up(self):
+        try:
+            return bool(select.select([self.connection], [], [], 0)[0]) and \
+                not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def _record(self, call, result):
         self.ledger.record(
@@ -232,6 +283,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _send(self, call, rule, status, body):
         """The answer, spoiled as the rule says."""
         headers = dict(rule.get("headers", {}))
+        if call.json is not None:
+            headers.setdefault("x-amzn-RequestId", "fake")
         if rule.get("huge"):
             self._send_huge(call, rule["huge"])
             return
@@ -250,7 +303,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "truncate" in rule:
             body = body[:rule["truncate"]]
         half = len(body) // 2 if rule.get("close") == "mid" else None
-        self.reply(status, body, headers=headers, sent=half)
+        kind = "text/xml;charset=UTF-8" if call.json is None else \
+            "application/x-amz-json-1.0"
+        self.reply(status, body, kind, headers=headers, sent=half)
 
     def _send_huge(self, call, size):
         """Well-formed XML of about size bytes, of no declared length."""

@@ -68,7 +68,8 @@ class Fake:
     def raw(self, action, key=KEY, region="us-east-1", service="ec2",
             when=0, secret=None, method="POST", spoil=None, **params):
         """(status, headers, body) of a signed call."""
-        version = {"ec2": "2016-11-15", "sts": "2011-06-15"}[service]
+        version = {"ec2": "2016-11-15", "sts": "2011-06-15",
+                   "autoscaling": "2011-01-01"}[service]
         form = urlencode({"Action": action, "Version": version, **{
             name.replace("_", "."): value for name, value in params.items()}})
         target, body = ("/", form) if method == "POST" else ("/?" + form, "")
@@ -89,6 +90,20 @@ class Fake:
         except Exception:
             self.http.close()
             raise
+
+    def json(self, target, service, members, key=KEY, region="us-east-1"):
+        """(status, object) of a signed call of the JSON protocol."""
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        headers = [("Host", "127.0.0.1:%d" % self.port), ("X-Amz-Date", date),
+                   ("X-Amz-Target", target),
+                   ("Content-Type", "application/x-amz-json-1.0")]
+        body = json.dumps(members)
+        headers.append(("Authorization", sigv4.sign(
+            key[0], key[1], date, region, service, "POST", "/", headers,
+            body.encode())))
+        self.http.request("POST", "/", body, dict(headers))
+        reply = self.http.getresponse()
+        return reply.status, json.loads(reply.read())
 
     def call(self, action, **options):
         """(status, root element)."""

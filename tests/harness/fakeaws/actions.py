@@ -65,10 +65,13 @@ class AwsError(Exception):
         error = "<Code>%s</Code><Message>%s</Message>" % tuple(
             escape(re.sub("[\x00-\x08\x0b-\x1f]", "?", text))
             for text in (self.code, self.message))
-        if service == "sts":
-            return (f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/'
-                    f'{VERSIONS["sts"]}/">\n  <Error>\n    <Type>Sender'
-                    f'</Type>{error}</Error>\n  <RequestId>{ident}'
+        if service == "sqs":
+            return json.dumps({"__type": "com.amazonaws.sqs#" + self.code,
+                               "message": self.message}).encode()
+        if service != "ec2":
+            return (f'<ErrorResponse xmlns="https://{service}.amazonaws.com/'
+                    f'doc/{VERSIONS.get(service, "-")}/">\n  <Error>\n    '
+                    f'<Type>Sender</Type>{error}</Error>\n  <RequestId>{ident}'
                     '</RequestId>\n</ErrorResponse>\n').encode()
         return (f'{XML}<Response><Errors><Error>{error}</Error></Errors>'
                 f'<RequestID>{ident}</RequestID></Response>').encode()
@@ -82,7 +85,9 @@ class Call:
         self.method, self.target = method, target
         self.headers, self.body = headers, body
         self.action = params.get("Action", "")
-        self.key = self.auth = None
+        self.key = self.auth = self.json = None
+        self.gone = lambda: False       # has the client hung up?
+        self.repeated = False           # a client token answered
         self.region, self.fault = "-", {}
         self.access = "-"
         self.service = ACTIONS[self.action][0] if self.action in ACTIONS \
@@ -122,7 +127,7 @@ class Call:
 
 def authenticate(call):
     """Sets call.key, or says what AWS says about a bad signature."""
-    sts, auth = call.service == "sts", call.auth
+    sts, auth = call.service != "ec2", call.auth
     if call.malformed:
         raise AwsError("IncompleteSignature" if sts else "AuthFailure",
                        call.malformed)
@@ -157,7 +162,7 @@ def authenticate(call):
 
 
 def _check_scope(call):
-    date, sts = call.header("x-amz-date"), call.service == "sts"
+    date, sts = call.header("x-amz-date"), call.service != "ec2"
     try:
         sent = calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
     except ValueError:
@@ -192,27 +197,31 @@ def run(call):
     if service != call.service:
         raise AwsError("InvalidAction", "The action %s is not valid for this "
                        "web service." % call.action)
-    if call.params.get("Version") != VERSIONS[service]:
+    if call.json is None and \
+            call.params.get("Version") != VERSIONS[service]:
         raise AwsError("NoSuchVersion", "The requested version (%s) of service"
                        " is not valid" % call.params.get("Version"))
-    known = set(allowed.split()) | {"Action", "Version", "DryRun"}
-    for name in call.params:
-        base, dot, _ = name.partition(".")
-        if (base + ".N" if dot else base) not in known:
-            raise AwsError("UnknownParameter",
-                           "The parameter %s is not recognized" % name)
+    if allowed is not None:     # else the function looks by itself
+        known = set(allowed.split()) | {"Action", "Version", "DryRun"}
+        for name in call.params:
+            base, dot, _ = name.partition(".")
+            if (base + ".N" if dot else base) not in known:
+                raise AwsError("UnknownParameter",
+                               "The parameter %s is not recognized" % name)
     if call.action != "GetCallerIdentity" and call.key.denied:
         raise denied(call)
     if "NextToken" in call.params and call.fault.get("expire_tokens"):
         raise AwsError("InvalidNextToken")
+    call.world.fleet(call.key.account)
+    call.world.cloud.tick()
     return function(call)
 
 
 def denied(call):
-    if call.service == "sts":
+    if call.service != "ec2":
         return AwsError("AccessDenied", "User: %s is not authorized to perform"
-                        ": sts:%s on resource: %s" % (
-                            call.key.arn, call.action,
+                        ": %s:%s on resource: %s" % (
+                            call.key.arn, call.service, call.action,
                             call.params.get("RoleArn", "*")))
     return AwsError("UnauthorizedOperation", "You are not authorized to "
                     "perform this operation. User: %s is not authorized to "
@@ -326,6 +335,7 @@ INSTANCE_FILTERS = {
     "tenancy": lambda i: [i.tenancy],
     "vpc-id": lambda i: [i.vpc] if i.alive() else [],
     "subnet-id": lambda i: [i.subnet] if i.alive() else [],
+    "client-token": lambda i: [i.token] if i.token else [],
     "tag-key": lambda i: list(i.tags),
     "tag:": None,
 }
@@ -337,7 +347,10 @@ def _instances(call):
         raise AwsError("InvalidParameterCombination", "The parameter instances"
                        "Set cannot be used with the parameter maxResults")
     size, after = _size(call, 5, 1000, 1000), _position(call)
-    groups = call.world.fleet(call.key.account).reservations(call.region)
+    life = call.world.cloud.life()
+    groups = [(name, [one for one in group if one.visible_at <= life])
+              for name, group in call.world.fleet(
+                  call.key.account).reservations(call.region)]
     if wanted:
         there = {one.id for _, group in groups for one in group}
         for ident in wanted:
@@ -581,3 +594,7 @@ ACTIONS = {
     "DescribeVolumes": ("ec2", _volumes, PAGED + "VolumeId.N"),
     "DescribeAddresses": ("ec2", _addresses, "Filter.N"),
 }
+from . import asg, launch, sqs  # noqa: E402  (they need what stands above)
+launch.install(ACTIONS)
+asg.install(ACTIONS, VERSIONS)
+sqs.install(ACTIONS, VERSIONS)

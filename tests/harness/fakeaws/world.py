@@ -47,7 +47,7 @@ PLATFORMS = {"Linux/UNIX": "RunInstances",
 RENAMED = {"EbsCards": "ebsCardSet", "Workloads": "workloadSet"}
 ADDABLE = {"region", "count", "instanceId", "instanceType", "state", "tags",
            "availabilityZone", "lifecycle", "platformDetails", "launchTime",
-           "tenancy"}    # what a control request may say of a new instance
+           "tenancy", "token", "imageId"}    # what a control request may say of a new instance
 NAMES = ["web", "api", "batch", "cache & <queue>", 'say "hi"', "größe-∆"]
 
 
@@ -95,12 +95,19 @@ def zones(region):
     return [region + c for c in ("abcdef" if region == "us-east-1" else "abc")]
 
 
+def subnet_of(account, az):
+    return "subnet-" + hashlib.sha256((account + az).encode()).hexdigest()[:17]
+
+
 class Instance:
+    changes = 0     # of any instance at all; who looks may skip looking
+
     def __init__(self, rng, region, reservation, account, **given):
         def hexid(prefix):
             return "%s-%017x" % (prefix, rng.getrandbits(68))
         self.region, self.reservation = region, reservation
         self.account, self._xml = account, None
+        Instance.changes += 1
         self.id = given.get("instanceId") or hexid("i")
         self.type = given.get("instanceType") or rng.choice(list(SMALL_TYPES))
         self.az = given.get("availabilityZone") or rng.choice(zones(region))
@@ -124,17 +131,24 @@ class Instance:
                     rng.randrange(20))
         self.tenancy = given.get("tenancy", "default")
         self.image, self.volume, self.eni = map(hexid, ("ami", "vol", "eni"))
+        self.image = given.get("imageId") or self.image
+        self.token = given.get("token", "")
+        # by the life clock of state.Cloud; None: never
+        self.born = self.visible_at = 0.0
+        self.running_at = self.checked_at = None
+        self.doomed_at = self.dead_at = None
+        self.locked, self.system, self.events, self.why = False, "", [], ""
         self.request = "sir-%08x" % rng.getrandbits(32)
         self.vpc = "vpc-" + hashlib.sha256(
             (account + region).encode()).hexdigest()[:17]
-        self.subnet = "subnet-" + hashlib.sha256(
-            (account + self.az).encode()).hexdigest()[:17]
+        self.subnet = subnet_of(account, self.az)
         self.ip = "10.%d.%d.%d" % (zones(region).index(self.az) if self.az in
                                    zones(region) else 9,
                                    rng.randrange(256), rng.randrange(4, 255))
 
     def set_state(self, state):
         self.state, self._xml = state, None
+        Instance.changes += 1
 
     def alive(self):
         return self.state not in ("terminated", "shutting-down")
@@ -178,8 +192,8 @@ class Instance:
             f"</monitoring><architecture>{self.arch}</architecture>"
             f"<rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/xvda"
             f"</rootDeviceName><blockDeviceMapping>{disk}</blockDeviceMapping>"
-            f"<virtualizationType>hvm</virtualizationType>{spot}<clientToken/>"
-            f"<tagSet>{tags_xml(self.tags)}</tagSet><hypervisor>xen"
+            f"<virtualizationType>hvm</virtualizationType>{spot}"
+            f"<clientToken>{escape(self.token)}</clientToken><tagSet>{tags_xml(self.tags)}</tagSet><hypervisor>xen"
             f"</hypervisor><networkInterfaceSet>{eni}</networkInterfaceSet>"
             f"<ebsOptimized>{'false' if self.type[0] == 't' else 'true'}"
             f"</ebsOptimized><enaSupport>true</enaSupport><platformDetails>"
@@ -232,6 +246,7 @@ class Fleet:
                             one.set_state("terminated")
                             done["terminated"].append(one.id)
                     kept = [one for one in group if one.id not in remove]
+                    Instance.changes += len(group) - len(kept)
                     done["removed"] += [o.id for o in group if o not in kept]
                     if kept:
                         region[name] = kept
@@ -244,6 +259,10 @@ class Fleet:
         with self._lock:
             return sorted((name, list(group)) for name, group in
                           self._regions.get(region, {}).items())
+
+    def regions(self):
+        with self._lock:
+            return list(self._regions)
 
     def instances(self, region):
         return [one for _, group in self.reservations(region)
@@ -413,6 +432,10 @@ class World:
         self.prices = Prices(seed, self.catalogue, int(time.time()), prices)
         self._count, self._lock = instances, threading.Lock()
         self._fleets, self._sessions = {}, 0
+        from .state import Cloud
+        from .asg import adopt
+        self.cloud = Cloud(self)
+        self.cloud.hooks.append(lambda: adopt(self.cloud))
 
     def now(self):
         return time.time() + self.offset
@@ -423,6 +446,15 @@ class World:
                 self._fleets[account] = Fleet(self.seed, account, self._count,
                                               self.regions)
             return self._fleets[account]
+
+    def fleets(self):
+        """[(account, Fleet)] of those that anybody has asked about."""
+        with self._lock:
+            return list(self._fleets.items())
+
+    @staticmethod
+    def subnet(account, az):
+        return subnet_of(account, az)
 
     def issue(self, arn, session, seconds):
         """Temporary credentials for a role."""
