@@ -10,6 +10,7 @@ credential scope: one endpoint serves all. Loopback only; not for the world.
   POST /_control/clock     {"offset_s": n}       move the server's clock
   POST /_control/fleet     {"add": [...], "terminate": [ids],
                             "remove": [ids], "account": "..."}
+  POST /_control/assets    {"hide": [ids], "show": [ids]}
   POST /_control/expire    {}                    end all temporary credentials
 """
 import argparse
@@ -30,7 +31,8 @@ import time
 from urllib.parse import parse_qsl
 
 sys.dont_write_bytecode = True
-from fakeaws import actions, faults, world as worlds  # noqa: E402
+from fakeaws import actions, assets, faults  # noqa: E402
+from fakeaws import world as worlds  # noqa: E402
 
 MAX_BODY = 1 << 20
 HANG_S = 600
@@ -152,6 +154,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if route == ("POST", "/_control/expire"):
             self.world.expire_sessions()
             return {}
+        if route == ("POST", "/_control/assets"):
+            return assets.control(self.world, given)
         if route == ("POST", "/_control/fleet"):
             account = given.pop("account", self.world.home)
             done = self.world.fleet(account).change(**given)

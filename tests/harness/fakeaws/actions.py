@@ -65,9 +65,9 @@ class AwsError(Exception):
         error = "<Code>%s</Code><Message>%s</Message>" % tuple(
             escape(re.sub("[\x00-\x08\x0b-\x1f]", "?", text))
             for text in (self.code, self.message))
-        if service == "sts":
-            return (f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/'
-                    f'{VERSIONS["sts"]}/">\n  <Error>\n    <Type>Sender'
+        if service != "ec2":
+            return (f'<ErrorResponse xmlns="https://{service}.amazonaws.com/'
+                    f'doc/{VERSIONS.get(service, "-")}/">\n  <Error>\n    <Type>Sender'
                     f'</Type>{error}</Error>\n  <RequestId>{ident}'
                     '</RequestId>\n</ErrorResponse>\n').encode()
         return (f'{XML}<Response><Errors><Error>{error}</Error></Errors>'
@@ -209,10 +209,10 @@ def run(call):
 
 
 def denied(call):
-    if call.service == "sts":
+    if call.service != "ec2":
         return AwsError("AccessDenied", "User: %s is not authorized to perform"
-                        ": sts:%s on resource: %s" % (
-                            call.key.arn, call.action,
+                        ": %s:%s on resource: %s" % (
+                            call.key.arn, call.service, call.action,
                             call.params.get("RoleArn", "*")))
     return AwsError("UnauthorizedOperation", "You are not authorized to "
                     "perform this operation. User: %s is not authorized to "
@@ -486,28 +486,6 @@ def _prices(call):
 _history = {}   # one question's filtered rows, so that pages agree
 
 
-def _volumes(call):
-    match = _matcher(call, {
-        "volume-id": lambda i: [i.volume],
-        "attachment.instance-id": lambda i: [i.id],
-        "availability-zone": lambda i: [i.az],
-        "status": lambda i: ["in-use"]})
-    wanted = call.numbered("VolumeId")
-    ones = [one for one in call.world.fleet(call.key.account).instances(
-        call.region) if one.alive() and match(one) and
-        (not wanted or one.volume in wanted)]
-    return _listed(call, "volumeSet", [(
-        f"<item><volumeId>{one.volume}</volumeId><size>20</size><snapshotId/>"
-        f"<availabilityZone>{one.az}</availabilityZone><status>in-use</status>"
-        f"<createTime>{one.launch}</createTime><attachmentSet><item><volumeId>"
-        f"{one.volume}</volumeId><instanceId>{one.id}</instanceId><device>"
-        f"/dev/xvda</device><status>attached</status><attachTime>{one.launch}"
-        "</attachTime><deleteOnTermination>true</deleteOnTermination></item>"
-        f"</attachmentSet><tagSet>{tags_xml(one.tags)}</tagSet><volumeType>gp3"
-        "</volumeType><iops>3000</iops><encrypted>false</encrypted>"
-        "</item>").encode() for one in ones], 5, 1000, 1000)
-
-
 def _addresses(call):
     """Every 20th running instance has an address, and one is free."""
     ones = [one for one in call.world.fleet(call.key.account).instances(
@@ -578,6 +556,7 @@ ACTIONS = {
     "DescribeSpotPriceHistory": ("ec2", _prices, PAGED + "InstanceType.N "
                                  "ProductDescription.N AvailabilityZone "
                                  "StartTime EndTime"),
-    "DescribeVolumes": ("ec2", _volumes, PAGED + "VolumeId.N"),
     "DescribeAddresses": ("ec2", _addresses, "Filter.N"),
 }
+from . import assets  # noqa: E402  (it needs what stands above)
+assets.install(ACTIONS, VERSIONS)
