@@ -531,7 +531,7 @@ test_killed(void **state)
 	    FAKE_ACCESS_KEY, FAKE_SECRET_KEY);
 	const char *pages = "SELECT COALESCE(SUM(s.pages), 0) FROM "
 	    "spot_scan_shard s JOIN spot_scan c ON c.id = s.scan_id "
-	    "WHERE c.kind = 'inventory'";
+	    "WHERE c.kind = 'inventory' AND s.service = 'ec2'";
 	struct spot_scan s;
 	int64_t before, n;
 	pid_t pid;

@@ -10,6 +10,7 @@ credential scope: one endpoint serves all. Loopback only; not for the world.
   POST /_control/clock     {"offset_s": n}       move the server's clock
   POST /_control/fleet     {"add": [...], "terminate": [ids],
                             "remove": [ids], "account": "..."}
+  POST /_control/assets    {"hide": [ids], "show": [ids]}
   POST /_control/expire    {}                    end all temporary credentials
 
 What moves (fakeaws/state.py; all acts are listed, append-only):
@@ -51,7 +52,7 @@ import time
 from urllib.parse import parse_qsl
 
 sys.dont_write_bytecode = True
-from fakeaws import actions, asg, faults, sqs  # noqa: E402
+from fakeaws import actions, asg, assets, faults, sqs  # noqa: E402
 from fakeaws import world as worlds  # noqa: E402
 
 MAX_BODY = 1 << 20
@@ -183,6 +184,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path[10:] in CLOUD and (
                 self.command == "POST" or self.path == "/_control/acts"):
             return self.world.cloud.control(self.path[10:], given)
+        if route == ("POST", "/_control/assets"):
+            return assets.control(self.world, given)
         if route == ("POST", "/_control/fleet"):
             account = given.pop("account", self.world.home)
             done = self.world.fleet(account).change(**given)

@@ -326,7 +326,7 @@ test_arns(void **state)
 static void
 test_summary(void **state)
 {
-	const struct spot_group g[] = {
+	const struct spot_alike g[] = {
 		{ .az = "a", .lifecycle = "spot", .state = "running", .n = 2,
 		    .spot = E8(0.03), .on_demand = E8(0.1),
 		    .best = E8(0.02) },

@@ -21,10 +21,13 @@ struct spot_account {
 	const char *region_names;	/* column */
 	struct list regions;		/* the same for JSON; empty = all */
 	const char *status, *last_error;
-	int64_t scan_every_s;
-	struct utc next_scan_at, last_scan_at, created_at, updated_at;
+	int64_t scan_every_s, fleet_every_s;
+	struct utc next_scan_at, next_fleet_at, last_scan_at, created_at;
+	struct utc updated_at;
 	/* of its credential */
 	const char *credential_state, *credential_error;
+	const char *missing_names;	/* column */
+	struct list missing_actions;	/* the same for JSON */
 	const char *access_key_last4, *role_arn, *external_id;
 	struct utc credential_checked_at;
 };
@@ -37,6 +40,7 @@ struct spot_credential {
 	const char *secret;		/* sealed; NULL = none */
 	const char *role_arn, *external_id;
 	const char *state, *last_error;
+	const char *missing_actions;	/* rights it lacks, with commas */
 	struct utc checked_at, updated_at;
 };
 extern const struct schema spot_credential_schema;
@@ -70,13 +74,14 @@ int spot_account_first(struct db *, struct arena *, struct uuid tenant,
     struct spot_account *, struct err *);
 int spot_account_page(struct db *, struct arena *, struct uuid tenant,
     struct uuid after, int64_t limit, struct rows *, struct err *);
-/* Accounts whose next scan is due, over all tenants. */
+/* Accounts whose next scan of either kind is due, over all tenants. */
 int spot_account_due(struct db *, struct arena *, struct utc now,
     struct rows *, struct err *);
 int spot_account_scanned(struct db *, struct uuid id, const char *status,
     const char *last_error, struct utc last, struct utc next, struct err *);
+/* When the next inventory (0 = as it was) and fleet scans are due. */
 int spot_account_next(struct db *, struct uuid id, struct utc next,
-    struct err *);
+    struct utc next_fleet, struct err *);
 int spot_credential_put(struct db *, const struct spot_credential *,
     struct err *);
 int spot_credential_get(struct db *, struct arena *, struct uuid tenant,
@@ -92,7 +97,7 @@ struct spot_connect {
 	const char *name, *connection_method, *region;
 	struct list regions;
 	const char *access_key, *secret_key, *role_arn;
-	int64_t scan_every_s;
+	int64_t scan_every_s, fleet_every_s;
 };
 /* Verifies, then makes account, credential and first scans. 409 when the
  * name is taken or the AWS account belongs to another; 422 with code

@@ -126,9 +126,12 @@ store_all(struct env *env, struct store *s, struct err *e)
 	struct uuid tenant = s->acc->tenant_id, id = s->acc->id;
 
 	s->scan = strcmp(s->cred->state, "ok") == 0;
-	if (s->scan)
+	if (s->scan) {
 		s->acc->next_scan_at.us = s->now.us +
 		    s->acc->scan_every_s * US_PER_S;
+		s->acc->next_fleet_at.us = s->now.us +
+		    s->acc->fleet_every_s * US_PER_S;
+	}
 	if (db_txn(env->db, s->a, store_rows, s, e) == -1)
 		return -1;
 	return spot_found(spot_account_by_id(env->db, s->a, tenant, id,
@@ -197,7 +200,9 @@ new_rows(struct env *env, struct arena *a, const struct principal *by,
 	    .region_names = spot_names_join(a, in->regions),
 	    .status = "pending", .last_error = "",
 	    .scan_every_s = in->scan_every_s > 0 ? in->scan_every_s :
-	    cf->scan_every_s, .created_at = now, .updated_at = now };
+	    cf->scan_every_s, .fleet_every_s = in->fleet_every_s > 0 ?
+	    in->fleet_every_s : cf->fleet_every_s, .created_at = now,
+	    .updated_at = now };
 	*c = (struct spot_credential){ .account_id = acc->id,
 	    .tenant_id = by->tenant_id, .kind = in->connection_method,
 	    .access_key_id = in->access_key != NULL ? in->access_key : "",

@@ -39,8 +39,13 @@ static const struct field account_fields[] = {
 	    .doc = "What went wrong last; empty = nothing"),
 	FIELD(struct spot_account, scan_every_s, .min = 60, .max = 604800,
 	    .doc = "Seconds from scan to scan"),
+	FIELD(struct spot_account, fleet_every_s, .min = 60, .max = 604800,
+	    .doc = "Seconds between scans of instances and groups alone"),
 	FIELD(struct spot_account, next_scan_at,
 	    .flags = FF_NULLABLE | FF_READONLY, .doc = "When it is due"),
+	FIELD(struct spot_account, next_fleet_at,
+	    .flags = FF_NULLABLE | FF_READONLY,
+	    .doc = "When instances and groups are due"),
 	FIELD(struct spot_account, last_scan_at,
 	    .flags = FF_NULLABLE | FF_READONLY, .doc = "Last scan that ended"),
 	FIELD(struct spot_account, created_at, .flags = FF_READONLY,
@@ -52,6 +57,11 @@ static const struct field account_fields[] = {
 	    .doc = "unverified, ok, denied, invalid or expired"),
 	FIELD(struct spot_account, credential_error,
 	    .flags = FF_NULLABLE | FF_READONLY, .doc = "What the cloud said"),
+	FIELD(struct spot_account, missing_names, .flags = FF_HIDDEN |
+	    FF_NULLABLE, .doc = "Missing rights separated by commas"),
+	FIELD(struct spot_account, missing_actions, .elem = FT_STR,
+	    .flags = FF_NOSQL | FF_READONLY,
+	    .doc = "Rights that the credentials lack"),
 	FIELD(struct spot_account, access_key_last4,
 	    .flags = FF_NULLABLE | FF_READONLY,
 	    .doc = "Last four characters of the access key"),
@@ -80,6 +90,8 @@ static const struct field credential_fields[] = {
 	FIELD(struct spot_credential, external_id, .doc = "External id"),
 	FIELD(struct spot_credential, state, .doc = "Outcome of the check"),
 	FIELD(struct spot_credential, last_error, .doc = "What was said"),
+	FIELD(struct spot_credential, missing_actions,
+	    .flags = FF_NULLABLE, .doc = "Rights it lacks, with commas"),
 	FIELD(struct spot_credential, checked_at, .flags = FF_NULLABLE,
 	    .doc = "Last check"),
 	FIELD(struct spot_credential, updated_at, .doc = "Last change"),
@@ -122,9 +134,10 @@ const struct schema spot_account_file_schema = {
 
 #define ACCOUNT_FROM "SELECT a.id, a.tenant_id, a.name, a.provider, " \
 	"a.connection_method, a.aws_account, a.region, a.region_names, " \
-	"a.status, a.last_error, a.scan_every_s, a.next_scan_at, " \
-	"a.last_scan_at, a.created_at, a.updated_at, " \
+	"a.status, a.last_error, a.scan_every_s, a.fleet_every_s, " \
+	"a.next_scan_at, a.next_fleet_at, a.last_scan_at, a.created_at, a.updated_at, " \
 	"c.state AS credential_state, c.last_error AS credential_error, " \
+	"c.missing_actions AS missing_names, " \
 	"RIGHT(c.access_key_id, 4) AS access_key_last4, c.role_arn, " \
 	"c.external_id, c.checked_at AS credential_checked_at " \
 	"FROM spot_account a " \
@@ -133,13 +146,14 @@ const struct schema spot_account_file_schema = {
 static const struct query ACCOUNT_INSERT = { "spot_account.insert",
 	"INSERT INTO spot_account (id, tenant_id, name, provider, "
 	"connection_method, aws_account, region, region_names, status, "
-	"last_error, scan_every_s, next_scan_at, created_at, updated_at) "
-	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", NULL };
+	"last_error, scan_every_s, fleet_every_s, next_scan_at, "
+	"next_fleet_at, created_at, updated_at) "
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", NULL };
 static const struct query ACCOUNT_UPDATE = { "spot_account.update",
 	"UPDATE spot_account SET name = ?, aws_account = ?, region = ?, "
 	"region_names = ?, status = ?, last_error = ?, scan_every_s = ?, "
-	"next_scan_at = ?, updated_at = ? WHERE tenant_id = ? AND id = ?",
-	NULL };
+	"fleet_every_s = ?, next_scan_at = ?, next_fleet_at = ?, "
+	"updated_at = ? WHERE tenant_id = ? AND id = ?", NULL };
 static const struct query ACCOUNT_DELETE = { "spot_account.delete",
 	"DELETE FROM spot_account WHERE tenant_id = ? AND id = ?", NULL };
 static const struct query ACCOUNT_BY_ID = { "spot_account.by_id",
@@ -161,27 +175,32 @@ static const struct query ACCOUNT_PAGE = { "spot_account.page",
 	ACCOUNT_FROM "WHERE a.tenant_id = ? AND a.id > COALESCE(?, X'00') "
 	"ORDER BY a.id LIMIT ?", &spot_account_schema };
 static const struct query ACCOUNT_DUE = { "spot_account.due",
-	ACCOUNT_FROM "WHERE a.next_scan_at <= ? AND a.status IN "
-	"('connected', 'active', 'degraded') AND c.state = 'ok' "
-	"ORDER BY a.next_scan_at LIMIT 100", &spot_account_schema };
+	ACCOUNT_FROM "WHERE (a.next_scan_at <= ? OR a.next_fleet_at <= ?) "
+	"AND a.status IN ('connected', 'active', 'degraded') "
+	"AND c.state = 'ok' ORDER BY a.next_scan_at LIMIT 100",
+	&spot_account_schema };
 static const struct query ACCOUNT_SCANNED = { "spot_account.scanned",
 	"UPDATE spot_account SET status = ?, last_error = ?, "
 	"last_scan_at = ?, next_scan_at = ? WHERE id = ?", NULL };
 static const struct query ACCOUNT_NEXT = { "spot_account.next",
-	"UPDATE spot_account SET next_scan_at = ? WHERE id = ?", NULL };
+	"UPDATE spot_account SET next_scan_at = COALESCE(?, next_scan_at), "
+	"next_fleet_at = ? WHERE id = ?", NULL };
 static const struct query CREDENTIAL_PUT = { "spot_credential.put",
 	"INSERT INTO spot_credential (account_id, tenant_id, kind, "
 	"access_key_id, secret, role_arn, external_id, state, last_error, "
-	"checked_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+	"missing_actions, checked_at, updated_at) "
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 	"ON DUPLICATE KEY UPDATE kind = VALUES(kind), "
 	"access_key_id = VALUES(access_key_id), secret = VALUES(secret), "
 	"role_arn = VALUES(role_arn), state = VALUES(state), "
-	"last_error = VALUES(last_error), checked_at = VALUES(checked_at), "
+	"last_error = VALUES(last_error), "
+	"missing_actions = VALUES(missing_actions), "
+	"checked_at = VALUES(checked_at), "
 	"updated_at = VALUES(updated_at)", NULL };
 static const struct query CREDENTIAL_GET = { "spot_credential.get",
 	"SELECT account_id, tenant_id, kind, access_key_id, secret, role_arn, "
-	"external_id, state, last_error, checked_at, updated_at "
-	"FROM spot_credential WHERE tenant_id = ? AND account_id = ? LIMIT 1",
+	"external_id, state, last_error, missing_actions, checked_at, "
+	"updated_at FROM spot_credential WHERE tenant_id = ? AND account_id = ? LIMIT 1",
 	&spot_credential_schema };
 static const struct query CREDENTIAL_STATE = { "spot_credential.state",
 	"UPDATE spot_credential SET state = ?, last_error = ?, "
@@ -211,6 +230,7 @@ static void
 shape(struct arena *a, struct spot_account *x)
 {
 	x->regions = spot_names_split(a, x->region_names);
+	x->missing_actions = spot_names_split(a, x->missing_names);
 }
 
 static int
@@ -242,8 +262,8 @@ spot_account_insert(struct db *db, const struct spot_account *x,
 	return db_exec(db, &ACCOUNT_INSERT, ARGS(V(x->id), V(x->tenant_id),
 	    V(x->name), V(x->provider), V(x->connection_method),
 	    V(x->aws_account), V(x->region), V(x->region_names), V(x->status),
-	    V(x->last_error), V(x->scan_every_s), V(x->next_scan_at),
-	    V(x->created_at), V(x->updated_at)), NULL, e);
+	    V(x->last_error), V(x->scan_every_s), V(x->fleet_every_s),
+	    V(x->next_scan_at), V(x->next_fleet_at), V(x->created_at), V(x->updated_at)), NULL, e);
 }
 
 int
@@ -252,8 +272,9 @@ spot_account_update(struct db *db, const struct spot_account *x,
 {
 	return db_exec(db, &ACCOUNT_UPDATE, ARGS(V(x->name),
 	    V(x->aws_account), V(x->region), V(x->region_names), V(x->status),
-	    V(x->last_error), V(x->scan_every_s), V(x->next_scan_at),
-	    V(x->updated_at), V(x->tenant_id), V(x->id)), NULL, e);
+	    V(x->last_error), V(x->scan_every_s), V(x->fleet_every_s),
+	    V(x->next_scan_at), V(x->next_fleet_at), V(x->updated_at),
+	    V(x->tenant_id), V(x->id)), NULL, e);
 }
 
 int
@@ -314,7 +335,8 @@ int
 spot_account_due(struct db *db, struct arena *a, struct utc now,
     struct rows *out, struct err *e)
 {
-	return many_accounts(db, a, &ACCOUNT_DUE, ARGS(V(now)), out, e);
+	return many_accounts(db, a, &ACCOUNT_DUE, ARGS(V(now), V(now)), out,
+	    e);
 }
 
 int
@@ -327,9 +349,10 @@ spot_account_scanned(struct db *db, struct uuid id, const char *status,
 
 int
 spot_account_next(struct db *db, struct uuid id, struct utc next,
-    struct err *e)
+    struct utc next_fleet, struct err *e)
 {
-	return db_exec(db, &ACCOUNT_NEXT, ARGS(V(next), V(id)), NULL, e);
+	return db_exec(db, &ACCOUNT_NEXT, ARGS(V(next), V(next_fleet),
+	    V(id)), NULL, e);
 }
 
 int
@@ -339,7 +362,7 @@ spot_credential_put(struct db *db, const struct spot_credential *c,
 	return db_exec(db, &CREDENTIAL_PUT, ARGS(V(c->account_id),
 	    V(c->tenant_id), V(c->kind), V(c->access_key_id), V(c->secret),
 	    V(c->role_arn), V(c->external_id), V(c->state), V(c->last_error),
-	    V(c->checked_at), V(c->updated_at)), NULL, e);
+	    V(c->missing_actions), V(c->checked_at), V(c->updated_at)), NULL, e);
 }
 
 int
@@ -382,7 +405,7 @@ import_new(struct db *db, struct arena *a, struct uuid tenant,
 	    .connection_method = f->connection_method, .region = f->region,
 	    .region_names = f->regions, .status = "pending",
 	    .last_error = "", .scan_every_s = f->scan_every_s,
-	    .created_at = now, .updated_at = now };
+	    .fleet_every_s = 300, .created_at = now, .updated_at = now };
 	struct spot_credential c = { .account_id = x.id,
 	    .tenant_id = tenant, .kind = f->connection_method,
 	    .access_key_id = "", .role_arn = "", .external_id = "",

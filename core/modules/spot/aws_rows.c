@@ -27,6 +27,7 @@ struct reading {
 	char *row;		/* the open item or NULL */
 	bool seen[FIELDS_MAX];
 	const char *next_token;
+	const char *token;	/* path of the next token */
 	size_t holder_len;	/* of the path of the element around items */
 	bool held;		/* it was there */
 	bool fault;		/* the document is an error document */
@@ -50,6 +51,12 @@ set_defaults(struct reading *r)
 	memset(r->seen, 0, sizeof(r->seen));
 }
 
+static const char *
+holder_of(const struct aws_list *l)
+{
+	return l->holder != NULL ? l->holder : l->item;
+}
+
 static int
 on_open(void *arg, const struct xml_node *n, struct err *err)
 {
@@ -59,7 +66,7 @@ on_open(void *arg, const struct xml_node *n, struct err *err)
 	if (*n->path == '\0')
 		r->fault = strcmp(n->root, "ErrorResponse") == 0 ||
 		    strcmp(n->root, "Response") == 0;
-	if (strncmp(n->path, r->list->item, r->holder_len) == 0 &&
+	if (strncmp(n->path, holder_of(r->list), r->holder_len) == 0 &&
 	    n->path[r->holder_len] == '\0')
 		r->held = true;
 	if (strcmp(n->path, r->list->item) != 0)
@@ -176,7 +183,7 @@ on_close(void *arg, const struct xml_node *n, struct err *err)
 		return close_item(r, n, err);
 	if (r->row != NULL)
 		return close_below(r, n, n->path + r->item_len + 1, err);
-	if (strcmp(n->path, "nextToken") == 0) {
+	if (strcmp(n->path, r->token) == 0) {
 		if (n->len > TOKEN_MAX)
 			return malformed(n, n->path, "is too long", err);
 		r->next_token = arena_strdup(r->a, n->text);
@@ -199,13 +206,15 @@ spot_aws_rows(struct arena *a, const struct aws_list *list, const void *body,
     size_t len, struct list *out, const char **next_token, struct err *err)
 {
 	struct reading r = { .a = a, .list = list,
-	    .item_len = strlen(list->item), .next_token = "" };
+	    .item_len = strlen(list->item), .next_token = "",
+	    .token = list->token != NULL ? list->token : "nextToken" };
 	struct xml_reader reader = { .open = on_open, .close = on_close,
 	    .arg = &r };
 
 	/* An answer without even the empty list is not an empty list. */
-	r.holder_len = strcspn(list->item, "/");
-	r.held = list->item[r.holder_len] == '\0';
+	r.holder_len = list->holder != NULL ? strlen(list->holder) :
+	    strcspn(list->item, "/");
+	r.held = list->holder == NULL && list->item[r.holder_len] == '\0';
 	if (xml_read(a, body, len, &reader, err) == -1) {
 		if (err != NULL && strcmp(err->code, "xml_malformed") == 0)
 			err->code = "aws_malformed";
@@ -215,7 +224,7 @@ spot_aws_rows(struct arena *a, const struct aws_list *list, const void *body,
 		return fault(a, body, len, err);
 	if (!r.held)
 		return err_set(err, 502, "aws_malformed", "AWS answer: element "
-		    "<%.*s> is missing", (int)r.holder_len, list->item);
+		    "<%.*s> is missing", (int)r.holder_len, holder_of(list));
 	out->items = r.items;
 	out->n = r.n;
 	if (next_token != NULL)

@@ -32,7 +32,8 @@ struct err;
 
 struct aws_client {
 	struct net *net;
-	const char *ec2_endpoint;	/* "" or NULL: https://ec2.REGION.… */
+	const char *ec2_endpoint;	/* of all services but STS; "" or NULL:
+					 * https://SERVICE.REGION.… */
 	const char *sts_endpoint;	/* "" or NULL: https://sts.REGION.… */
 	struct sigv4_key key;
 	int64_t clock_skew_us;		/* added to our clock when signing */
@@ -41,7 +42,7 @@ struct aws_client {
 
 /* Query parameter: an indexed name is written out, "Filter.1.Name". */
 struct aws_request {
-	const char *service;		/* "ec2" or "sts" */
+	const char *service;		/* "ec2", "sts", "autoscaling" */
 	const char *region;
 	const char *action, *version;
 	const struct pair *params;
@@ -90,6 +91,8 @@ struct aws_field {
 
 struct aws_list {
 	const char *item;	/* path of one row: "regionInfo/item" */
+	const char *holder;	/* must be there; NULL: the item's first step */
+	const char *token;	/* path of the next token; NULL: "nextToken" */
 	size_t size;
 	const struct aws_field *fields;	/* end: path NULL */
 	size_t max_rows;
@@ -101,7 +104,7 @@ struct aws_list {
 	void *arg;
 };
 
-/* Rows of the list and the text of the top-level nextToken ("" = last page).
+/* Rows of the list and the text of its next token ("" = last page).
  * An error document gives its class; anything irregular "aws_malformed" with
  * the element's name and position. */
 int spot_aws_rows(struct arena *, const struct aws_list *, const void *body,

@@ -11,7 +11,9 @@ struct spot_conf {
 	const char *endpoint, *sts_endpoint;	/* "" = AWS itself */
 	const char *access_key, *secret_key;	/* ours, to assume roles with */
 	const char *account_id;		/* ours, named in the role template */
-	int64_t scan_every_s, parallel, page_size, price_days;
+	int64_t scan_every_s, fleet_every_s, parallel, page_size, price_days;
+	int64_t grace_s;
+	bool ask_terminate;
 	bool demo_account;
 };
 extern const struct settings spot_settings;

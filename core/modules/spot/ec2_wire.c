@@ -14,14 +14,9 @@
 #include "base/number.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "modules/spot/ec2_wire.h"
+#include "modules/spot/ec2_inner.h"
 
-enum {
-	TAG_KEY_MAX = 512,		/* 128 characters */
-	TAG_VALUE_MAX = 1024,		/* 256 characters */
-	TAGS_MAX = 100,
-	ROWS_MAX = 10000		/* of one page */
-};
+enum { ROWS_MAX = 10000 };	/* of one page */
 
 /* ---- requests ---------------------------------------------------------- */
 struct call {
@@ -29,12 +24,26 @@ struct call {
 	int64_t page_size;
 };
 
-static const struct call calls[] = {
+static const struct call calls[EC2_CALLS] = {
 	[EC2_REGIONS] = { "DescribeRegions", 0 },
 	[EC2_INSTANCES] = { "DescribeInstances", 1000 },
 	[EC2_TYPES] = { "DescribeInstanceTypes", 100 },
-	[EC2_PRICES] = { "DescribeSpotPriceHistory", 1000 }
+	[EC2_PRICES] = { "DescribeSpotPriceHistory", 1000 },
+	[EC2_GROUPS] = { "DescribeAutoScalingGroups", 100 },
+	[EC2_VOLUMES] = { "DescribeVolumes", 1000 },
+	[EC2_SNAPSHOTS] = { "DescribeSnapshots", 1000 },
+	[EC2_IMAGES] = { "DescribeImages", 1000 },
+	[EC2_ADDRESSES] = { "DescribeAddresses", 0 },
+	[EC2_INTERFACES] = { "DescribeNetworkInterfaces", 1000 },
+	[EC2_TEMPLATES] = { "DescribeLaunchTemplates", 200 }
 };
+
+const char *
+spot_ec2_right(struct arena *a, enum ec2_call which)
+{
+	return arena_printf(a, "%s:%s", which == EC2_GROUPS ? "autoscaling" :
+	    "ec2", calls[which].action);
+}
 
 struct params {
 	struct arena *a;
@@ -104,19 +113,26 @@ add_query(struct params *p, enum ec2_call which, const struct ec2_query *q)
 		add_time(p, "EndTime", q->to);
 		add(p, "AvailabilityZone", q->az);
 		break;
+	case EC2_SNAPSHOTS:
+	case EC2_IMAGES:	/* the others are public ones, a sea of them */
+		add(p, "Owner.1", "self");
+		break;
+	default:
+		break;
 	}
 }
 
 static void
 add_page(struct params *p, enum ec2_call which, const struct ec2_query *q)
 {
-	int64_t n = q->page_size > 0 ? q->page_size : calls[which].page_size;
+	int64_t n = q->page_size > 0 && q->page_size < calls[which].page_size
+	    ? q->page_size : calls[which].page_size;
 
 	/* EC2 refuses a page size next to a list of types. */
 	if (calls[which].page_size > 0 &&
 	    !(which == EC2_TYPES && q->types != NULL))
-		add(p, "MaxResults", arena_printf(p->a, "%lld",
-		    (long long)n));
+		add(p, which == EC2_GROUPS ? "MaxRecords" : "MaxResults",
+		    arena_printf(p->a, "%lld", (long long)n));
 	add(p, "NextToken", q->next_token);
 }
 
@@ -127,8 +143,10 @@ request_of(struct arena *a, enum ec2_call which, const struct ec2_query *q)
 
 	add_query(&p, which, q);
 	add_page(&p, which, q);
-	return (struct aws_request){ .service = "ec2", .region = q->region,
-	    .action = calls[which].action, .version = "2016-11-15",
+	return (struct aws_request){ .service = which == EC2_GROUPS ?
+	    "autoscaling" : "ec2", .region = q->region,
+	    .action = calls[which].action, .version = which == EC2_GROUPS ?
+	    "2011-01-01" : "2016-11-15",
 	    .params = p.v.v, .nparams = p.v.n };
 }
 
@@ -160,9 +178,7 @@ static const struct aws_field region_fields[] = {
 struct instance_row {
 	struct ec2_instance i;
 	const char *platform, *details;
-	const char *key, *value;		/* of the open tag */
-	struct pair *tags;
-	size_t ntags;
+	struct spot_ec2_tags tags;
 };
 
 #define I(m, p, n) TEXT(instance_row, i.m, p, n)
@@ -225,26 +241,6 @@ static const struct aws_field price_fields[] = {
 	FIELD_END
 };
 
-static void
-keep_tag(struct arena *a, struct instance_row *r)
-{
-	const char *key = r->key, *value = r->value != NULL ? r->value : "";
-
-	r->key = r->value = NULL;
-	if (key == NULL || *key == '\0' || r->ntags == TAGS_MAX)
-		return;
-	for (size_t i = 0; i < r->ntags; i++)
-		if (strcmp(r->tags[i].name, key) == 0)
-			return;
-	if (r->tags == NULL)
-		r->tags = arena_array(a, TAGS_MAX, sizeof(*r->tags));
-	r->tags[r->ntags++] = (struct pair){ key, value };
-	if (strcmp(key, "Name") == 0)
-		r->i.name = value;
-	else if (strcmp(key, "aws:autoscaling:groupName") == 0)
-		r->i.asg = value;
-}
-
 static int
 instance_other(void *arg, struct arena *a, void *row, const char *path,
     const char *text, size_t len, struct err *err)
@@ -252,12 +248,7 @@ instance_other(void *arg, struct arena *a, void *row, const char *path,
 	struct instance_row *r = row;
 
 	(void)arg, (void)err;
-	if (strcmp(path, "tagSet/item/key") == 0)
-		r->key = len <= TAG_KEY_MAX ? arena_strdup(a, text) : NULL;
-	else if (strcmp(path, "tagSet/item/value") == 0)
-		r->value = len <= TAG_VALUE_MAX ? arena_strdup(a, text) : NULL;
-	else if (strcmp(path, "tagSet/item") == 0)
-		keep_tag(a, r);
+	(void)spot_ec2_tag_other(a, &r->tags, path, "tagSet/item", text, len);
 	return 0;
 }
 
@@ -273,27 +264,14 @@ static int
 instance_finish(void *arg, struct arena *a, void *row, struct err *err)
 {
 	struct instance_row *r = row;
-	struct str s;
 
 	(void)arg, (void)err;
 	if (*r->i.lifecycle == '\0')
 		r->i.lifecycle = "on-demand";
 	r->i.product = product_of(r);
-	if (r->i.name == NULL)
-		r->i.name = "";
-	if (r->i.asg == NULL)
-		r->i.asg = "";
-	str_init(&s, a);
-	str_addc(&s, '{');
-	for (size_t i = 0; i < r->ntags; i++) {
-		if (i > 0)
-			str_addc(&s, ',');
-		str_json(&s, r->tags[i].name);
-		str_addc(&s, ':');
-		str_json(&s, r->tags[i].value);
-	}
-	str_addc(&s, '}');
-	r->i.tags = s.p;
+	r->i.name = spot_ec2_tag(&r->tags, "Name");
+	r->i.asg = spot_ec2_tag(&r->tags, "aws:autoscaling:groupName");
+	r->i.tags = spot_ec2_tags_json(a, &r->tags);
 	return 0;
 }
 
@@ -348,16 +326,18 @@ type_finish(void *arg, struct arena *a, void *row, struct err *err)
 	return 0;
 }
 
+#define LIST(set, row, rows, more, done) { .item = set, \
+	.size = sizeof(struct row), .fields = rows, .max_rows = ROWS_MAX, \
+	.other = more, .finish = done }
 static const struct aws_list lists[] = {
-	[EC2_REGIONS] = { "regionInfo/item", sizeof(struct ec2_region),
-	    region_fields, ROWS_MAX, NULL, NULL, NULL },
-	[EC2_INSTANCES] = { "reservationSet/item/instancesSet/item",
-	    sizeof(struct instance_row), instance_fields, ROWS_MAX,
-	    instance_other, instance_finish, NULL },
-	[EC2_TYPES] = { "instanceTypeSet/item", sizeof(struct ec2_type),
-	    type_fields, ROWS_MAX, type_other, type_finish, NULL },
-	[EC2_PRICES] = { "spotPriceHistorySet/item", sizeof(struct ec2_price),
-	    price_fields, ROWS_MAX, NULL, NULL, NULL }
+	[EC2_REGIONS] = LIST("regionInfo/item", ec2_region, region_fields,
+	    NULL, NULL),
+	[EC2_INSTANCES] = LIST("reservationSet/item/instancesSet/item",
+	    instance_row, instance_fields, instance_other, instance_finish),
+	[EC2_TYPES] = LIST("instanceTypeSet/item", ec2_type, type_fields,
+	    type_other, type_finish),
+	[EC2_PRICES] = LIST("spotPriceHistorySet/item", ec2_price,
+	    price_fields, NULL, NULL)
 };
 
 /* The public part of each row, closed up. */
@@ -378,11 +358,14 @@ spot_ec2_parse(struct arena *a, enum ec2_call which, const void *body, size_t le
 {
 	memset(out, 0, sizeof(*out));
 	out->next_token = "";
-	if (spot_aws_rows(a, &lists[which], body, len, &out->rows,
+	if (spot_aws_rows(a, which < EC2_GROUPS ? &lists[which] :
+	    spot_ec2_asset_list(which), body, len, &out->rows,
 	    &out->next_token, err) == -1)
 		return -1;
 	if (which == EC2_INSTANCES)
 		strip(a, &out->rows);
+	else if (which >= EC2_GROUPS)
+		spot_ec2_asset_strip(a, which, &out->rows);
 	return 0;
 }
 

@@ -49,6 +49,33 @@ struct ec2_price {
 	struct utc at;
 };
 
+/* A thing in an account that is neither an instance nor a group: a volume,
+ * snapshot, image, address, network interface or launch template. */
+struct ec2_asset {
+	const char *id, *name, *state, *az;
+	const char *subtype;	/* "gp3", "archive", "vpc", "nat_gateway" */
+	const char *attached_to;	/* what uses it; "" = nothing */
+	const char *source;	/* a volume's snapshot, a snapshot's volume, an
+				 * image's snapshots with commas */
+	const char *detail;	/* public address, description, versions */
+	int64_t size_gb, iops;
+	struct utc created_at;	/* 0 = EC2 does not tell */
+	bool managed;		/* AWS runs it for the account */
+	const char *tags;	/* JSON object */
+};
+
+/* An Auto Scaling group as its listing shows it. */
+struct ec2_group {
+	const char *name, *arn, *health_type, *status, *az, *subnets;
+	const char *launch_template, *suspended;	/* names with commas */
+	const char *tags;	/* JSON object */
+	int64_t min, max, desired, grace_s;
+	int64_t members, in_service, protected_n;
+	int64_t od_base, od_percent;	/* of a mixed group */
+	struct utc created_at;
+	bool mixed, protect_new;
+};
+
 /* One page. items are n structs in the arena. */
 struct ec2_page {
 	struct list rows;
@@ -68,7 +95,13 @@ struct ec2_query {
 	bool all_regions;		/* regions: also not enabled ones */
 };
 
-enum ec2_call { EC2_REGIONS, EC2_INSTANCES, EC2_TYPES, EC2_PRICES };
+/* From EC2_VOLUMES on the rows are struct ec2_asset. */
+enum ec2_call { EC2_REGIONS, EC2_INSTANCES, EC2_TYPES, EC2_PRICES, EC2_GROUPS,
+	EC2_VOLUMES, EC2_SNAPSHOTS, EC2_IMAGES, EC2_ADDRESSES, EC2_INTERFACES,
+	EC2_TEMPLATES, EC2_CALLS };
+
+/* "ec2:DescribeInstances": the right that the call needs. */
+const char *spot_ec2_right(struct arena *, enum ec2_call);
 
 int spot_ec2_request(struct arena *, const struct aws_client *, enum ec2_call,
     const struct ec2_query *, struct utc now, struct net_call *, struct err *);

@@ -70,8 +70,8 @@ int spot_instance_upsert(struct db *, struct arena *,
 /* After a complete shard: what it did not see is gone. */
 int spot_instance_sweep(struct db *, const struct spot_seen *,
     uint64_t *gone, struct err *);
-/* After a shard that is not complete: not seen for two scans is stale. */
-int spot_instance_stale(struct db *, const struct spot_seen *, struct err *);
+/* After a shard that is not complete: the second miss makes it stale. */
+int spot_instance_miss(struct db *, const struct spot_seen *, struct err *);
 struct spot_tally {
 	int64_t instances, added, changed;
 };

@@ -115,8 +115,8 @@ static const struct query INSTANCE_UPSERT = { "spot_instance.upsert",
 	"OR tags <> VALUES(tags) OR aws_signal <> VALUES(aws_signal) "
 	"OR NOT launched_at <=> VALUES(launched_at) OR gone_at IS NOT NULL, "
 	"VALUES(last_seen), changed_at), "
-	"auth_status = IF(auth_status = 'FLAGGED' AND "
-	"VALUES(auth_status) = 'UNAUTHORIZED', 'FLAGGED', "
+	"auth_status = IF(auth_by <> '' OR (auth_status = 'FLAGGED' AND "
+	"VALUES(auth_status) = 'UNAUTHORIZED'), auth_status, "
 	"VALUES(auth_status)), az = VALUES(az), "
 	"instance_type = VALUES(instance_type), "
 	"lifecycle = VALUES(lifecycle), state = VALUES(state), "
@@ -126,17 +126,20 @@ static const struct query INSTANCE_UPSERT = { "spot_instance.upsert",
 	"vpc_id = VALUES(vpc_id), private_ip = VALUES(private_ip), "
 	"name = VALUES(name), tags = VALUES(tags), "
 	"aws_signal = VALUES(aws_signal), "
-	"seen_generation = VALUES(seen_generation), "
-	"last_seen = VALUES(last_seen), stale = 0, gone_at = NULL", NULL };
+	"last_seen = GREATEST(last_seen, VALUES(last_seen)), stale = 0, "
+	"missed = 0, gone_at = IF(VALUES(seen_generation) >= "
+	"seen_generation, NULL, gone_at), "
+	"seen_generation = GREATEST(seen_generation, "
+	"VALUES(seen_generation))", NULL };
 static const struct query INSTANCE_SWEEP = { "spot_instance.sweep",
-	"UPDATE spot_instance SET gone_at = ?, stale = 0, "
+	"UPDATE spot_instance SET gone_at = ?, stale = 0, missed = 0, "
 	"state = 'terminated', aws_signal = 'NONE' "
-	"WHERE account_id = ? AND region = ? AND seen_generation <> ? "
+	"WHERE account_id = ? AND region = ? AND seen_generation < ? "
 	"AND gone_at IS NULL", NULL };
-static const struct query INSTANCE_STALE = { "spot_instance.stale",
-	"UPDATE spot_instance SET stale = 1 WHERE account_id = ? "
-	"AND region = ? AND seen_generation < ? - 1 AND gone_at IS NULL",
-	NULL };
+static const struct query INSTANCE_MISS = { "spot_instance.miss",
+	"UPDATE spot_instance SET missed = LEAST(missed + 1, 100), "
+	"stale = missed >= 2 WHERE account_id = ? AND region = ? "
+	"AND seen_generation < ? AND gone_at IS NULL", NULL };
 static const struct query INSTANCE_TALLY = { "spot_instance.tally",
 	"SELECT COUNT(*) AS instances, "
 	"COUNT(IF(first_seen = ?, 1, NULL)) AS added, "
@@ -152,7 +155,7 @@ static const struct query INSTANCE_TOTAL = { "spot_instance.total",
 
 const struct query *const spot_instance_queries[] = {
 	&INSTANCE_PAGE, &INSTANCE_BY_ID, &INSTANCE_BY_NAME, &INSTANCE_ALL,
-	&spot_instance_export, &INSTANCE_UPSERT, &INSTANCE_SWEEP, &INSTANCE_STALE,
+	&spot_instance_export, &INSTANCE_UPSERT, &INSTANCE_SWEEP, &INSTANCE_MISS,
 	&INSTANCE_TALLY, &INSTANCE_COUNT, &INSTANCE_TOTAL, NULL
 };
 
@@ -247,9 +250,9 @@ spot_instance_sweep(struct db *db, const struct spot_seen *s,
 }
 
 int
-spot_instance_stale(struct db *db, const struct spot_seen *s, struct err *e)
+spot_instance_miss(struct db *db, const struct spot_seen *s, struct err *e)
 {
-	return db_exec(db, &INSTANCE_STALE, ARGS(V(s->account),
+	return db_exec(db, &INSTANCE_MISS, ARGS(V(s->account),
 	    V(s->region), V(s->generation)), NULL, e);
 }
 

@@ -8,6 +8,7 @@
 #include "base/codec.h"
 #include "base/err.h"
 #include "modules/spot/cloud.h"
+#include "modules/spot/cloud_asset.h"
 #include "modules/spot/provider.h"
 
 /* One market for all accounts: prices do not depend on who asks. */
@@ -54,6 +55,7 @@ list(const struct spot_access *x, const struct spot_fetch *f,
     const struct spot_listing *l, struct arena *a, struct ec2_page *page)
 {
 	const struct ec2_type *types;
+	struct ec2_page fleet;
 	size_t n;
 
 	*page = (struct ec2_page){ .next_token = "" };
@@ -70,6 +72,11 @@ list(const struct spot_access *x, const struct spot_fetch *f,
 		page->rows.n = n;
 		break;
 	case EC2_REGIONS:
+		break;
+	default:
+		spot_cloud_fleet(a, fleet_seed(x), l->region, f->now, &fleet);
+		spot_cloud_assets(a, fleet_seed(x), l->region, l->what, &fleet,
+		    f->now, page);
 		break;
 	}
 	page->next_token = "";

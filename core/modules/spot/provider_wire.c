@@ -200,6 +200,20 @@ end(struct round *r, struct spot_listing *l, const struct err *e)
 	}
 }
 
+/* Nobody answered in a region, again and again: its other listings would only
+ * wait as long for the same. Those under way end by themselves. */
+static void
+end_region(struct round *r, const char *region, const struct err *e)
+{
+	for (size_t i = 0; i < r->f->n; i++) {
+		struct spot_listing *l = &r->f->v[i];
+
+		if (!l->ended && !l->busy && l->attempts > 0 &&
+		    strcmp(l->region, region) == 0)
+			end(r, l, e);
+	}
+}
+
 static void
 build(struct round *r, struct spot_listing *l, struct arena *a,
     struct net_call *call, struct err *e)
@@ -213,6 +227,8 @@ build(struct round *r, struct spot_listing *l, struct arena *a,
 
 	if (l->what == EC2_INSTANCES) {
 		q.states = states;
+		q.page_size = cf->page_size;
+	} else if (l->what >= EC2_GROUPS) {
 		q.page_size = cf->page_size;
 	} else if (l->what == EC2_PRICES) {
 		q.products = products;
@@ -307,6 +323,8 @@ failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
 		return;
 	}
 	end(r, l, e);
+	if (reply == NULL)
+		end_region(r, l->region, e);
 }
 
 static void

@@ -19,13 +19,13 @@ enum { SPOT_TAKEOVER_S = 600 };
 
 struct spot_scan {
 	struct uuid id, tenant_id, account_id;
-	int64_t generation;
-	const char *kind;		/* "inventory", "prices" */
+	int64_t generation;		/* grows over all kinds */
+	const char *kind;		/* "inventory", "prices", "fleet" */
 	const char *state;		/* queued running complete partial failed */
 	const char *requested_by;
 	int64_t wanted, done;
 	double coverage;
-	int64_t instances, added, changed, gone;
+	int64_t instances, assets, added, changed, gone;
 	const char *error;
 	struct utc started_at, finished_at, created_at;
 	struct list shards;		/* JSON of one scan */
@@ -60,8 +60,8 @@ int spot_scan_last(struct db *, struct arena *, struct uuid tenant,
 /* When the last complete scan of the kind began; 0 = never. */
 int spot_scan_complete_at(struct db *, struct arena *, struct uuid account,
     const char *kind, struct utc *, struct err *);
-/* Scans nobody works at, over all tenants: inventories before prices, oldest
- * first. */
+/* Scans nobody works at, over all tenants: fleets, then inventories, then
+ * prices, oldest first. */
 int spot_scan_waiting(struct db *, struct arena *, struct utc now,
     struct rows *, struct err *);
 /* 0 ours, 1 somebody else was faster. */
@@ -87,6 +87,12 @@ int spot_shard_update(struct db *, const struct spot_shard *, struct err *);
 /* 404; 409 unless the account is connected. Queues inside a transaction. */
 int spot_scan_request(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, const char *kind, const char *by, struct utc now,
+    struct spot_scan *, struct err *);
+
+/* Requests a scan and runs it here, to its end; when another process has it,
+ * 503 "busy". Not inside a transaction. */
+int spot_scan_now(struct env *, struct arena *, struct uuid tenant,
+    struct uuid account, const char *kind, const char *by,
     struct spot_scan *, struct err *);
 
 extern const struct metric spot_scans_total, spot_instances;

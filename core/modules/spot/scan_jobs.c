@@ -16,108 +16,15 @@
 #include "conf/conf.h"
 #include "modules/auth/auth.h"
 #include "modules/platform/platform.h"
+#include "modules/spot/asset.h"
 #include "modules/spot/conf.h"
+#include "modules/spot/scan_event.h"
+#include "modules/spot/settle.h"
 #include "modules/spot/shard.h"
+#include "modules/spot/sight.h"
 #include "modules/spot/spot.h"
 
 enum { RUN_CAP = 512 << 20 };
-
-/* ---- shards of a scan ---------------------------------------------------- */
-
-static bool
-enabled(const struct ec2_region *r)
-{
-	return strcmp(r->opt_in, "not-opted-in") != 0;
-}
-
-static const struct ec2_region *
-find_region(const struct ec2_page *p, const char *name)
-{
-	for (size_t i = 0; i < p->rows.n; i++)
-		if (strcmp(EC2_ROW(p, ec2_region, i)->name, name) == 0)
-			return EC2_ROW(p, ec2_region, i);
-	return NULL;
-}
-
-struct shard_list {
-	VEC(struct spot_shard) v;
-};
-
-static void
-add_shard(struct spot_run *run, struct shard_list *l, const char *region,
-    const char *service, const char *skipped)
-{
-	*VEC_ADD(run->a, &l->v) = (struct spot_shard){
-	    .scan_id = run->scan->id, .region = region, .service = service,
-	    .state = skipped != NULL ? "skipped" : "queued",
-	    .error_code = "", .error = skipped != NULL ? skipped : "",
-	    .updated_at = clock_now() };
-}
-
-/* The account's own list, or every region that is enabled. */
-static void
-plan_regions(struct spot_run *run, const struct ec2_page *known,
-    struct shard_list *l)
-{
-	const char *service = run->prices ? "spot-prices" : "ec2";
-	const char *const *own = run->acc.regions.items;
-
-	for (size_t i = 0; i < run->acc.regions.n; i++) {
-		const struct ec2_region *r = known == NULL ? NULL :
-		    find_region(known, own[i]);
-		const char *why = known != NULL && r == NULL ?
-		    "there is no such region" : r != NULL && !enabled(r) ?
-		    "the region is not enabled for the account" : NULL;
-
-		add_shard(run, l, own[i], service, why);
-	}
-	if (run->acc.regions.n > 0)
-		return;
-	for (size_t i = 0; known != NULL && i < known->rows.n; i++)
-		if (enabled(EC2_ROW(known, ec2_region, i)))
-			add_shard(run, l, EC2_ROW(known, ec2_region, i)->name,
-			    service, NULL);
-	if (known == NULL)
-		add_shard(run, l, run->acc.region, service, NULL);
-}
-
-/* -1: the scan cannot go on; run->why says it. A refusal to list regions
- * leaves the account's own list, or its home region. */
-static int
-make_shards(struct spot_run *run, struct err *e)
-{
-	struct ec2_page known;
-	struct shard_list l = { .v = { 0 } };
-	bool listed = run->p->regions(&run->x, &known, &run->why) == 0;
-
-	if (!listed && (run->why.code == NULL ||
-	    strcmp(run->why.code, "aws_denied") != 0))
-		return -1;
-	plan_regions(run, listed ? &known : NULL, &l);
-	if (run->prices)
-		add_shard(run, &l, run->acc.region, "instance-types", NULL);
-	err_clear(&run->why);
-	return spot_shard_insert(run->env->db, l.v.v, l.v.n, run->a, e);
-}
-
-static int
-load_shards(struct spot_run *run, struct err *e)
-{
-	struct rows rows;
-
-	for (int i = 0; i < 2; i++) {
-		if (spot_shard_all(run->env->db, run->a, run->scan->id, &rows,
-		    e) == -1)
-			return -1;
-		if (rows.n > 0 || i > 0)
-			break;
-		if (make_shards(run, e) == -1)
-			return -1;
-	}
-	run->shards = rows.v;
-	run->n = rows.n;
-	return 0;
-}
 
 /* ---- running the shards -------------------------------------------------- */
 
@@ -137,15 +44,6 @@ price_window(struct spot_run *run, struct utc *from, struct err *e)
 	return 0;
 }
 
-static enum ec2_call
-call_of(const struct spot_shard *s)
-{
-	if (strcmp(s->service, "ec2") == 0)
-		return EC2_INSTANCES;
-	return strcmp(s->service, "spot-prices") == 0 ? EC2_PRICES :
-	    EC2_TYPES;
-}
-
 static bool
 open_shard(const struct spot_shard *s)
 {
@@ -161,7 +59,7 @@ fetch_shards(struct spot_run *run, struct err *e)
 	    .ended = spot_shard_ended, .arg = run };
 	struct utc from = { 0 };
 
-	if (run->prices && price_window(run, &from, e) == -1)
+	if (run->kind == SCAN_PRICES && price_window(run, &from, e) == -1)
 		return -1;
 	f.v = arena_array(run->a, run->n, sizeof(*f.v));
 	for (size_t i = 0; i < run->n; i++) {
@@ -170,7 +68,7 @@ fetch_shards(struct spot_run *run, struct err *e)
 		if (!open_shard(s))
 			continue;
 		f.v[f.n++] = (struct spot_listing){ .region = s->region,
-		    .what = call_of(s), .token = s->page_token, .from = from,
+		    .what = spot_shard_call(s->service), .token = s->page_token, .from = from,
 		    .to = run->scan->started_at, .tag = s };
 	}
 	return run->p->fetch(&run->x, &f, e);
@@ -206,9 +104,11 @@ sum_up(struct spot_run *run)
 		if (strcmp(x->state, "complete") == 0)
 			s->done++;
 		else
-			str_addf(&why, "%s%s %s: %s", why.len > 0 ? "; " : "",
-			    x->region, x->state, x->error);
-		if (run->prices)
+			str_addf(&why, "%s%s %s%s%s: %s", why.len > 0 ? "; " :
+			    "", x->region, strcmp(x->service, "ec2") == 0 ?
+			    "" : x->service, strcmp(x->service, "ec2") == 0 ?
+			    "" : " ", x->state, x->error);
+		if (run->kind == SCAN_PRICES)
 			s->instances += x->items;
 	}
 	if (why.len == 0 && run->why.status != 0)
@@ -227,15 +127,34 @@ settle_account(struct spot_run *run, struct db *db, struct err *e)
 	    spot_credential_verdict(&run->why);
 	bool good = strcmp(run->scan->state, "complete") == 0;
 	struct utc now = run->scan->finished_at;
+	struct utc fleet = { now.us + run->acc.fleet_every_s * US_PER_S };
 
-	if (verdict != NULL && spot_credential_state(db,
-	    run->scan->account_id, verdict, run->scan->error, now, e) == -1)
+	if (verdict != NULL && spot_credential_failed(db, &run->acc, verdict,
+	    run->scan->error, now, e) == -1)
 		return -1;
-	if (run->prices && verdict == NULL)
-		return 0;
+	if (run->kind != SCAN_INVENTORY && verdict == NULL)
+		return run->kind == SCAN_FLEET ? spot_account_next(db,
+		    run->scan->account_id, (struct utc){ 0 }, fleet, e) : 0;
+	if (run->kind == SCAN_INVENTORY && spot_sight_forget(db,
+	    run->scan->account_id, run->scan->started_at, e) == -1)
+		return -1;
 	return spot_account_scanned(db, run->scan->account_id,
 	    good ? "active" : "degraded", run->scan->error, now,
 	    (struct utc){ now.us + run->acc.scan_every_s * US_PER_S }, e);
+}
+
+/* What the scan found, told; and the work that follows from it. */
+static int
+conclude(struct spot_run *run, struct db *db, struct err *e)
+{
+	const struct spot_scan *s = run->scan;
+
+	if (run->kind == SCAN_PRICES)
+		return 0;
+	if (s->added + s->changed + s->gone > 0 && spot_scan_tell(db, s,
+	    e) == -1)
+		return -1;
+	return spot_settle_queue(db, run->a, s, e);
 }
 
 static int
@@ -245,16 +164,19 @@ store_scan(struct db *db, void *arg, struct err *e)
 	struct spot_seen seen = spot_run_seen(run, "");
 	struct spot_tally t;
 
-	if (!run->prices) {
-		if (spot_instance_tally(db, run->a, &seen, &t, e) == -1)
+	if (run->kind != SCAN_PRICES) {
+		if (spot_instance_tally(db, run->a, &seen, &t, e) == -1 ||
+		    spot_asset_tally(db, run->a, &seen, &run->scan->assets,
+		    e) == -1)
 			return -1;
 		run->scan->instances = t.instances;
 		run->scan->added = t.added;
 		run->scan->changed = t.changed;
 	}
-	if (spot_scan_finish(db, run->scan, run->env->process, e) == -1)
+	if (spot_scan_finish(db, run->scan, run->env->process, e) == -1 ||
+	    settle_account(run, db, e) == -1)
 		return -1;
-	return settle_account(run, db, e);
+	return conclude(run, db, e);
 }
 
 static void
@@ -315,7 +237,7 @@ run_shards(struct spot_run *run, struct err *e)
 	int rc = load_account(run, e);
 
 	if (rc == 0)
-		rc = load_shards(run, e);
+		rc = spot_shard_load(run, e);
 	if (rc == 0)
 		rc = fetch_shards(run, e);
 	if (rc == 0)
@@ -333,7 +255,7 @@ run_scan(struct env *env, struct spot_scan *scan, struct err *e)
 {
 	struct arena *a = arena_new(RUN_CAP);
 	struct spot_run run = { .env = env, .a = a, .scan = scan,
-	    .prices = strcmp(scan->kind, "prices") == 0 };
+	    .kind = spot_shard_kind(scan->kind) };
 	struct utc now = clock_now();
 	int rc;
 
@@ -366,26 +288,37 @@ run_scan(struct env *env, struct spot_scan *scan, struct err *e)
 /* ---- one pass ------------------------------------------------------------ */
 
 static int
+queue_account(struct env *env, struct arena *a, const struct spot_account *x,
+    struct utc now, struct err *e)
+{
+	struct utc next = { 0 };
+	struct utc fleet = { now.us + x->fleet_every_s * US_PER_S };
+	struct spot_scan scan;
+	bool all = x->next_scan_at.us <= now.us;
+
+	if (all)
+		next.us = now.us + x->scan_every_s * US_PER_S;
+	if (spot_scan_queue(env->db, a, x->tenant_id, x->id, all ?
+	    "inventory" : "fleet", "schedule", now, &scan, e) == -1)
+		return -1;
+	if (all && spot_scan_queue(env->db, a, x->tenant_id, x->id, "prices",
+	    "schedule", now, &scan, e) == -1)
+		return -1;
+	return spot_account_next(env->db, x->id, next, fleet, e);
+}
+
+static int
 queue_due(struct env *env, struct arena *a, struct err *e)
 {
 	struct utc now = clock_now();
-	struct spot_scan scan;
 	struct rows due;
 
 	if (spot_account_due(env->db, a, now, &due, e) == -1)
 		return -1;
-	for (size_t i = 0; i < due.n; i++) {
-		const struct spot_account *x = ROW(&due, struct spot_account,
-		    i);
-		struct utc next = { now.us + x->scan_every_s * US_PER_S };
-
-		if (spot_scan_queue(env->db, a, x->tenant_id, x->id,
-		    "inventory", "schedule", now, &scan, e) == -1 ||
-		    spot_scan_queue(env->db, a, x->tenant_id, x->id,
-		    "prices", "schedule", now, &scan, e) == -1 ||
-		    spot_account_next(env->db, x->id, next, e) == -1)
+	for (size_t i = 0; i < due.n; i++)
+		if (queue_account(env, a, ROW(&due, struct spot_account, i),
+		    now, e) == -1)
 			return -1;
-	}
 	return 0;
 }
 
@@ -411,6 +344,23 @@ run_waiting(struct env *env, struct arena *a, struct err *e)
 		rc = -1;
 	}
 	return rc;
+}
+
+int
+spot_scan_now(struct env *env, struct arena *a, struct uuid tenant,
+    struct uuid account, const char *kind, const char *by,
+    struct spot_scan *s, struct err *e)
+{
+	struct spot_scan asked;
+
+	if (spot_scan_request(env->db, a, tenant, account, kind, by,
+	    clock_now(), &asked, e) == -1 ||
+	    run_scan(env, &asked, e) == -1 ||
+	    spot_found(spot_scan_by_id(env->db, a, tenant, asked.id, s, e),
+	    "Scan", e) == -1)
+		return -1;
+	return s->finished_at.us != 0 ? 0 : err_set(e, 503, "busy",
+	    "Another process works at this scan");
 }
 
 int

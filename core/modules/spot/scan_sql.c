@@ -38,8 +38,8 @@ static const struct field scan_fields[] = {
 	    .doc = "Whose scan"),
 	FIELD(struct spot_scan, account_id, .doc = "Account"),
 	FIELD(struct spot_scan, generation, .doc = "Number of the scan"),
-	FIELD(struct spot_scan, kind, .oneof = ONEOF("inventory", "prices"),
-	    .doc = "What is read"),
+	FIELD(struct spot_scan, kind, .oneof = ONEOF("inventory", "prices",
+	    "fleet"), .doc = "What is read; fleet: instances and groups"),
 	FIELD(struct spot_scan, state, .oneof = ONEOF("queued", "running",
 	    "complete", "partial", "failed"), .doc = "How far it is"),
 	FIELD(struct spot_scan, requested_by, .doc = "Who asked for it"),
@@ -47,6 +47,8 @@ static const struct field scan_fields[] = {
 	FIELD(struct spot_scan, done, .doc = "Shards that are complete"),
 	FIELD(struct spot_scan, coverage, .doc = "done / wanted"),
 	FIELD(struct spot_scan, instances, .doc = "Rows seen"),
+	FIELD(struct spot_scan, assets,
+	    .doc = "Volumes, snapshots and the like seen"),
 	FIELD(struct spot_scan, added, .doc = "Instances not seen before"),
 	FIELD(struct spot_scan, changed, .doc = "Instances that changed"),
 	FIELD(struct spot_scan, gone, .doc = "Instances that went away"),
@@ -80,15 +82,15 @@ static const struct schema instant_schema = {
 };
 
 #define SCAN_FROM "SELECT id, tenant_id, account_id, generation, kind, " \
-	"state, requested_by, wanted, done, coverage, instances, added, " \
-	"changed, gone, error, started_at, finished_at, created_at " \
+	"state, requested_by, wanted, done, coverage, instances, assets, " \
+	"added, changed, gone, error, started_at, finished_at, created_at " \
 	"FROM spot_scan "
 
 static const struct query SCAN_INSERT = { "spot_scan.insert",
 	"INSERT INTO spot_scan (id, tenant_id, account_id, generation, kind, "
 	"state, live, requested_by, created_at) "
 	"SELECT ?, ?, ?, COALESCE(MAX(generation), 0) + 1, ?, 'queued', 1, "
-	"?, ? FROM spot_scan WHERE account_id = ? AND kind = ? "
+	"?, ? FROM spot_scan WHERE account_id = ? "
 	"ON DUPLICATE KEY UPDATE spot_scan.live = spot_scan.live", NULL };
 static const struct query SCAN_LIVE = { "spot_scan.live",
 	SCAN_FROM "WHERE tenant_id = ? AND account_id = ? AND kind = ? "
@@ -108,7 +110,8 @@ static const struct query SCAN_COMPLETE_AT = { "spot_scan.complete_at",
 	"AND kind = ? AND state = 'complete'", &instant_schema };
 static const struct query SCAN_WAITING = { "spot_scan.waiting",
 	SCAN_FROM "WHERE state = 'queued' OR (state = 'running' "
-	"AND held_at < ?) ORDER BY kind, id LIMIT 100", &spot_scan_schema };
+	"AND held_at < ?) ORDER BY FIELD(kind, 'fleet', 'inventory', 'prices'), "
+	"id LIMIT 100", &spot_scan_schema };
 static const struct query SCAN_TAKE = { "spot_scan.take",
 	"UPDATE spot_scan SET state = 'running', holder = ?, held_at = ?, "
 	"started_at = COALESCE(started_at, ?) WHERE id = ? "
@@ -119,7 +122,8 @@ static const struct query SCAN_HOLD = { "spot_scan.hold",
 	"AND state = 'running'", NULL };
 static const struct query SCAN_FINISH = { "spot_scan.finish",
 	"UPDATE spot_scan SET state = ?, live = NULL, wanted = ?, done = ?, "
-	"coverage = ?, instances = ?, added = ?, changed = ?, gone = ?, "
+	"coverage = ?, instances = ?, assets = ?, added = ?, changed = ?, "
+	"gone = ?, "
 	"error = ?, finished_at = ? WHERE id = ? AND holder = ? "
 	"AND state = 'running'", NULL };
 static const struct query SCAN_OLDEST = { "spot_scan.oldest",
@@ -134,7 +138,7 @@ static const struct query SHARD_INSERT = { "spot_scan_shard.insert",
 static const struct query SHARD_ALL = { "spot_scan_shard.all",
 	"SELECT scan_id, region, service, state, page_token, pages, items, "
 	"error_code, error, attempts, updated_at FROM spot_scan_shard "
-	"WHERE scan_id = ? ORDER BY region, service LIMIT 200",
+	"WHERE scan_id = ? ORDER BY region, service LIMIT 1000",
 	&spot_shard_schema };
 static const struct query SHARD_UPDATE = { "spot_scan_shard.update",
 	"UPDATE spot_scan_shard SET state = ?, page_token = ?, pages = ?, "
@@ -168,8 +172,7 @@ spot_scan_queue(struct db *db, struct arena *a, struct uuid tenant,
     struct spot_scan *out, struct err *e)
 {
 	if (db_exec(db, &SCAN_INSERT, ARGS(V(uuid_new()), V(tenant),
-	    V(account), V(kind), V(by), V(now), V(account), V(kind)), NULL,
-	    e) == -1)
+	    V(account), V(kind), V(by), V(now), V(account)), NULL, e) == -1)
 		return -1;
 	db_on_commit(db, ring, NULL);
 	return spot_found(db_one(db, a, &SCAN_LIVE, ARGS(V(tenant),
@@ -273,8 +276,8 @@ spot_scan_finish(struct db *db, const struct spot_scan *s,
 	uint64_t hit;
 
 	if (db_exec(db, &SCAN_FINISH, ARGS(V(s->state), V(s->wanted),
-	    V(s->done), V(s->coverage), V(s->instances), V(s->added),
-	    V(s->changed), V(s->gone), V(s->error), V(s->finished_at),
+	    V(s->done), V(s->coverage), V(s->instances), V(s->assets),
+	    V(s->added), V(s->changed), V(s->gone), V(s->error), V(s->finished_at),
 	    V(s->id), V(holder)), &hit, e) == -1)
 		return -1;
 	return hit == 1 ? 0 : err_set(e, 409, "scan_lost",

@@ -10,6 +10,11 @@
 #include "modules/spot/provider.h"
 #include "modules/spot/scan.h"
 
+enum spot_scan_kind { SCAN_INVENTORY = 1, SCAN_PRICES = 2, SCAN_FLEET = 4 };
+enum spot_scan_kind spot_shard_kind(const char *);
+/* The listing behind a shard's service. */
+enum ec2_call spot_shard_call(const char *service);
+
 /* One scan while it runs. */
 struct spot_run {
 	struct env *env;
@@ -20,10 +25,14 @@ struct spot_run {
 	struct spot_access x;
 	struct spot_shard *shards;
 	size_t n;
-	bool prices;
+	enum spot_scan_kind kind;
+	size_t told;			/* shards done when it was told last */
 	struct err why;			/* credentials, or the regions */
 };
 
+/* The scan's shards, made when there are none yet: one per region and service
+ * that its kind asks for. -1: the scan cannot go on; run->why may say it. */
+int spot_shard_load(struct spot_run *, struct err *);
 /* What the scan sees in a region. */
 struct spot_seen spot_run_seen(const struct spot_run *, const char *region);
 /* Error text that fits its column. */
@@ -32,6 +41,9 @@ const char *spot_run_text(struct arena *, const char *);
 int spot_shard_page(void *run, struct spot_listing *, struct arena *,
     const struct ec2_page *, struct err *);
 int spot_shard_ended(void *run, struct spot_listing *, const struct err *);
+/* What it should have seen was missed once more. */
+int spot_shard_miss(const struct spot_run *, struct db *,
+    const struct spot_shard *, struct err *);
 /* Ends a shard: complete when why is NULL, and then what it did not see is
  * gone. */
 int spot_shard_end(struct spot_run *, struct spot_shard *,

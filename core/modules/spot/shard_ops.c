@@ -8,10 +8,14 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "modules/spot/asset.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/cloud.h"
+#include "modules/spot/group.h"
 #include "modules/spot/price.h"
+#include "modules/spot/scan_event.h"
 #include "modules/spot/shard.h"
+#include "modules/spot/sight.h"
 
 enum { ERROR_MAX = 450 };
 
@@ -135,6 +139,24 @@ store_types(struct page_store *s, struct db *db, struct err *e)
 }
 
 static int
+store_groups(struct page_store *s, struct db *db, struct err *e)
+{
+	struct spot_seen seen = spot_run_seen(s->run, s->shard->region);
+
+	return spot_group_upsert(db, s->a, &seen, s->page->rows.items,
+	    s->page->rows.n, e);
+}
+
+static int
+store_assets(struct page_store *s, struct db *db, struct err *e)
+{
+	struct spot_seen seen = spot_run_seen(s->run, s->shard->region);
+
+	return spot_asset_upsert(db, s->a, &seen, spot_asset_kind(s->what),
+	    s->page->rows.items, s->page->rows.n, e);
+}
+
+static int
 store_page(struct db *db, void *arg, struct err *e)
 {
 	struct page_store *s = arg;
@@ -147,7 +169,9 @@ store_page(struct db *db, void *arg, struct err *e)
 	case EC2_INSTANCES: rc = store_instances(s, db, e); break;
 	case EC2_PRICES: rc = store_prices(s, db, e); break;
 	case EC2_TYPES: rc = store_types(s, db, e); break;
+	case EC2_GROUPS: rc = store_groups(s, db, e); break;
 	case EC2_REGIONS: break;
+	default: rc = store_assets(s, db, e); break;
 	}
 	return rc == -1 ? -1 : spot_shard_update(db, &s->next, e);
 }
@@ -195,20 +219,72 @@ struct end_store {
 };
 
 static int
+sweep(const struct spot_run *run, struct db *db, const struct spot_shard *s,
+    uint64_t *gone, struct err *e)
+{
+	struct spot_seen seen = spot_run_seen(run, s->region);
+	enum ec2_call what = spot_shard_call(s->service);
+	uint64_t others;
+
+	if (what == EC2_INSTANCES)
+		return spot_instance_sweep(db, &seen, gone, e);
+	if (what == EC2_GROUPS)
+		return spot_group_sweep(db, &seen, &others, e);
+	return what < EC2_VOLUMES ? 0 : spot_asset_sweep(db, &seen,
+	    spot_asset_kind(what), &others, e);
+}
+
+int
+spot_shard_miss(const struct spot_run *run, struct db *db,
+    const struct spot_shard *s, struct err *e)
+{
+	struct spot_seen seen = spot_run_seen(run, s->region);
+	enum ec2_call what = spot_shard_call(s->service);
+
+	if (what == EC2_INSTANCES)
+		return spot_instance_miss(db, &seen, e);
+	if (what == EC2_GROUPS)
+		return spot_group_miss(db, &seen, e);
+	return what < EC2_VOLUMES ? 0 : spot_asset_miss(db, &seen,
+	    spot_asset_kind(what), e);
+}
+
+/* Told when another tenth of the shards is done, and at the end. */
+static int
+tell_progress(struct spot_run *run, struct db *db, struct err *e)
+{
+	size_t ended = 0, whole = 0;
+
+	for (size_t i = 0; i < run->n; i++) {
+		const struct spot_shard *s = &run->shards[i];
+
+		ended += strcmp(s->state, "queued") != 0 &&
+		    strcmp(s->state, "running") != 0;
+		whole += strcmp(s->state, "complete") == 0;
+	}
+	if (run->n == 0 || (ended < run->n &&
+	    ended * 10 / run->n == run->told * 10 / run->n))
+		return 0;
+	run->told = ended;
+	return spot_scan_progress(db, run->scan, (int64_t)ended,
+	    (int64_t)whole, (int64_t)run->n, e);
+}
+
+static int
 store_end(struct db *db, void *arg, struct err *e)
 {
 	struct end_store *s = arg;
-	struct spot_seen seen = spot_run_seen(s->run, s->shard->region);
+	struct spot_run *run = s->run;
+	const struct spot_shard *x = s->shard;
 
-	if (spot_scan_hold(db, s->run->scan->id, s->run->env->process,
-	    clock_now(), e) == -1 ||
-	    spot_shard_update(db, s->shard, e) == -1)
+	if (spot_scan_hold(db, run->scan->id, run->env->process,
+	    clock_now(), e) == -1 || spot_shard_update(db, x, e) == -1 ||
+	    spot_sight_put(db, run->scan->account_id, x->region, x->service,
+	    x->state, x->error_code, x->error, run->scan->started_at,
+	    x->updated_at, e) == -1 || tell_progress(run, db, e) == -1)
 		return -1;
-	if (s->run->prices)
-		return 0;
-	if (strcmp(s->shard->state, "complete") == 0)
-		return spot_instance_sweep(db, &seen, &s->gone, e);
-	return spot_instance_stale(db, &seen, e);
+	return strcmp(x->state, "complete") == 0 ? sweep(run, db, x,
+	    &s->gone, e) : spot_shard_miss(run, db, x, e);
 }
 
 int

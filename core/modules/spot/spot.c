@@ -8,17 +8,24 @@
 #include "shm/dependency.h"
 #include "modules/spot/account.h"
 #include "modules/spot/advice_ops.h"
+#include "modules/spot/asset.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/deadline.h"
 #include "modules/spot/demo.h"
+#include "modules/spot/governance.h"
+#include "modules/spot/group.h"
 #include "modules/spot/health_ops.h"
 #include "modules/spot/instance.h"
 #include "modules/spot/price.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
+#include "modules/spot/scan_event.h"
+#include "modules/spot/settle.h"
+#include "modules/spot/sight.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
+#include "modules/spot/waste.h"
 
 #define C struct spot_conf
 static const struct setting setting_rows[] = {
@@ -41,6 +48,15 @@ static const struct setting setting_rows[] = {
 	SETTING(C, scan_every_s, "spot.scan_every", .def = "3600",
 	    .min = 60, .max = 604800, .unit = "seconds",
 	    .doc = "From scan to scan of an account that does not say"),
+	SETTING(C, fleet_every_s, "spot.fleet_every", .def = "300",
+	    .min = 60, .max = 604800, .unit = "seconds",
+	    .doc = "Between scans of instances and groups alone"),
+	SETTING(C, grace_s, "spot.governance_grace", .def = "86400",
+	    .min = 60, .max = 31536000, .unit = "seconds",
+	    .doc = "In which an instance that nobody authorized may be "
+	    "claimed"),
+	SETTING(C, ask_terminate, "spot.governance_ask", .def = "false",
+	    .doc = "After the grace, put a termination into the inbox"),
 	SETTING(C, parallel, "spot.parallel", .def = "8", .min = 1,
 	    .max = 32, .unit = "calls", .doc = "Regions asked at once"),
 	SETTING(C, page_size, "spot.page_size", .def = "1000", .min = 5,
@@ -83,6 +99,21 @@ static const struct table tables[] = {
 	    .snapshot = SNAP_NEVER },
 	{ .name = "spot_instance", .tenant_column = "tenant_id",
 	    .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_asset", .tenant_column = "tenant_id",
+	    .sql_only = ONEOF("changed_at", "missed"),
+	    .row = &spot_asset_schema, .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_group", .tenant_column = "tenant_id",
+	    .sql_only = ONEOF("changed_at", "missed"),
+	    .row = &spot_group_schema, .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_sight", .row = &spot_sight_schema,
+	    .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_digest", .row = &spot_digest_schema,
+	    .tenant_column = "tenant_id", .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_waste", .row = &spot_waste_schema,
+	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
+	{ .name = "spot_termination", .row = &spot_termination_schema,
+	    .tenant_column = "tenant_id", .sql_only = ONEOF("open"),
+	    .snapshot = SNAP_FULL },
 	{ .name = "spot_type", .row = &spot_type_schema,
 	    .snapshot = SNAP_REBUILDABLE },
 	{ .name = "spot_pool", .snapshot = SNAP_FULL },
@@ -146,7 +177,8 @@ static const struct exchange advisors = { .noun = "spot.advisor",
 static const struct metric *const counts[] = {
 	&spot_scans_total, &spot_instances, NULL
 };
-static const struct metric *const *const metrics[] = { counts, NULL };
+static const struct metric *const *const metrics[] = { counts,
+	spot_settle_metrics, NULL };
 
 const struct module spot_module = {
 	.name = "spot",
@@ -156,19 +188,26 @@ const struct module spot_module = {
 	.queries = (const struct query *const *const[]){
 		spot_account_queries, spot_scan_queries,
 		spot_instance_queries, spot_catalog_queries,
-		spot_price_queries, spot_summary_queries,
+		spot_price_queries, spot_summary_queries, spot_asset_queries,
+		spot_group_queries, spot_sight_queries, spot_digest_queries,
+		spot_waste_queries, spot_governance_queries,
 		spot_signal_queries, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
-		spot_summary_routes, spot_onboarding_routes, NULL },
+		spot_summary_routes, spot_onboarding_routes,
+		spot_asset_routes, spot_group_routes, spot_waste_routes,
+		spot_governance_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
-	.jobs = (const struct job *const[]){ spot_signal_jobs, NULL },
+	.jobs = (const struct job *const[]){ spot_signal_jobs,
+		spot_settle_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
 		spot_signal_schedules, NULL },
 	.loops = (const struct loop *const[]){ spot_scan_loops, NULL },
+	.events = (const struct event *const[]){ spot_scan_events,
+		spot_waste_events, spot_governance_events, NULL },
 	.health = health,
 	.components = components,
 	.dependencies = dependencies,

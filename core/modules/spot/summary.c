@@ -26,10 +26,11 @@ static const struct field summary_fields[] = {
 	    .doc = "What more could be saved: on-demand instances in the "
 	    "cheapest pool of their type and region"),
 	FIELD(S, unpriced, .doc = "Running, but the price is not known"),
-	FIELD(S, coverage, .doc = "Share of regions that the last scans saw "
-	    "completely"),
+	FIELD(S, coverage, .doc = "Share of regions and services that the "
+	    "last scans saw completely"),
 	FIELD(S, oldest_scan_at, .flags = FF_NULLABLE,
-	    .doc = "The least recent of the accounts' last scans"),
+	    .doc = "Since when the least recently seen region and service is "
+	    "known"),
 	FIELD_END
 };
 #undef S
@@ -49,7 +50,7 @@ add(struct dec *sum, struct dec each, int64_t n)
 }
 
 static void
-add_prices(const struct spot_group *g, struct spot_summary *s, bool spot)
+add_prices(const struct spot_alike *g, struct spot_summary *s, bool spot)
 {
 	struct dec now = spot ? g->spot : g->on_demand, saved = { 0 };
 
@@ -66,7 +67,7 @@ add_prices(const struct spot_group *g, struct spot_summary *s, bool spot)
 }
 
 static bool
-seen_zone(const struct spot_group *g, size_t i)
+seen_zone(const struct spot_alike *g, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
 		if (strcmp(g[k].az, g[i].az) == 0 &&
@@ -76,7 +77,7 @@ seen_zone(const struct spot_group *g, size_t i)
 }
 
 void
-spot_summarize(const struct spot_group *g, size_t n, struct spot_summary *s)
+spot_summarize(const struct spot_alike *g, size_t n, struct spot_summary *s)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool spot = strcmp(g[i].lifecycle, "spot") == 0;

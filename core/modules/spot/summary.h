@@ -8,7 +8,7 @@
 #include "http/route.h"
 
 /* Instances that are alike, with the prices in force. */
-struct spot_group {
+struct spot_alike {
 	const char *region, *az, *instance_type, *lifecycle, *state;
 	int64_t n, stale;
 	struct dec spot, on_demand, best;	/* 0 = not known */
@@ -29,11 +29,11 @@ struct spot_summary {
 extern const struct schema spot_summary_schema;
 
 /* Sums of groups. Pure. */
-void spot_summarize(const struct spot_group *, size_t n,
+void spot_summarize(const struct spot_alike *, size_t n,
     struct spot_summary *);
 
 /* account nil: all of the tenant. */
-int spot_group_all(struct db *, struct arena *, struct uuid tenant,
+int spot_alike_all(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, struct rows *, struct err *);
 /* Groups, coverage and ages together. */
 int spot_summary_load(struct db *, struct arena *, struct uuid tenant,

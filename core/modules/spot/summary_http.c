@@ -159,7 +159,7 @@ fill_clusters(struct arena *a, const struct rows *groups, struct list *out)
 	size_t n = 0, k;
 
 	for (size_t i = 0; i < groups->n; i++) {
-		const struct spot_group *g = ROW(groups, struct spot_group, i);
+		const struct spot_alike *g = ROW(groups, struct spot_alike, i);
 
 		for (k = 0; k < n && strcmp(v[k].zone, g->az) != 0; k++)
 			;

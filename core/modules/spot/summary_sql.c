@@ -5,7 +5,7 @@
 #include "modules/spot/rows.h"
 #include "modules/spot/summary.h"
 
-#define G struct spot_group
+#define G struct spot_alike
 static const struct field group_fields[] = {
 	FIELD(G, region, .doc = "Region"),
 	FIELD(G, az, .doc = "Zone"),
@@ -22,8 +22,8 @@ static const struct field group_fields[] = {
 };
 #undef G
 static const struct schema group_schema = {
-	.name = "SpotGroup", .doc = "Instances that are alike",
-	.size = sizeof(struct spot_group), .fields = group_fields
+	.name = "SpotAlike", .doc = "Instances that are alike",
+	.size = sizeof(struct spot_alike), .fields = group_fields
 };
 
 struct sight {
@@ -67,12 +67,12 @@ static const struct query GROUP_ALL = { "spot_summary.groups",
 	"i.instance_type, i.lifecycle, i.product, i.state LIMIT 10000) g",
 	&group_schema };
 static const struct query SIGHT = { "spot_summary.sight",
-	"SELECT COUNT(*) AS accounts, COALESCE(SUM(s.wanted), 0) AS wanted, "
-	"COALESCE(SUM(s.done), 0) AS done, "
-	"MIN(COALESCE(a.last_scan_at, a.created_at)) AS oldest "
-	"FROM spot_account a LEFT JOIN spot_scan s ON s.id = "
-	"(SELECT MAX(x.id) FROM spot_scan x WHERE x.account_id = a.id "
-	"AND x.kind = 'inventory' AND x.live IS NULL) "
+	"SELECT COUNT(DISTINCT a.id) AS accounts, "
+	"COUNT(s.account_id) AS wanted, "
+	"COUNT(IF(s.state = 'complete', 1, NULL)) AS done, "
+	"MIN(COALESCE(s.complete_at, a.created_at)) AS oldest "
+	"FROM spot_account a LEFT JOIN spot_sight s ON s.account_id = a.id "
+	"AND s.service NOT IN ('spot-prices', 'instance-types') "
 	"WHERE a.tenant_id = ? AND a.id = COALESCE(?, a.id) "
 	"AND a.status <> 'pending'", &sight_schema };
 
@@ -81,7 +81,7 @@ const struct query *const spot_summary_queries[] = {
 };
 
 int
-spot_group_all(struct db *db, struct arena *a, struct uuid tenant,
+spot_alike_all(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid account, struct rows *out, struct err *e)
 {
 	return db_all(db, a, &GROUP_ALL, ARGS(V(tenant), V(account)), out, e);
@@ -95,7 +95,7 @@ spot_summary_load(struct db *db, struct arena *a, struct uuid tenant,
 	struct sight s;
 
 	*out = (struct spot_summary){ .nodes = 0 };
-	if (spot_group_all(db, a, tenant, account, groups, e) == -1 ||
+	if (spot_alike_all(db, a, tenant, account, groups, e) == -1 ||
 	    db_one(db, a, &SIGHT, ARGS(V(tenant), V(account)), &s, e) == -1)
 		return -1;
 	spot_summarize(groups->v, groups->n, out);

@@ -499,28 +499,6 @@ def _prices(call):
 _history = {}   # one question's filtered rows, so that pages agree
 
 
-def _volumes(call):
-    match = _matcher(call, {
-        "volume-id": lambda i: [i.volume],
-        "attachment.instance-id": lambda i: [i.id],
-        "availability-zone": lambda i: [i.az],
-        "status": lambda i: ["in-use"]})
-    wanted = call.numbered("VolumeId")
-    ones = [one for one in call.world.fleet(call.key.account).instances(
-        call.region) if one.alive() and match(one) and
-        (not wanted or one.volume in wanted)]
-    return _listed(call, "volumeSet", [(
-        f"<item><volumeId>{one.volume}</volumeId><size>20</size><snapshotId/>"
-        f"<availabilityZone>{one.az}</availabilityZone><status>in-use</status>"
-        f"<createTime>{one.launch}</createTime><attachmentSet><item><volumeId>"
-        f"{one.volume}</volumeId><instanceId>{one.id}</instanceId><device>"
-        f"/dev/xvda</device><status>attached</status><attachTime>{one.launch}"
-        "</attachTime><deleteOnTermination>true</deleteOnTermination></item>"
-        f"</attachmentSet><tagSet>{tags_xml(one.tags)}</tagSet><volumeType>gp3"
-        "</volumeType><iops>3000</iops><encrypted>false</encrypted>"
-        "</item>").encode() for one in ones], 5, 1000, 1000)
-
-
 def _addresses(call):
     """Every 20th running instance has an address, and one is free."""
     ones = [one for one in call.world.fleet(call.key.account).instances(
@@ -591,10 +569,10 @@ ACTIONS = {
     "DescribeSpotPriceHistory": ("ec2", _prices, PAGED + "InstanceType.N "
                                  "ProductDescription.N AvailabilityZone "
                                  "StartTime EndTime"),
-    "DescribeVolumes": ("ec2", _volumes, PAGED + "VolumeId.N"),
     "DescribeAddresses": ("ec2", _addresses, "Filter.N"),
 }
-from . import asg, launch, sqs  # noqa: E402  (they need what stands above)
+from . import assets, asg, launch, sqs  # noqa: E402  (they need what stands above)
+assets.install(ACTIONS, VERSIONS)
 launch.install(ACTIONS)
 asg.install(ACTIONS, VERSIONS)
 sqs.install(ACTIONS, VERSIONS)
