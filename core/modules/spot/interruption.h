@@ -206,6 +206,15 @@ struct spot_text {
 int spot_intake_texts(const struct spot_intake *, const struct spot_text *,
     size_t n, struct utc now, struct spot_taken *, struct err *);
 
+/* An open one whose instance was not in the inventory: answered if it is by
+ * now. */
+int spot_intake_again(struct env *, struct db *, struct arena *,
+    const struct spot_interruption *, struct utc now, struct err *);
+/* Upkeep over all tenants: looks again at unknown ones, closes those whose
+ * time is over. */
+int spot_interruption_tend(struct env *, struct db *, struct arena *,
+    struct utc now, struct err *);
+
 /* Said by the executor in the transaction that stores it; nothing when the
  * move is of no interruption. */
 int spot_interruption_served(struct db *, struct arena *, struct uuid tenant,
