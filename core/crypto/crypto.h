@@ -27,6 +27,17 @@ void crypto_new_key(char out[CRYPTO_KEY_TEXT]);
 /* End of validity of the first certificate in a PEM file. */
 int crypto_cert_until(const char *path, struct utc *until, struct err *);
 
+/* A certificate that signs messages: PEM text, its only use. now is within
+ * its validity, its key is RSA of at least 2048 bits. name: subject common
+ * name it must bear, NULL = any. until: end of its validity. -1: 401
+ * "certificate". */
+int crypto_cert_check(const char *pem, const char *name, struct utc now,
+    struct utc *until, struct err *);
+/* RSA PKCS #1 v1.5 over SHA-256, or SHA-1 where an old protocol says so. 0
+ * good, -1: 401 "signature", or "certificate" when the text is none. */
+int crypto_cert_verify(const char *pem, bool sha1, const void *data, size_t n,
+    const void *signature, size_t len, struct err *);
+
 /* ---- keyring: AES-256-GCM with rotation ------------------------------ */
 struct keyring;
 

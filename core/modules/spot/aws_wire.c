@@ -323,13 +323,24 @@ spot_aws_check(struct arena *a, const struct aws_client *c,
 {
 	struct fault f = { .a = a };
 	struct xml_reader reader = { .close = on_fault, .arg = &f };
-	const char *class;
 
 	if (r->status >= 200 && r->status < 300)
 		return 0;
 	/* A balancer's HTML has no code; then the status has to do. */
-	if (xml_read(a, r->body, r->len, &reader, NULL) == 0 &&
-	    f.code != NULL && *f.code != '\0') {
+	if (xml_read(a, r->body, r->len, &reader, NULL) != 0)
+		f.code = NULL;
+	return spot_aws_fault(a, c, r, signed_at, f.code, f.message, err);
+}
+
+int
+spot_aws_fault(struct arena *a, const struct aws_client *c,
+    const struct net_reply *r, struct utc signed_at, const char *code,
+    const char *message, struct err *err)
+{
+	struct fault f = { a, code, message };
+	const char *class;
+
+	if (code != NULL && *code != '\0') {
 		set_fault(a, &f, r->status, err);
 	} else {
 		class = class_by_status(r->status);

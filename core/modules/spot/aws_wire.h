@@ -62,6 +62,11 @@ int spot_aws_request(struct arena *, const struct aws_client *,
  * was given to spot_aws_request(). */
 int spot_aws_check(struct arena *, const struct aws_client *,
     const struct net_reply *, struct utc signed_at, struct err *);
+/* Sorts an answer that is no success by the code and message that it names
+ * (NULL = none), in whatever form it named them. Returns -1. */
+int spot_aws_fault(struct arena *, const struct aws_client *,
+    const struct net_reply *, struct utc signed_at, const char *code,
+    const char *message, struct err *);
 /* Turns an error of net_http() or net_run() into a class: no answer and an
  * open breaker are aws_transient, a refusal of the gate stays net_refused. */
 void spot_aws_net_failed(struct err *);

@@ -13,16 +13,20 @@
 #include "modules/spot/conf.h"
 #include "modules/spot/deadline.h"
 #include "modules/spot/demo.h"
+#include "modules/spot/episode.h"
 #include "modules/spot/governance.h"
 #include "modules/spot/group.h"
 #include "modules/spot/health_ops.h"
 #include "modules/spot/instance.h"
+#include "modules/spot/interruption.h"
 #include "modules/spot/price.h"
+#include "modules/spot/queue.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
 #include "modules/spot/scan_event.h"
 #include "modules/spot/settle.h"
 #include "modules/spot/sight.h"
+#include "modules/spot/source.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
 #include "modules/spot/waste.h"
@@ -37,6 +41,12 @@ static const struct setting setting_rows[] = {
 	SETTING(C, sts_endpoint, "aws.sts_endpoint", .def = "",
 	    .flags = SET_URL, .doc = "STS-compatible server to ask instead "
 	    "of AWS"),
+	SETTING(C, sqs_endpoint, "aws.sqs_endpoint", .def = "",
+	    .flags = SET_URL, .doc = "SQS-compatible server whose queues are "
+	    "taken besides those of AWS"),
+	SETTING(C, sns_endpoint, "aws.sns_endpoint", .def = "",
+	    .flags = SET_URL, .doc = "SNS-compatible server whose "
+	    "certificates are believed besides those of AWS"),
 	SETTING(C, access_key, "aws.access_key", .def = "",
 	    .env = "AWS_ACCESS_KEY_ID",
 	    .doc = "Our own access key id, to assume clients' roles with"),
@@ -134,12 +144,17 @@ static const struct table tables[] = {
 static const struct health_check health[] = {
 	{ .name = "spot.inventory", .doc = "Age of the oldest inventory",
 	    .required = false, .run = spot_inventory_probe },
+	{ .name = "spot.notices", .doc = "Sources of interruption notices: "
+	    "who speaks, who is silent", .required = false,
+	    .run = spot_source_probe },
 	{ .name = NULL }
 };
 
 static const struct component components[] = {
 	{ .name = "spot.discover", .doc = "Scans of cloud accounts: "
 	    "inventory and prices", .health = "spot.inventory" },
+	{ .name = "spot.notices", .doc = "Notices of interruptions: queues, "
+	    "statuses, the simulated cloud", .health = "spot.notices" },
 	{ .name = NULL }
 };
 
@@ -147,6 +162,10 @@ static const struct component components[] = {
 static const struct dependency dependencies[] = {
 	{ .name = "aws", .doc = "The cloud's own API: EC2 and STS",
 	    .busy_503 = true },
+	{ .name = "aws.sqs", .doc = "Queues of notices, which are polled for "
+	    "long", .busy_503 = true },
+	{ .name = "aws.sns", .doc = "Certificates and confirmations of "
+	    "topics", .busy_503 = true },
 	DEPENDENCY_END
 };
 
@@ -175,7 +194,8 @@ static const struct exchange advisors = { .noun = "spot.advisor",
     .global = true };
 
 static const struct metric *const counts[] = {
-	&spot_scans_total, &spot_instances, NULL
+	&spot_scans_total, &spot_instances, &spot_notices_total,
+	&spot_interruption_seconds, NULL
 };
 static const struct metric *const *const metrics[] = { counts,
 	spot_settle_metrics, NULL };
@@ -184,20 +204,24 @@ const struct module spot_module = {
 	.name = "spot",
 	.doc = "Cloud spot instances: accounts, inventory, prices, decisions",
 	.needs = (const char *const[]){ "auth", "platform", NULL },
-	.tables = (const struct table *const[]){ tables, NULL },
+	.tables = (const struct table *const[]){ tables, spot_source_tables,
+		spot_interruption_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		spot_account_queries, spot_scan_queries,
 		spot_instance_queries, spot_catalog_queries,
 		spot_price_queries, spot_summary_queries, spot_asset_queries,
 		spot_group_queries, spot_sight_queries, spot_digest_queries,
 		spot_waste_queries, spot_governance_queries,
-		spot_signal_queries, NULL },
+		spot_signal_queries, spot_source_queries,
+		spot_interruption_queries, spot_downtime_queries,
+		spot_episode_queries, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
 		spot_summary_routes, spot_onboarding_routes,
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
-		spot_governance_routes, NULL },
+		spot_governance_routes, spot_source_routes,
+		spot_interruption_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
@@ -205,14 +229,18 @@ const struct module spot_module = {
 		spot_settle_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
 		spot_signal_schedules, NULL },
-	.loops = (const struct loop *const[]){ spot_scan_loops, NULL },
-	.events = (const struct event *const[]){ spot_scan_events,
-		spot_waste_events, spot_governance_events, NULL },
+	.loops = (const struct loop *const[]){
+		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
+		NULL },
+	.events = (const struct event *const[]){
+		spot_scan_events, spot_waste_events, spot_governance_events,
+		spot_interruption_events, spot_source_events, NULL },
 	.health = health,
 	.components = components,
 	.dependencies = dependencies,
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
-		spot_demo_commands, spot_deadline_commands, NULL }
+		spot_demo_commands, spot_deadline_commands,
+		spot_interruption_commands, NULL }
 };

@@ -1,0 +1,41 @@
+/*
+ * What the two files that take notices share: interruption_ops.c answers for
+ * one instance, intake_ops.c runs the batch.
+ */
+#ifndef SPOT_INTERRUPTION_INNER_H
+#define SPOT_INTERRUPTION_INNER_H
+
+#include "base/vec.h"
+#include "modules/spot/interruption.h"
+
+struct event_pack;
+
+/* One instance of one notice, on its way through the transaction. */
+struct spot_item {
+	const struct spot_notice *n;
+	const char *instance;
+	const struct spot_noticed *i;	/* NULL = not in the inventory */
+	const struct spot_interruption *known;
+	const struct spot_candidates *pools;	/* NULL = none looked for */
+};
+
+struct spot_taking {
+	const struct spot_intake *in;
+	struct spot_notice **v;		/* ours, oldest first */
+	size_t n;
+	struct utc now;
+	struct spot_notice_policy policy;
+	VEC(struct spot_noticed) noticed;	/* as the inventory has them */
+	struct spot_taken t;
+	struct event_pack *told;
+	bool rescan;
+	int64_t since_ns;		/* of the clock, for the histogram */
+	size_t requested;
+};
+
+/* Inside the transaction: the notice's effect on one instance. */
+int spot_item_apply(struct spot_taking *, struct spot_item *, struct err *);
+/* An open "unknown" one whose instance is known by now (item.known, locked). */
+int spot_item_resume(struct spot_taking *, struct spot_item *, struct err *);
+
+#endif

@@ -1,0 +1,359 @@
+/*
+ * The answer to a notice for one instance: opens or escalates the
+ * interruption, closes the episode, tells the pool's risk, reserves the
+ * replacement, begins the downtime's row and publishes. Refuses to answer
+ * twice. Invariant: an instance has one open interruption, and a warning asks
+ * for no second machine where a recommendation has one under way.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/random.h"
+#include "events/event.h"
+#include "modules/spot/account.h"
+#include "modules/spot/episode.h"
+#include "modules/spot/interruption_inner.h"
+#include "modules/spot/signal.h"
+
+const struct event spot_interruption_events[] = {
+	{ .name = "spot.interruption", .doc = "A machine has notice that it "
+	    "goes, or something came of it", .payload =
+	    &spot_interruption_schema, .permission = "spot:read" },
+	EVENT_END
+};
+
+static bool
+is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+/* ---- the replacement ----------------------------------------------------------- */
+
+/* Refusals have a sentence for the row; what is broken ends the transaction. */
+static bool
+refusal(const struct err *e)
+{
+	return e->status >= 400 && e->status < 500;
+}
+
+static int
+reserve(struct spot_taking *t, const struct spot_item *it, enum spot_answer answer,
+    struct spot_interruption *x, struct err *e)
+{
+	struct spot_standin s = { .kind = answer == ANSWER_REPLICA ?
+	    "launch" : "replace", .account = t->in->account, .x = x,
+	    .i = it->i, .pools = it->pools,
+	    .adopt = answer == ANSWER_PROMOTE && *x->replacement != '\0' ?
+	    x->replacement : NULL };
+
+	if (spot_standin_reserve(t->in->db, t->in->a, &s, t->now,
+	    &x->decision_id, &x->move_id, e) == -1) {
+		if (!refusal(e))
+			return -1;
+		x->state = "refused";
+		x->why = arena_strndup(t->in->a, e->detail,
+		    strnlen(e->detail, 450));
+		err_clear(e);
+		return 0;
+	}
+	x->requested_at = clock_now();
+	x->target = it->pools != NULL ? it->pools->text : "";
+	x->why = answer == ANSWER_REPLICA ? "A standby is launched" :
+	    answer == ANSWER_PROMOTE ? "The standby takes over" :
+	    "A replacement is launched, then it is drained";
+	x->state = answer == ANSWER_REPLICA ? "replica" : "replacing";
+	if (answer == ANSWER_REPLICA)
+		x->replica_until.us = t->now.us +
+		    t->policy.replica_ttl_s * US_PER_S;
+	t->requested++;
+	return 0;
+}
+
+/* The log begins with the notice, so that a worker that dies leaves a row
+ * that says what is missing. */
+static int
+log_downtime(struct spot_taking *t, const struct spot_interruption *x,
+    bool standby, struct err *e)
+{
+	struct spot_downtime d = { .interruption_id = x->id,
+	    .tenant_id = x->tenant_id, .account_id = x->account_id,
+	    .region = x->region, .instance_id = x->instance_id,
+	    .cause = is(x->state, "refused") ? "optimizer_failure" :
+	    standby ? "emergency_switch" : "no_replica",
+	    .detail = x->why, .notice_at = x->noticed_at,
+	    .requested_at = x->requested_at };
+
+	return spot_downtime_put(t->in->db, &d, e);
+}
+
+/* ---- one interruption ------------------------------------------------------------- */
+
+static struct spot_interruption
+new_row(const struct spot_taking *t, const struct spot_item *it)
+{
+	const struct spot_account *acc = t->in->account;
+	struct spot_interruption x = { .id = uuid_new(),
+	    .tenant_id = acc->tenant_id, .account_id = acc->id,
+	    .region = it->n->region, .instance_id = it->instance, .az = "",
+	    .instance_type = "", .asg = "", .kind =
+	    spot_notice_name(it->n->kind), .action = it->n->action,
+	    .source = t->in->how, .event_id = it->n->event_id,
+	    .state = it->i == NULL ? "unknown" : "watched", .why = "",
+	    .noticed_at = it->n->at, .received_at = t->now,
+	    .replacement = "", .target = "", .version = 1 };
+
+	if (it->n->kind == NOTICE_HEALTH && it->i == NULL)
+		x.state = "watched";
+	return x;
+}
+
+static void
+fill(struct spot_interruption *x, const struct spot_item *it)
+{
+	if (it->i != NULL) {
+		x->az = it->i->az;
+		x->instance_type = it->i->instance_type;
+		x->asg = it->i->asg;
+		x->pool_id = it->i->pool_id;
+	}
+	if (it->n->kind == NOTICE_INTERRUPTION)
+		x->deadline_at = spot_notice_deadline(it->n);
+	else if (it->n->kind == NOTICE_HEALTH)
+		x->deadline_at = it->n->due;
+	else
+		x->rebalance_at = it->n->at;
+}
+
+/* A recommendation becomes a warning. */
+static void
+escalate(const struct spot_item *it, struct utc now, struct spot_interruption *x)
+{
+	x->kind = "interruption";
+	x->action = it->n->action;
+	x->event_id = it->n->event_id;
+	x->noticed_at = it->n->at;
+	x->received_at = now;
+}
+
+/* Risk, episode and the instance's own signal: true whatever we do. */
+static int
+tell_pool(struct spot_taking *t, const struct spot_item *it, struct err *e)
+{
+	const struct spot_account *acc = t->in->account;
+	bool end = it->n->kind == NOTICE_INTERRUPTION, closed = !end;
+	struct db *db = t->in->db;
+
+	if (it->n->kind == NOTICE_HEALTH || it->i == NULL)
+		return 0;
+	if (end && spot_episode_close(db, acc->id, it->n->region,
+	    it->instance, "interrupted", it->n->at, &closed, e) == -1)
+		return -1;
+	/* a scan or a change of state may have been faster */
+	if (!closed && spot_episode_reword(db, acc->id, it->n->region,
+	    it->instance, "interrupted", it->n->at, e) == -1)
+		return -1;
+	if (spot_noticed_signal(db, acc->tenant_id, acc->id, it->n->region,
+	    it->instance, end ? "TERMINATION" : "REBALANCE", e) == -1)
+		return -1;
+	if (it->i->pool_id == 0)
+		return 0;
+	return spot_signal_put(db, it->i->pool_id, end ? "interrupt" :
+	    "rebalance", 1, it->n->at, e);
+}
+
+static int
+store(struct spot_taking *t, struct spot_interruption *x, bool fresh,
+    struct err *e)
+{
+	char id[UUID_TEXT];
+
+	if (fresh ? spot_interruption_insert(t->in->db, x, e) == -1 :
+	    spot_interruption_update(t->in->db, x, e) == -1)
+		return -1;
+	if (!fresh)
+		x->version++;
+	x->reaction_ms = x->requested_at.us > x->received_at.us ?
+	    (double)(x->requested_at.us - x->received_at.us) / 1e3 : 0;
+	event_pack_add(t->told, &spot_interruption_events[0], x->tenant_id,
+	    arena_strdup(t->in->a, uuid_format(x->id, id)), x->version, x);
+	return 0;
+}
+
+/* News of what was answered already are noted where they say more. */
+static bool
+nothing_new(const struct spot_item *it)
+{
+	return it->known != NULL && (it->known->ended_at.us >= it->n->at.us ||
+	    (it->known->ended_at.us == 0 && (it->n->kind != NOTICE_INTERRUPTION
+	    || is(it->known->kind, "interruption"))));
+}
+
+static int
+interrupt(struct spot_taking *t, struct spot_item *it, struct spot_interruption **out,
+    struct err *e)
+{
+	bool fresh = it->known == NULL || it->known->ended_at.us != 0;
+	struct spot_interruption *x = arena_alloc(t->in->a, sizeof(*x));
+	enum spot_answer answer;
+	const char *why;
+	bool standby;
+
+	*out = NULL;
+	if (nothing_new(it))
+		return tell_pool(t, it, e);
+	answer = spot_interruption_answer(&t->policy, it->n, it->i, it->known,
+	    t->now, &why);
+	*x = fresh ? new_row(t, it) : *it->known;
+	standby = is(x->state, "replica");
+	if (!fresh)
+		escalate(it, t->now, x);
+	fill(x, it);
+	if (it->i == NULL && it->n->kind != NOTICE_HEALTH)
+		t->rescan = true;
+	if (answer == ANSWER_WATCH)
+		x->why = *x->why == '\0' ? why : x->why;
+	else if (reserve(t, it, answer, x, e) == -1)
+		return -1;
+	if (store(t, x, fresh, e) == -1 || tell_pool(t, it, e) == -1)
+		return -1;
+	*out = x;
+	if (it->n->kind != NOTICE_INTERRUPTION || it->i == NULL ||
+	    !is(it->i->lifecycle, "spot"))
+		return 0;
+	return log_downtime(t, x, standby, e);
+}
+
+/* ---- the other kinds -------------------------------------------------------------- */
+
+static bool
+gone(const char *state)
+{
+	return is(state, "terminated");
+}
+
+static int
+state_changed(struct spot_taking *t, const struct spot_item *it, struct err *e)
+{
+	static const char *const states[] = { "pending", "running",
+	    "shutting-down", "terminated", "stopping", "stopped", NULL };
+	const struct spot_account *acc = t->in->account;
+	const char *s = it->n->action;
+	bool known = false;
+
+	for (size_t i = 0; states[i] != NULL; i++)
+		known = known || is(states[i], s);
+	if (!known || it->i == NULL) {
+		t->rescan = t->rescan || known;
+		return 0;
+	}
+	if (spot_noticed_state(t->in->db, acc->tenant_id, acc->id,
+	    it->n->region, it->instance, s, gone(s), it->n->at, e) == -1)
+		return -1;
+	if (!is(it->i->lifecycle, "spot"))
+		return 0;
+	if (is(s, "running")) {
+		struct spot_episode ep = { .tenant_id = acc->tenant_id,
+		    .account_id = acc->id, .pool_id = it->i->pool_id,
+		    .region = it->n->region, .instance_id = it->instance,
+		    .began = it->i->launched_at.us != 0 ?
+		    it->i->launched_at : it->n->at };
+
+		/* news of before its last scan tell nothing of now */
+		return gone(it->i->state) || it->n->at.us <
+		    it->i->last_seen.us ? 0 :
+		    spot_episode_open(t->in->db, &ep, e);
+	}
+	return is(s, "pending") ? 0 : spot_episode_close(t->in->db, acc->id,
+	    it->n->region, it->instance, it->known != NULL &&
+	    is(it->known->kind, "interruption") ? "interrupted" : "user",
+	    it->n->at, NULL, e);
+}
+
+/* A group ends or starts a machine by itself. */
+static int
+group_acted(struct spot_taking *t, const struct spot_item *it, struct err *e)
+{
+	const struct spot_account *acc = t->in->account;
+
+	if (it->i == NULL || strstr(it->n->action, "TERMINATING") == NULL) {
+		t->rescan = true;
+		return 0;
+	}
+	return spot_episode_close(t->in->db, acc->id, it->n->region,
+	    it->instance, it->known != NULL &&
+	    is(it->known->kind, "interruption") ? "interrupted" : "scale_in",
+	    it->n->at, NULL, e);
+}
+
+/* ---- one instance ----------------------------------------------------------------- */
+
+static const struct spot_noticed *
+find_noticed(const struct spot_taking *t, const char *region, const char *id)
+{
+	for (size_t i = 0; i < t->noticed.n; i++)
+		if (is(t->noticed.v[i].instance_id, id) &&
+		    is(t->noticed.v[i].region, region))
+			return &t->noticed.v[i];
+	return NULL;
+}
+
+int
+spot_item_apply(struct spot_taking *t, struct spot_item *it, struct err *e)
+{
+	const char *ids[] = { it->instance };
+	const struct spot_intake *in = t->in;
+	struct spot_interruption *made;
+	struct spot_candidates pools;
+	struct rows known;
+
+	it->i = find_noticed(t, it->n->region, it->instance);
+	if (spot_interruption_known(in->db, in->a, in->account,
+	    it->n->region, ids, 1, it->n->at, &known, e) == -1)
+		return -1;
+	if (known.n > 0)
+		it->known = ROW(&known, struct spot_interruption,
+		    known.n - 1);
+	if (it->n->kind == NOTICE_STATE)
+		return state_changed(t, it, e);
+	if (it->n->kind == NOTICE_ASG)
+		return group_acted(t, it, e);
+	if (it->i != NULL && it->n->kind != NOTICE_HEALTH &&
+	    !nothing_new(it)) {
+		if (spot_candidates_get(in->db, in->a, in->account,
+		    it->n->region, it->i, t->now, &pools, e) == -1)
+			return -1;
+		it->pools = &pools;
+	}
+	return interrupt(t, it, &made, e);
+}
+
+int
+spot_item_resume(struct spot_taking *t, struct spot_item *it, struct err *e)
+{
+	struct spot_interruption x = *it->known;
+	const char *why;
+	enum spot_answer answer = spot_interruption_answer(&t->policy, it->n,
+	    it->i, NULL, t->now, &why);
+	struct spot_candidates pools;
+
+	fill(&x, it);
+	if (answer == ANSWER_WATCH) {
+		x.state = "watched";
+		x.why = why;
+	} else {
+		if (spot_candidates_get(t->in->db, t->in->a, t->in->account,
+		    x.region, it->i, t->now, &pools, e) == -1)
+			return -1;
+		it->pools = &pools;
+		if (reserve(t, it, answer, &x, e) == -1)
+			return -1;
+	}
+	if (store(t, &x, false, e) == -1 || tell_pool(t, it, e) == -1)
+		return -1;
+	return it->n->kind == NOTICE_INTERRUPTION &&
+	    is(it->i->lifecycle, "spot") ? log_downtime(t, &x, false, e) : 0;
+}
