@@ -15,6 +15,7 @@
 #include "modules/spot/health_ops.h"
 #include "modules/spot/instance.h"
 #include "modules/spot/price.h"
+#include "modules/spot/risk_model.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
 #include "modules/spot/spot.h"
@@ -175,5 +176,6 @@ const struct module spot_module = {
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
-		spot_demo_commands, spot_deadline_commands, NULL }
+		spot_demo_commands, spot_deadline_commands,
+		spot_risk_commands, NULL }
 };
