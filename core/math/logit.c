@@ -75,6 +75,13 @@ struct fit {
 	size_t m;			/* k + 1 */
 };
 
+/* What the penalty draws coefficient j + 1 of the scaled inputs to. */
+static double
+drawn(const struct fit *f, size_t j)
+{
+	return f->d->prior != NULL ? f->d->prior[j] * f->scale[j] : 0;
+}
+
 static double
 weight(const struct math_logit_data *d, size_t i)
 {
@@ -144,7 +151,8 @@ loss_at(struct fit *f, const double *w, double *plain)
 		    f->d->y[i]);
 	}
 	for (size_t j = 1; j < f->m; j++)
-		pen += w[j] * w[j] * f->d->ridge / 2;
+		pen += (w[j] - drawn(f, j - 1)) * (w[j] - drawn(f, j - 1)) *
+		    f->d->ridge / 2;
 	*plain = f->sum > 0 ? s / f->sum : 0;
 	return s + pen;
 }
@@ -170,7 +178,7 @@ gather(struct fit *f)
 	}
 	f->h[0] += TINY;
 	for (size_t j = 1; j < m; j++) {
-		f->g[j] -= f->d->ridge * f->w[j];
+		f->g[j] -= f->d->ridge * (f->w[j] - drawn(f, j - 1));
 		f->h[j * m + j] += f->d->ridge + TINY +
 		    (f->scale[j - 1] > TINY ? 0 : 1);
 	}
@@ -206,7 +214,8 @@ unscale(const struct fit *f, double *w)
 {
 	w[0] = f->w[0];
 	for (size_t j = 0; j < f->d->k; j++) {
-		w[j + 1] = f->scale[j] > TINY ? f->w[j + 1] / f->scale[j] : 0;
+		w[j + 1] = f->scale[j] > TINY ? f->w[j + 1] / f->scale[j] :
+		    f->d->prior != NULL ? f->d->prior[j] : 0;
 		w[0] -= w[j + 1] * f->mean[j];
 	}
 }

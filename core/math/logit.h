@@ -28,6 +28,7 @@ struct math_logit_data {
 	double ridge;		/* added to the information of each input,
 				 * which are scaled to variance 1 for it; not
 				 * to that of the intercept */
+	const double *prior;	/* coefficients the penalty draws to; NULL: 0 */
 };
 struct math_logit_fit {
 	double *w;		/* intercept, then a coefficient per input, of
@@ -37,7 +38,8 @@ struct math_logit_fit {
 	bool converged;
 };
 /* Newton-Raphson (IRLS) with halved steps where a full one would not descend;
- * McCullagh & Nelder, 2.5. Inputs without variance get the coefficient 0. */
+ * McCullagh & Nelder, 2.5. Inputs without variance get that of
+ * the prior. */
 void math_logit_train(struct arena *, const struct math_logit_data *,
     struct math_logit_fit *);
 /* Probability for one row of inputs. */

@@ -7,8 +7,6 @@
 
 #include "modules/spot/signal.h"
 
-#define TAU_FAST_H 1.0
-#define TAU_SLOW_H 24.0
 #define REFUSED_H (10.0 / 60)
 #define US_PER_S INT64_C(1000000)
 #define US_PER_H (3600.0 * 1e6)
@@ -41,15 +39,15 @@ spot_ewma(double e, double v, double dt_h, double tau_h)
 static void
 capacity(struct spot_pool_state *s, double v, struct utc at)
 {
-	double dt = s->seen_at.us == 0 ? TAU_SLOW_H :
+	double dt = s->seen_at.us == 0 ? SPOT_TAU_SLOW_H :
 	    fmax(0, (double)(at.us - s->seen_at.us) / US_PER_H);
 
 	if (v < 1 && s->seen_at.us == 0)
-		dt = TAU_FAST_H;	/* one refusal is not a day of them */
+		dt = SPOT_TAU_FAST_H;	/* one refusal is not a day of them */
 	if (v < 1)
 		dt = fmax(dt, REFUSED_H);
-	s->avail_fast = spot_ewma(s->avail_fast, v, dt, TAU_FAST_H);
-	s->avail_slow = spot_ewma(s->avail_slow, v, dt, TAU_SLOW_H);
+	s->avail_fast = spot_ewma(s->avail_fast, v, dt, SPOT_TAU_FAST_H);
+	s->avail_slow = spot_ewma(s->avail_slow, v, dt, SPOT_TAU_SLOW_H);
 	if (at.us > s->seen_at.us)
 		s->seen_at = at;
 }

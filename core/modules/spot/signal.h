@@ -36,6 +36,8 @@ struct spot_pool_state {
 };
 extern const struct schema spot_pool_state_schema;
 
+#define SPOT_TAU_FAST_H 1.0
+#define SPOT_TAU_SLOW_H 24.0
 enum { SPOT_FULL_FIRST_S = 180, SPOT_FULL_MAX_S = 3 * 3600 };
 
 /* ---- pure ------------------------------------------------------------------ */

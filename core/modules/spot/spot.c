@@ -21,6 +21,7 @@
 #include "modules/spot/interruption.h"
 #include "modules/spot/price.h"
 #include "modules/spot/queue.h"
+#include "modules/spot/risk_model.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
 #include "modules/spot/scan_event.h"
@@ -242,5 +243,5 @@ const struct module spot_module = {
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
 		spot_demo_commands, spot_deadline_commands,
-		spot_interruption_commands, NULL }
+		spot_interruption_commands, spot_risk_commands, NULL },
 };
