@@ -50,6 +50,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                           for x, y in zip(events, events[1:])),
             "names": sorted(str(e["data"].get("name")) for e in events),
             "topics": sorted({e["topic"] for e in events}),
+            "told": [[e["data"]["status"],
+                      sorted(x["rule"] for x in e["data"]["alerts"])]
+                     for e in events if e["topic"] == "system_alert"],
             "mode": mode[0],
         }
         with open(os.path.join(DIR, "log"), "a", encoding="ascii") as f:

@@ -30,6 +30,13 @@ const struct settings platform_webhook_settings = {
 	"webhooks", sizeof(struct platform_webhook_conf), rows, NULL
 };
 
+struct uuid
+platform_webhook_stream(const struct platform_webhook *w)
+{
+	return strcmp(w->stream, "installation") == 0 ? (struct uuid){ { 0 } }
+	    : w->tenant_id;
+}
+
 const char *
 platform_webhook_signature(struct arena *a, const char *secret,
     int64_t unix_s, const char *body, size_t n)

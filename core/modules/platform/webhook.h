@@ -31,6 +31,7 @@ extern const struct settings platform_webhook_settings;
 struct platform_webhook {
 	struct uuid tenant_id, id;
 	const char *name, *url;
+	const char *stream;		/* "tenant" "installation" */
 	const char *topic_names;	/* column; "" = all */
 	const char *permission_names;	/* column: of its maker */
 	struct list topics;		/* the same for JSON */
@@ -53,6 +54,8 @@ extern const struct schema platform_webhook_schema;
 /* "v1=<hex>" of a body sent at a Unix time. */
 const char *platform_webhook_signature(struct arena *, const char *secret,
     int64_t unix_s, const char *body, size_t n);
+/* Whose stream it follows: its tenant's, or nil: the installation's. */
+struct uuid platform_webhook_stream(const struct platform_webhook *);
 /* "a,b" of a list and back. */
 const char *platform_webhook_join(struct arena *, struct list);
 struct list platform_webhook_split(struct arena *, const char *);
@@ -106,6 +109,7 @@ int platform_webhook_switch(struct db *, struct uuid id, bool active,
 
 struct platform_webhook_new {
 	const char *name, *url;
+	const char *stream;
 	struct list topics;
 	bool active;
 };

@@ -20,6 +20,9 @@
 static const struct field new_fields[] = {
 	NAME(struct platform_webhook_new, FF_REQUIRED),
 	URL(struct platform_webhook_new, FF_REQUIRED),
+	FIELD(struct platform_webhook_new, stream, .oneof = ONEOF("tenant",
+	    "installation"), .def = "\"tenant\"", .doc = "Whose events: the "
+	    "tenant's, or the installation's (alerts, errors, breakers)"),
 	TOPICS(struct platform_webhook_new),
 	FIELD(struct platform_webhook_new, active, .def = "true",
 	    .doc = "Send events"),
@@ -74,6 +77,8 @@ static const struct field made_fields[] = {
 	FIELD(M, id, .doc = "Identifier"),
 	FIELD(M, name, .doc = "Label"),
 	FIELD(M, url, .doc = "Where events are posted"),
+	FIELD(M, stream, .oneof = ONEOF("tenant", "installation"),
+	    .doc = "Whose events"),
 	FIELD(M, topics, .elem = FT_STR, .doc = "Topics; none = all"),
 	FIELD(M, secret, .doc = "Key of the signature; shown this once"),
 	FIELD(M, active, .doc = "Events are sent"),
@@ -207,7 +212,7 @@ const struct route platform_webhook_routes[] = {
 	  .path = "/api/system/webhooks", .summary = "Send events to a URL",
 	  .doc = "Events published from now on are posted as a JSON array, in "
 	  "order, again until a 2xx answer. It sees what its maker may see of "
-	  "the tenant's stream. "
+	  "the stream; alerts are topic system_alert of the installation's. "
 	  "X-Quincunx-Signature is \"v1=\" and the hex HMAC-SHA256, keyed "
 	  "with the secret, of X-Quincunx-Timestamp, a dot and the body; "
 	  "X-Quincunx-Delivery is the same for every try of the same events.",

@@ -75,6 +75,7 @@ platform_webhook_make(struct env *env, struct arena *a,
 
 	*out = (struct platform_webhook){ .tenant_id = who->tenant_id,
 	    .id = uuid_new(), .name = in->name, .url = in->url,
+	    .stream = in->stream != NULL ? in->stream : "tenant",
 	    .topics = in->topics, .active = in->active, .queued_at = now,
 	    .topic_names = platform_webhook_join(a, in->topics),
 	    .permission_names = platform_webhook_rights(a, env->modules, who),
@@ -82,7 +83,8 @@ platform_webhook_make(struct env *env, struct arena *a,
 	    "", .created_at = now, .updated_at = now };
 	if (check_fields(a, out, e) == -1 ||
 	    platform_webhook_count(env->db, who->tenant_id, &n, e) == -1 ||
-	    event_head(env->db, who->tenant_id, &epoch, &top, e) == -1)
+	    event_head(env->db, platform_webhook_stream(out), &epoch, &top,
+	    e) == -1)
 		return -1;
 	if (n >= conf(env)->max)
 		return err_set(e, 409, "quota", "A tenant may have %lld "
@@ -151,8 +153,8 @@ platform_webhook_events(struct env *env, struct db *db, struct arena *a,
     const struct platform_webhook *w, int64_t since, int64_t limit,
     struct event_page *page, struct err *e)
 {
-	struct event_query q = { .tenant = w->tenant_id, .since = since,
-	    .limit = limit, .may_see = platform_webhook_may_see,
+	struct event_query q = { .tenant = platform_webhook_stream(w),
+	    .since = since, .limit = limit, .may_see = platform_webhook_may_see,
 	    .arg = arena_strdup(a, w->permission_names),
 	    .modules = env->modules };
 

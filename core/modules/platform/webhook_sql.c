@@ -11,6 +11,9 @@ static const struct field fields[] = {
 	FIELD(F, id, .flags = FF_READONLY, .doc = "Identifier"),
 	FIELD(F, name, .max = 100, .doc = "Label, unique in the tenant"),
 	FIELD(F, url, .doc = "Where events are posted"),
+	FIELD(F, stream, .oneof = ONEOF("tenant", "installation"),
+	    .doc = "Whose events: the tenant's, or the installation's "
+	    "(alerts, errors, breakers)"),
 	FIELD(F, topic_names, .flags = FF_HIDDEN, .doc = "Topics"),
 	FIELD(F, permission_names, .flags = FF_HIDDEN,
 	    .doc = "What its maker could see"),
@@ -50,17 +53,17 @@ static const struct schema count_schema = { .name = "WebhookCount",
     .doc = "A number of rows", .size = sizeof(struct count_row),
     .fields = count_fields };
 
-#define COLUMNS "w.tenant_id, w.id, w.name, w.url, w.topic_names, " \
+#define COLUMNS "w.tenant_id, w.id, w.name, w.url, w.stream, w.topic_names, " \
 	"w.permission_names, w.secret, w.active, w.delivered, w.queued, " \
 	"w.queued_at, w.failures, w.failing_since, w.last_status, " \
 	"w.last_error, w.last_at, w.created_by, w.created_at, w.updated_at "
 #define FROM "SELECT " COLUMNS "FROM platform_webhook w "
 
 static const struct query INSERT = { "platform_webhook.insert",
-	"INSERT INTO platform_webhook (tenant_id, id, name, url, topic_names, "
+	"INSERT INTO platform_webhook (tenant_id, id, name, url, stream, topic_names, "
 	"permission_names, secret, active, delivered, queued, queued_at, "
 	"failures, last_status, last_error, created_by, created_at, "
-	"updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, "
+	"updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, "
 	"?, ?)", NULL };
 static const struct query UPDATE = { "platform_webhook.update",
 	"UPDATE platform_webhook SET name = ?, url = ?, topic_names = ?, "
@@ -85,7 +88,8 @@ static const struct query EVERYONE = { "platform_webhook.everyone",
 	FROM "WHERE w.id > COALESCE(?, X'00') ORDER BY w.id LIMIT ?",
 	&platform_webhook_schema };
 static const struct query LAGGING = { "platform_webhook.lagging",
-	FROM "JOIN events_head h ON h.tenant_id = w.tenant_id "
+	FROM "JOIN events_head h ON h.tenant_id = IF(w.stream = "
+	"'installation', REPEAT(CHAR(0), 16), w.tenant_id) "
 	"WHERE w.active AND w.delivered < h.top AND (w.queued <= w.delivered "
 	"OR w.queued_at < ?) ORDER BY w.queued_at LIMIT 100",
 	&platform_webhook_schema };
@@ -120,7 +124,7 @@ int
 platform_webhook_insert(struct db *db, const F *w, struct err *e)
 {
 	return db_exec(db, &INSERT, ARGS(val_id(w->tenant_id), V(w->id),
-	    V(w->name), V(w->url), V(w->topic_names),
+	    V(w->name), V(w->url), V(w->stream), V(w->topic_names),
 	    V(w->permission_names), V(w->secret), V(w->active),
 	    V(w->delivered), V(w->queued), V(w->queued_at), V(w->created_by),
 	    V(w->created_at), V(w->updated_at)), NULL, e);
