@@ -17,7 +17,8 @@ WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 HARDEN  := -fstack-protector-strong -fPIE
 OPT     := $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-omit-frame-pointer,-O2 -D_FORTIFY_SOURCE=2)
 CFLAGS  ?= -g
-QCFLAGS  = -std=c11 -D_GNU_SOURCE -DQX_VERSION='"$(VERSION)"' $(OPT) $(HARDEN) $(WARN) \
+QCFLAGS  = -std=c11 -D_GNU_SOURCE -DQX_VERSION='"$(VERSION)"' \
+	   $(if $(CONF),-DQX_CONF='"$(CONF)"') $(OPT) $(HARDEN) $(WARN) \
 	   $(if $(WERROR),-Werror) $(if $(COV),--coverage) -Icore -I. \
 	   $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
@@ -101,6 +102,10 @@ dev:
 # check-db  models against a private MariaDB
 # check-e2e through real web servers
 # test      everything CI runs, with what it needs installed
+
+.PHONY: check-package
+check-package:
+	@tests/package/run.sh
 
 .PHONY: test-deps check check-host check-db check-e2e check-fake lint format test coverage fuzz
 test-deps:
@@ -191,14 +196,19 @@ bench-queue-core: $(BUILD)/tests/bench/queue
 	@tests/bench/queue.sh
 
 # ---- installing ---------------------------------------------------------------------
+# Programs, data, units and what belongs to them; nothing is enabled, no user
+# is made: `quincunx setup` does that. Configuration that is there is kept.
 PREFIX  ?= /usr/local
-.PHONY: install clean help
+SYSCONF ?= /etc
+.PHONY: install deb clean help
 install: all
-	install -d $(DESTDIR)$(PREFIX)/lib/quincunx $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/quincunx
-	install -m 755 $(PROGS) $(DESTDIR)$(PREFIX)/lib/quincunx
-	ln -sf ../lib/quincunx/quincunx $(DESTDIR)$(PREFIX)/bin/quincunx
-	cp -R sql static templates etc $(DESTDIR)$(PREFIX)/share/quincunx/
+	@BIN="$(PROGS)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONF="$(SYSCONF)" \
+	    packaging/install.sh
+
+# build/quincunx_VERSION_ARCH.deb and its siblings; nothing outside build/.
+deb:
+	@packaging/deps.sh deb
+	@VERSION="$(VERSION)" packaging/deb.sh
 
 clean:
 	rm -rf build
@@ -207,4 +217,5 @@ help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
 	@echo "make bench-http|discover|relay|queue-core|ws|shm  figures, against the peers"
+	@echo "make deb                              Debian packages into build/"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

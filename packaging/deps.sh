@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing for one purpose, or prints the exact command.
-# usage: packaging/deps.sh run|dev|test|bench
+# usage: packaging/deps.sh run|dev|test|bench|deb|room
 set -eu
 run="gcc make libc6-dev pkg-config libfcgi-dev libjson-c-dev libmariadb-dev libssl-dev
  libconfig-dev libcurl4-openssl-dev libexpat1-dev libarchive-dev zlib1g-dev libargon2-dev
@@ -13,12 +13,16 @@ bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache p
  python3-uvloop python3-httptools python3-sqlalchemy python3-mysqldb
  python3-jose python3-cryptography beanstalkd"
 dev="$run inotify-tools"
+deb="$run debhelper dpkg-dev fakeroot"
+room="$deb lintian debootstrap systemd zstd prometheus python3-yaml"
 case ${1:-run} in
 run) want=$run ;;
 test) want=$test ;;
 bench) want=$bench ;;
 dev) want=$dev ;;
-*) echo "usage: $0 run|dev|test|bench" >&2; exit 2 ;;
+deb) want=$deb ;;
+room) want=$room ;;
+*) echo "usage: $0 run|dev|test|bench|deb|room" >&2; exit 2 ;;
 esac
 missing=
 for p in $want; do

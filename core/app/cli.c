@@ -108,6 +108,8 @@ app_cli(const struct module *const *mods, int argc, char **argv)
 		    "help)\n", word);
 		return 2;
 	}
+	if (c->no_db == COMMAND_NO_BOOT)
+		return c->run(NULL, argc - skip - words, argv + skip + words);
 	if (!c->no_db)
 		b.flags &= ~(unsigned)BOOT_NO_KEYS;
 	if (app_boot(&env, &b, &e) == -1 || (env->shm != NULL &&

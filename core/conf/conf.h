@@ -60,7 +60,8 @@ struct settings {
 
 struct conf_source {
 	const char *file;	/* NULL: the search path (-c, QUINCUNX_CONF,
-				 * <base>/etc/quincunx.conf) or none at all */
+				 * <base>/etc/quincunx.conf; in a package
+				 * QX_CONF when no base is named) or none */
 	bool file_required;	/* an absent file is an error */
 	char *const *env;	/* NULL: environ */
 	const char *const *overrides;	/* "key=value" of -o; NULL-terminated */

@@ -352,6 +352,10 @@ default_file(struct conf *c, const struct conf_source *src)
 			base = *o + 9;
 	if (base == NULL || *base == '\0')
 		base = env_get(src->env, "QUINCUNX_BASE_DIR");
+#ifdef QX_CONF
+	if (base == NULL || *base == '\0')
+		return QX_CONF;		/* of a package */
+#endif
 	if (base == NULL && e != NULL)
 		base = e->text;
 	if (base == NULL || *base == '\0')

@@ -114,11 +114,15 @@ struct alert {
 };
 #define ALERT_END { .name = NULL }
 
+/* Of .no_db: the command runs before anything is read or any privilege is
+ * given up; its env is NULL and options before the name are not looked at. */
+enum { COMMAND_NO_BOOT = 2 };
+
 struct command {
 	const char *name;		/* "user reset": one or two words */
 	const char *usage;		/* "EMAIL [--json]" */
 	const char *doc;
-	bool no_db;			/* runs without a database */
+	int no_db;			/* true: runs without a database */
 	/* argv[0] is the first word after the name. Returns the exit status. */
 	int (*run)(struct env *, int argc, char **argv);
 };

@@ -36,6 +36,7 @@
 #include "modules/platform/route.h"
 #include "modules/platform/service.h"
 #include "modules/platform/setting.h"
+#include "modules/platform/setup.h"
 #include "modules/platform/site.h"
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
@@ -224,6 +225,7 @@ static const struct command *const commands[] = {
 	platform_dependency_commands,
 	platform_schedule_commands,
 	platform_installation_commands,
+	platform_setup_commands,
 	NULL
 };
 static const struct loop *const loops[] = {

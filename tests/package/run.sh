@@ -1,0 +1,105 @@
+#!/bin/bash
+# The packages in a clean room: built, checked by lintian, then installed,
+# used, upgraded, interrupted, purged in a minimal Debian of its own (private
+# mounts, processes and network). The base system and what apt fetched stay
+# under build/room, so that only the first run needs a mirror.
+# usage: tests/package/run.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+room=$PWD/build/room root=$PWD/build/room/root
+packages="mariadb-server nginx-light curl logrotate procps"
+
+not_run() {
+	echo "not run: $*"
+	[ -z "${CI:-}" ] || exit 1
+	exit 0
+}
+[ "$(id -u)" = 0 ] || not_run "the package test makes a chroot, which only root can do: sudo make check-package"
+unshare -m -p -n -f true 2>/dev/null || not_run "this machine gives no private namespaces (unshare -m -p -n)"
+packaging/deps.sh room
+
+step() { local t=$SECONDS; echo "-- $1"; shift; "$@"; echo "   $((SECONDS - t)) s"; }
+
+check_units() {
+	local u f
+	for u in build/deb/quincunx/debian/quincunx/lib/systemd/system/*.service; do
+		f=$(systemd-analyze security --offline=true "$u" 2>/dev/null | tail -n 1)
+		echo "   ${f#*for }"
+		[ "$(echo "$f" | grep -oE '[0-9]+\.[0-9]')" \< 2.1 ] || { echo "$u is exposed: more than 2.0"; return 1; }
+	done
+}
+
+base() {
+	[ -s "$room/base.tar.zst" ] && return 0
+	rm -rf "$room/new" && mkdir -p "$room/new" "$room/apt/partial"
+	local mirror
+	mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+	debootstrap --variant=minbase bookworm "$room/new" "${mirror:-http://deb.debian.org/debian}" >"$room/debootstrap.log" 2>&1 ||
+		{ tail -n 20 "$room/debootstrap.log"; return 1; }
+	[ ! -e /etc/apt/sources.list.d/debian.sources ] || {
+		rm -f "$room/new/etc/apt/sources.list"
+		cp /etc/apt/sources.list.d/debian.sources "$room/new/etc/apt/sources.list.d/"
+	}
+	cp /etc/resolv.conf "$room/new/etc/resolv.conf"
+	printf '#!/bin/sh\nexit 101\n' >"$room/new/usr/sbin/policy-rc.d"
+	chmod 755 "$room/new/usr/sbin/policy-rc.d"
+	echo force-unsafe-io >"$room/new/etc/dpkg/dpkg.cfg.d/room"
+	printf 'APT::Install-Recommends "false";\nDPkg::Lock::Timeout "60";\nBinary::apt::APT::Keep-Downloaded-Packages "true";\n' \
+	    >"$room/new/etc/apt/apt.conf.d/90room"
+	chroot "$room/new" apt-get -qq update
+	chroot "$room/new" apt-get -qq -y upgrade >/dev/null 2>&1
+	chroot "$room/new" apt-get clean
+	tar -C "$room/new" -c . | zstd -q -3 >"$room/base.tar.zst.part"
+	mv "$room/base.tar.zst.part" "$room/base.tar.zst"
+	rm -rf "$room/new"
+}
+
+# Version 0.1.1 is 0.1.0 with a migration more: slow enough to be interrupted.
+next_version() {
+	rm -rf "$room/next" && dpkg-deb -R build/quincunx_*_*.deb "$room/next"
+	sed -i 's/^Version: .*/&.1/' "$room/next/DEBIAN/control"
+	cat >"$room/next/usr/share/quincunx/sql/9000_platform_upgrade.sql" <<-'END'
+	-- step
+	CREATE TABLE platform_upgrade_test (n INT NOT NULL PRIMARY KEY, slept INT NOT NULL) ENGINE=InnoDB
+	-- step
+	INSERT INTO platform_upgrade_test (n, slept) SELECT 1, SLEEP(4)
+	-- step
+	ALTER TABLE platform_upgrade_test ADD COLUMN added INT NOT NULL DEFAULT 7
+	END
+	echo '# 0.1.1' >>"$room/next/etc/quincunx/quincunx.conf"
+	dpkg-deb -Znone --root-owner-group -b "$room/next" "$root/tmp/next.deb" >/dev/null
+}
+
+unpack() {
+	rm -rf "$root" && mkdir -p "$root"
+	zstd -q -d <"$room/base.tar.zst" | tar -C "$root" -x
+	cp build/quincunx_*_*.deb "$root/tmp/this.deb"
+	cp build/quincunx-client_*.deb "$root/tmp/client.deb"
+	cp tests/package/inside.sh "$root/tmp/inside.sh"
+	next_version
+}
+
+fetch() { # everything that will be installed, into the cache
+	mkdir -p "$room/apt/partial"
+	unshare -m --propagation private sh -c 'mount --bind "$1/apt" "$1/root/var/cache/apt/archives"
+		shift; exec chroot "$0" apt-get -qq -y --download-only install "$@"' \
+	    "$root" "$room" /tmp/this.deb /tmp/client.deb $packages >/dev/null
+}
+
+inside() {
+	unshare -m -p -n -f --propagation private --kill-child sh -c '
+		mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev"
+		mount -t tmpfs tmpfs "$0/run" && mount --bind "$1/apt" "$0/var/cache/apt/archives"
+		ip link set lo up 2>/dev/null || nsenter --net=/proc/self/ns/net true
+		exec chroot "$0" /bin/bash /tmp/inside.sh' "$root" "$room"
+}
+
+step "packages" make -s deb
+step "lintian" lintian --tag-display-limit 0 --fail-on error,warning build/deb/*.changes
+step "units" check_units
+step "base system" base
+step "room" unpack
+ls "$room"/apt/*.deb >/dev/null 2>&1 && [ "$room/apt" -nt build/room/base.tar.zst ] && [ -z "${FETCH:-}" ] || step "fetch" fetch
+step "install, use, upgrade, purge" inside
+rm -rf "$root" "$room/next"
+echo "package: all good"
