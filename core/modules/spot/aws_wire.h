@@ -20,6 +20,7 @@
  *   aws_mismatch   a client token was used with other parameters before
  *   aws_state      not in the state the thing is in: activity under way,
  *                  group at its limit, termination protection
+ *   aws_dry_run    the call would have been allowed, and was not made
  */
 #ifndef SPOT_AWS_WIRE_H
 #define SPOT_AWS_WIRE_H
@@ -32,8 +33,10 @@ struct err;
 
 struct aws_client {
 	struct net *net;
-	const char *ec2_endpoint;	/* "" or NULL: https://ec2.REGION.… */
+	const char *ec2_endpoint;	/* of all services but STS; "" or NULL:
+					 * https://SERVICE.REGION.… */
 	const char *sts_endpoint;	/* "" or NULL: https://sts.REGION.… */
+	const char *asg_endpoint;	/* "" or NULL: as EC2's */
 	struct sigv4_key key;
 	int64_t clock_skew_us;		/* added to our clock when signing */
 	int64_t timeout_ms;		/* per call; 0 = default */
@@ -41,7 +44,7 @@ struct aws_client {
 
 /* Query parameter: an indexed name is written out, "Filter.1.Name". */
 struct aws_request {
-	const char *service;		/* "ec2" or "sts" */
+	const char *service;		/* "ec2", "sts", "autoscaling" */
 	const char *region;
 	const char *action, *version;
 	const struct pair *params;
@@ -57,10 +60,29 @@ const char *spot_aws_domain(const char *region);
 int spot_aws_request(struct arena *, const struct aws_client *,
     const struct aws_request *, struct utc now, struct net_call *,
     struct err *);
+/* A signed POST of any body. */
+struct aws_post {
+	const char *service, *region, *url;
+	const char *content_type;
+	const char *target;		/* X-Amz-Target, or NULL */
+	const void *body;
+	size_t body_len;
+};
+int spot_aws_post(struct arena *, const struct aws_client *,
+    const struct aws_post *, struct utc now, struct net_call *, struct err *);
 /* 0 for a 2xx answer, else -1 with its class. signed_at: the local time that
  * was given to spot_aws_request(). */
 int spot_aws_check(struct arena *, const struct aws_client *,
     const struct net_reply *, struct utc signed_at, struct err *);
+/* The class of AWS's own code. */
+const char *spot_aws_class(const char *code, const char *message, int status);
+/* AWS's code out of an error of spot_aws_check(); "" = there was none. */
+const char *spot_aws_code(struct arena *, const struct err *);
+/* What spot_aws_check() does once code and message are known, for answers
+ * that are not XML. code "" or NULL: the status has to do. Returns -1. */
+int spot_aws_fault(struct arena *, const struct aws_client *,
+    const struct net_reply *, struct utc signed_at, const char *code,
+    const char *message, struct err *);
 /* Turns an error of net_http() or net_run() into a class: no answer and an
  * open breaker are aws_transient, a refusal of the gate stays net_refused. */
 void spot_aws_net_failed(struct err *);
@@ -90,6 +112,8 @@ struct aws_field {
 
 struct aws_list {
 	const char *item;	/* path of one row: "regionInfo/item" */
+	const char *holder;	/* must be there; NULL: the item's first step */
+	const char *token;	/* path of the next token; NULL: "nextToken" */
 	size_t size;
 	const struct aws_field *fields;	/* end: path NULL */
 	size_t max_rows;
@@ -101,7 +125,7 @@ struct aws_list {
 	void *arg;
 };
 
-/* Rows of the list and the text of the top-level nextToken ("" = last page).
+/* Rows of the list and the text of its next token ("" = last page).
  * An error document gives its class; anything irregular "aws_malformed" with
  * the element's name and position. */
 int spot_aws_rows(struct arena *, const struct aws_list *, const void *body,
