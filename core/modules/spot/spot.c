@@ -18,6 +18,7 @@
 #include "modules/spot/health_ops.h"
 #include "modules/spot/instance.h"
 #include "modules/spot/price.h"
+#include "modules/spot/saving.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
 #include "modules/spot/scan_event.h"
@@ -114,6 +115,11 @@ static const struct table tables[] = {
 	{ .name = "spot_termination", .row = &spot_termination_schema,
 	    .tenant_column = "tenant_id", .sql_only = ONEOF("open"),
 	    .snapshot = SNAP_FULL },
+	{ .name = "spot_uptime", .tenant_column = "tenant_id",
+	    .retention_days = 90, .retention_column = "hour",
+	    .snapshot = SNAP_FULL },
+	{ .name = "spot_saving", .row = &spot_saving_schema,
+	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
 	{ .name = "spot_type", .row = &spot_type_schema,
 	    .snapshot = SNAP_REBUILDABLE },
 	{ .name = "spot_pool", .snapshot = SNAP_FULL },
@@ -191,23 +197,24 @@ const struct module spot_module = {
 		spot_price_queries, spot_summary_queries, spot_asset_queries,
 		spot_group_queries, spot_sight_queries, spot_digest_queries,
 		spot_waste_queries, spot_governance_queries,
-		spot_signal_queries, NULL },
+		spot_signal_queries, spot_saving_queries, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
 		spot_summary_routes, spot_onboarding_routes,
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
-		spot_governance_routes, NULL },
+		spot_governance_routes, spot_saving_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){ spot_signal_jobs,
-		spot_settle_jobs, NULL },
+		spot_settle_jobs, spot_saving_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
-		spot_signal_schedules, NULL },
+		spot_signal_schedules, spot_saving_schedules, NULL },
 	.loops = (const struct loop *const[]){ spot_scan_loops, NULL },
 	.events = (const struct event *const[]){ spot_scan_events,
-		spot_waste_events, spot_governance_events, NULL },
+		spot_waste_events, spot_governance_events,
+		spot_saving_events, NULL },
 	.health = health,
 	.components = components,
 	.dependencies = dependencies,
