@@ -13,6 +13,7 @@
 #include "modules/spot/cloud.h"
 #include "modules/spot/group.h"
 #include "modules/spot/price.h"
+#include "modules/spot/saving.h"
 #include "modules/spot/scan_event.h"
 #include "modules/spot/shard.h"
 #include "modules/spot/sight.h"
@@ -215,6 +216,7 @@ shard_state(const struct spot_shard *s, const struct err *why)
 struct end_store {
 	struct spot_run *run;
 	struct spot_shard *shard;
+	struct arena *a;
 	uint64_t gone;
 };
 
@@ -270,6 +272,23 @@ tell_progress(struct spot_run *run, struct db *db, struct err *e)
 	    (int64_t)whole, (int64_t)run->n, e);
 }
 
+/* What ran when this scan saw the region and the one before did, ran in
+ * between. Before the sight is renewed. */
+static int
+add_uptime(struct end_store *s, struct db *db, struct err *e)
+{
+	struct spot_seen seen = spot_run_seen(s->run, s->shard->region);
+	struct utc from;
+
+	if (strcmp(s->shard->state, "complete") != 0 ||
+	    spot_shard_call(s->shard->service) != EC2_INSTANCES)
+		return 0;
+	if (spot_sight_complete(db, s->a, seen.account, seen.region,
+	    s->shard->service, &from, e) == -1)
+		return -1;
+	return spot_uptime_add(db, &seen, from, e);
+}
+
 static int
 store_end(struct db *db, void *arg, struct err *e)
 {
@@ -277,6 +296,8 @@ store_end(struct db *db, void *arg, struct err *e)
 	struct spot_run *run = s->run;
 	const struct spot_shard *x = s->shard;
 
+	if (add_uptime(s, db, e) == -1)
+		return -1;
 	if (spot_scan_hold(db, run->scan->id, run->env->process,
 	    clock_now(), e) == -1 || spot_shard_update(db, x, e) == -1 ||
 	    spot_sight_put(db, run->scan->account_id, x->region, x->service,
@@ -295,6 +316,7 @@ spot_shard_end(struct spot_run *run, struct spot_shard *shard,
 	struct arena *a = arena_new((size_t)1 << 20);
 	int rc;
 
+	s.a = a;
 	shard->state = shard_state(shard, why);
 	shard->page_token = NULL;
 	shard->updated_at = clock_now();

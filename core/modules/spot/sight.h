@@ -25,6 +25,9 @@ extern const struct query *const spot_sight_queries[];
 int spot_sight_put(struct db *, struct uuid account, const char *region,
     const char *service, const char *state, const char *error_code,
     const char *error, struct utc started, struct utc now, struct err *);
+/* Start of the last scan that saw all of a region and service; 0 = none. */
+int spot_sight_complete(struct db *, struct arena *, struct uuid account,
+    const char *region, const char *service, struct utc *, struct err *);
 int spot_sight_all(struct db *, struct arena *, struct uuid account,
     struct rows *, struct err *);
 /* The shard must not be tried yet: its row among those, or NULL. Pure. */

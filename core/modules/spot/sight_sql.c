@@ -36,10 +36,17 @@ static const struct query SIGHT_PUT = { "spot_sight.put",
 	"timeouts, complete_at, tried_at, next_try_at, error_code, error) "
 	"VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?) ON DUPLICATE KEY UPDATE "
 	"timeouts = IF(VALUES(timeouts) = 0, 0, timeouts + 1), "
-	"complete_at = COALESCE(VALUES(complete_at), complete_at), "
+	"complete_at = CASE WHEN VALUES(complete_at) IS NULL "
+	"THEN complete_at WHEN complete_at > VALUES(complete_at) "
+	"THEN complete_at ELSE VALUES(complete_at) END, "
 	"next_try_at = IF(timeouts >= ?, ?, NULL), state = VALUES(state), "
 	"tried_at = VALUES(tried_at), error_code = VALUES(error_code), "
 	"error = VALUES(error)", NULL };
+static const struct query SIGHT_ONE = { "spot_sight.one",
+	"SELECT account_id, region, service, state, timeouts, complete_at, "
+	"tried_at, next_try_at, error_code, error FROM spot_sight "
+	"WHERE account_id = ? AND region = ? AND service = ? LIMIT 1 "
+	"FOR UPDATE", &spot_sight_schema };
 static const struct query SIGHT_ALL = { "spot_sight.all",
 	"SELECT account_id, region, service, state, timeouts, complete_at, "
 	"tried_at, next_try_at, error_code, error FROM spot_sight "
@@ -51,7 +58,7 @@ static const struct query SIGHT_FORGET = { "spot_sight.forget",
 	"AND (next_try_at IS NULL OR next_try_at < ?)", NULL };
 
 const struct query *const spot_sight_queries[] = {
-	&SIGHT_PUT, &SIGHT_ALL, &SIGHT_FORGET, NULL
+	&SIGHT_PUT, &SIGHT_ONE, &SIGHT_ALL, &SIGHT_FORGET, NULL
 };
 
 int
@@ -67,6 +74,19 @@ spot_sight_put(struct db *db, struct uuid account, const char *region,
 	    V(service), V(state), V(timed_out), whole ? V(started) :
 	    val_null(), V(now), V(error_code), V(error),
 	    V((int64_t)SPOT_TIMEOUTS), V(next)), NULL, e);
+}
+
+int
+spot_sight_complete(struct db *db, struct arena *a, struct uuid account,
+    const char *region, const char *service, struct utc *out, struct err *e)
+{
+	struct spot_sight s = { .timeouts = 0 };
+
+	if (db_one(db, a, &SIGHT_ONE, ARGS(V(account), V(region),
+	    V(service)), &s, e) == -1)
+		return -1;
+	*out = s.complete_at;
+	return 0;
 }
 
 int

@@ -22,6 +22,7 @@
 #include "modules/spot/price.h"
 #include "modules/spot/queue.h"
 #include "modules/spot/risk_model.h"
+#include "modules/spot/saving.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
 #include "modules/spot/scan_event.h"
@@ -125,6 +126,11 @@ static const struct table tables[] = {
 	{ .name = "spot_termination", .row = &spot_termination_schema,
 	    .tenant_column = "tenant_id", .sql_only = ONEOF("open"),
 	    .snapshot = SNAP_FULL },
+	{ .name = "spot_uptime", .tenant_column = "tenant_id",
+	    .retention_days = 90, .retention_column = "hour",
+	    .snapshot = SNAP_FULL },
+	{ .name = "spot_saving", .row = &spot_saving_schema,
+	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
 	{ .name = "spot_type", .row = &spot_type_schema,
 	    .snapshot = SNAP_REBUILDABLE },
 	{ .name = "spot_pool", .snapshot = SNAP_FULL },
@@ -215,27 +221,28 @@ const struct module spot_module = {
 		spot_waste_queries, spot_governance_queries,
 		spot_signal_queries, spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
-		spot_episode_queries, NULL },
+		spot_episode_queries, spot_saving_queries, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
 		spot_summary_routes, spot_onboarding_routes,
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
 		spot_governance_routes, spot_source_routes,
-		spot_interruption_routes, NULL },
+		spot_interruption_routes, spot_saving_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){ spot_signal_jobs,
-		spot_settle_jobs, NULL },
+		spot_settle_jobs, spot_saving_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
-		spot_signal_schedules, NULL },
+		spot_signal_schedules, spot_saving_schedules, NULL },
 	.loops = (const struct loop *const[]){
 		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
 		NULL },
 	.events = (const struct event *const[]){
 		spot_scan_events, spot_waste_events, spot_governance_events,
-		spot_interruption_events, spot_source_events, NULL },
+		spot_interruption_events, spot_source_events,
+		spot_saving_events, NULL },
 	.health = health,
 	.components = components,
 	.dependencies = dependencies,
