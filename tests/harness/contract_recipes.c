@@ -164,6 +164,18 @@ const struct recipe contract_recipes[] = {
 	    "\"m5.large\",\"ProductDescription\":\"Linux/UNIX\","
 	    "\"SpotPrice\":\"0.0345\",\"Timestamp\":"
 	    "\"2026-11-20T01:02:03+00:00\"}]}" },
+	{ .id = "spot.source.list", .flags = CT_VOLATILE },
+	{ .id = "spot.source.create",
+	    .body = "{\"account_id\":\"$id:spot.account\",\"kind\":"
+	    "\"webhook\"}" },
+	{ .id = "spot.notice.sns", .flags = CT_OUTSIDE },
+	{ .id = "spot.notice.webhook", .flags = CT_OUTSIDE },
+	{ .id = "spot.notice.policy", .path = "id=$cloud" },
+	{ .id = "spot.notice.policy_put", .path = "id=$cloud" },
+	{ .id = "spot.interruption.totals", .flags = CT_VOLATILE },
+	{ .id = "spot.interruption.get", .path = "id=$interruption" },
+	{ .id = "spot.interruption.rehearse", .path = "id=$cloud",
+	    .body = "{\"instance_id\":\"$spotted\"}", .flags = CT_VOLATILE },
 	{ .id = "spot.compat.remove", .path = "aws_account=$aws" },
 	{ .id = "spot.compat.connect", .body = KEYS, .flags = CT_ONCE },
 	{ .id = "spot.compat.discovery", .path = "id=$cloud" },
@@ -346,6 +358,37 @@ row_of(struct world *w, struct twin *t, const char *insert)
 	"UNHEX('" EMPTY_DIGEST "'), 'a program', 'pending', " \
 	"UTC_TIMESTAMP(6) + INTERVAL 1 DAY, UTC_TIMESTAMP(6))"
 
+#define INTERRUPTION "INSERT INTO spot_interruption (id, tenant_id, " \
+	"account_id, region, instance_id, kind, source, event_id, state, " \
+	"noticed_at, received_at) SELECT " BIN("%s") ", " BIN("%s") ", id, " \
+	"'us-east-1', 'i-0123456789abcdef0', 'health', 'sqs', 'e', " \
+	"'watched', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM spot_account " \
+	"WHERE id = " BIN("%s")
+
+static const char *
+interruption(struct world *w, struct twin *t)
+{
+	const char *account = fleet(w, t);
+	char id[UUID_TEXT];
+
+	uuid_format(uuid_new(), id);
+	mariadb_sql(w->st->db, arena_printf(w->st->a, INTERRUPTION, id,
+	    t->tenant, account));
+	return arena_strdup(w->st->a, id);
+}
+
+/* A spot machine of the fleet. */
+static const char *
+spotted(struct world *w, struct twin *t)
+{
+	const struct reply *r = http_get(w->st, arena_printf(w->st->a,
+	    "/api/spot/instances?lifecycle=spot&account_id=%s", fleet(w, t)),
+	    t->admin.token);
+
+	return arena_strdup(w->st->a, json_text_at(r->json,
+	    "items.0.instance_id"));
+}
+
 const char *
 contract_word(struct world *w, struct twin *t, const char *word)
 {
@@ -353,6 +396,10 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return row_of(w, t, DECISION);
 	if (strcmp(word, "approval") == 0)
 		return row_of(w, t, APPROVAL);
+	if (strcmp(word, "interruption") == 0)
+		return interruption(w, t);
+	if (strcmp(word, "spotted") == 0)
+		return spotted(w, t);
 	if (strcmp(word, "cloud") == 0)
 		return fleet(w, t);
 	if (strcmp(word, "scan") == 0)

@@ -51,7 +51,7 @@ static const struct field interruption_fields[] = {
 	FIELD(P, replica_until, .flags = FF_NULLABLE,
 	    .doc = "Until when the standby waits"),
 	FIELD(P, version, .doc = "Number of changes"),
-	FIELD(P, reaction_ms, .doc = "From its coming to the request, "
+	FIELD(P, reaction_ms, .flags = FF_NOSQL, .doc = "From its coming to the request, "
 	    "milliseconds; 0 = nothing was requested"),
 	FIELD_END
 };
@@ -87,9 +87,7 @@ static const struct schema noticed_schema = {
 	"state, why, noticed_at, received_at, deadline_at, rebalance_at, " \
 	"requested_at, served_at, drained_at, ended_at, move_id, " \
 	"decision_id, replacement, target, replica_until, version"
-#define FROM "SELECT " COLUMNS ", COALESCE(TIMESTAMPDIFF(MICROSECOND, " \
-	"received_at, requested_at), 0) / 1e3 AS reaction_ms " \
-	"FROM spot_interruption "
+#define FROM "SELECT " COLUMNS " FROM spot_interruption "
 #define TEN "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 static const struct query INSERT = { "spot_interruption.insert",
@@ -252,6 +250,36 @@ spot_notice_remember(struct db *db, struct uuid tenant, struct uuid account,
 
 /* ---- interruptions ----------------------------------------------------------- */
 
+static void
+shape(struct spot_interruption *x)
+{
+	x->reaction_ms = x->requested_at.us > x->received_at.us ?
+	    (double)(x->requested_at.us - x->received_at.us) / 1e3 : 0;
+}
+
+static int
+one(struct db *db, struct arena *a, const struct query *q,
+    const struct val *v, size_t n, struct spot_interruption *out,
+    struct err *e)
+{
+	int rc = db_one(db, a, q, v, n, out, e);
+
+	if (rc == 0)
+		shape(out);
+	return rc;
+}
+
+static int
+many(struct db *db, struct arena *a, const struct query *q,
+    const struct val *v, size_t n, struct rows *out, struct err *e)
+{
+	if (db_all(db, a, q, v, n, out, e) == -1)
+		return -1;
+	for (size_t i = 0; i < out->n; i++)
+		shape(ROW(out, struct spot_interruption, i));
+	return 0;
+}
+
 static struct val
 alive(const struct spot_interruption *x)
 {
@@ -291,21 +319,21 @@ int
 spot_interruption_by_id(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid id, struct spot_interruption *out, struct err *e)
 {
-	return db_one(db, a, &BY_ID, ARGS(V(tenant), V(id)), out, e);
+	return one(db, a, &BY_ID, ARGS(V(tenant), V(id)), out, e);
 }
 
 int
 spot_interruption_lock(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid id, struct spot_interruption *out, struct err *e)
 {
-	return db_one(db, a, &LOCK, ARGS(V(tenant), V(id)), out, e);
+	return one(db, a, &LOCK, ARGS(V(tenant), V(id)), out, e);
 }
 
 int
 spot_interruption_by_move(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid move, struct spot_interruption *out, struct err *e)
 {
-	return db_one(db, a, &BY_MOVE, ARGS(V(tenant), V(move)), out, e);
+	return one(db, a, &BY_MOVE, ARGS(V(tenant), V(move)), out, e);
 }
 
 int
@@ -314,7 +342,7 @@ spot_interruption_known(struct db *db, struct arena *a,
     const char *const *ids, size_t n, struct utc since, struct rows *out,
     struct err *e)
 {
-	return db_all(db, a, &KNOWN, ARGS(V(acc->tenant_id), V(acc->id),
+	return many(db, a, &KNOWN, ARGS(V(acc->tenant_id), V(acc->id),
 	    V(region), TEN_IDS, V(since)), out, e);
 }
 
@@ -323,7 +351,7 @@ spot_interruption_page(struct db *db, struct arena *a,
     const struct spot_interruption_filter *f, struct rows *out,
     struct err *e)
 {
-	return db_all(db, a, &PAGE, ARGS(V(f->tenant), V(f->below),
+	return many(db, a, &PAGE, ARGS(V(f->tenant), V(f->below),
 	    V(f->account), V(f->kind), V(f->state), V(f->instance_id),
 	    V(f->open), V(f->limit)), out, e);
 }
@@ -332,5 +360,5 @@ int
 spot_interruption_due(struct db *db, struct arena *a, struct utc now,
     struct rows *out, struct err *e)
 {
-	return db_all(db, a, &DUE, ARGS(V(now), V(now), V(now)), out, e);
+	return many(db, a, &DUE, ARGS(V(now), V(now), V(now)), out, e);
 }

@@ -6,6 +6,9 @@
 #ifndef SPOT_QUEUE_H
 #define SPOT_QUEUE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "jobs/loop.h"
 
 struct arena;
