@@ -77,6 +77,12 @@ $(BUILD)/tests/chaos/chaos: $(BUILD)/obj/tests/chaos/proxy.o
 .PHONY: deps run start stop status logs dev
 deps:
 	@packaging/deps.sh run
+	@packaging/vendor.sh run
+
+# Browser libraries that Debian does not have, by pinned digest.
+.PHONY: vendor
+vendor:
+	@packaging/vendor.sh test
 
 # The variables that need pkg-config are evaluated by a make of its own, after
 # the packages are there.
@@ -110,6 +116,7 @@ check-package:
 .PHONY: test-deps check check-host check-db check-e2e check-fake lint format test coverage fuzz
 test-deps:
 	@packaging/deps.sh test
+	@packaging/vendor.sh test
 
 export SHARED
 RUNTEST = tests/harness/run.sh

@@ -8,7 +8,7 @@ run="gcc make libc6-dev pkg-config libfcgi-dev libjson-c-dev libmariadb-dev libs
  util-linux curl ca-certificates"
 test="$run libcmocka-dev lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fcgid
  spawn-fcgi openssl python3 python3-jsonschema prometheus clang clang-format
- libclang-rt-14-dev redis-server wrk"
+ libclang-rt-14-dev redis-server wrk chromium"
 bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache python3-fastapi uvicorn
  python3-uvloop python3-httptools python3-sqlalchemy python3-mysqldb
  python3-jose python3-cryptography beanstalkd"

@@ -266,7 +266,7 @@ revive() {
 
 show() {
 	say ""
-	say "  Quincunx is at  $(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$VAR/admin.json")/docs"
+	say "  Quincunx is at  $(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$VAR/admin.json")/ui"
 	say "  log in as       $(sed -n 's/.*"email": *"\([^"]*\)".*/\1/p' "$VAR/admin.json")"
 	say "  password        $(sed -n 's/.*"password": *"\([^"]*\)".*/\1/p' "$VAR/admin.json")   (var/admin.json)"
 	say "  ready after     $(($(now_ms) - T0)) ms"

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/codec.h"
 #include "http/multipart.h"
 #include "http/serve.h"
 
@@ -22,6 +23,71 @@ bool
 ctx_https(struct ctx *c)
 {
 	return c->req->https;
+}
+
+const char *
+ctx_prefix(struct ctx *c)
+{
+	return c->http->conf->prefix;
+}
+
+const char *
+ctx_cookie(struct ctx *c, const char *name)
+{
+	const char *p = request_header(c->req, "Cookie"), *found = NULL;
+	size_t n = strlen(name);
+
+	while (p != NULL && *p != '\0') {
+		size_t len = strcspn(p, ";");
+
+		if (len > n && strncmp(p, name, n) == 0 && p[n] == '=') {
+			const char *v = arena_strndup(c->a, p + n + 1,
+			    len - n - 1);
+
+			if (found != NULL && strcmp(found, v) != 0)
+				return NULL;
+			found = v;
+		}
+		p += len;
+		p += strspn(p, "; ");
+	}
+	return found;
+}
+
+const char *
+ctx_form(struct ctx *c, const char *name)
+{
+	struct pair *v;
+	size_t n;
+
+	if (!c->req->body_read || strcmp(c->req->media,
+	    "application/x-www-form-urlencoded") != 0 ||
+	    url_pairs(c->a, c->req->body, c->req->body_len, &v, &n) == -1)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].name, name) == 0)
+			return v[i].value;
+	return NULL;
+}
+
+bool
+ctx_same_origin(struct ctx *c)
+{
+	const char *site = request_header(c->req, "Sec-Fetch-Site");
+	const char *origin = request_header(c->req, "Origin");
+	const char *host = request_header(c->req, "Host");
+	const char *url = c->http->conf->public_url;
+	size_t n = origin == NULL ? 0 : strlen(origin);
+
+	if (site != NULL && strcmp(site, "same-origin") != 0)
+		return false;
+	if (origin == NULL)
+		return site != NULL;
+	if (url != NULL && strncmp(url, origin, n) == 0 &&
+	    (url[n] == '\0' || url[n] == '/'))
+		return true;
+	return host != NULL && strcmp(origin, arena_printf(c->a, "%s://%s",
+	    c->req->https ? "https" : "http", host)) == 0;
 }
 
 const char *

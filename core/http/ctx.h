@@ -36,6 +36,8 @@ struct ctx {
 	uint64_t seen;			/* bit i: in->fields[i] was sent */
 	struct err err;
 	struct keep *keep;		/* ctx_keep() list */
+	const char *csrf;		/* token of writes; NULL: no cookie session */
+	const char *next;		/* where a login leads, if it was said */
 	/* Audit detail, set by the handler with ctx_target(). */
 	const char *target_kind, *target_id, *audit_detail;
 };
@@ -106,6 +108,15 @@ const char *ctx_content_type(struct ctx *);
 const char *ctx_url(struct ctx *, const char *path);
 /* True when the request came over TLS as the site file tells. */
 bool ctx_https(struct ctx *);
+/* Path part of the public URL, "" at the root. */
+const char *ctx_prefix(struct ctx *);
+/* Value of the cookie; NULL = absent, or sent twice with different values. */
+const char *ctx_cookie(struct ctx *, const char *name);
+/* Member of a form body that was read already; NULL = absent, or no form. */
+const char *ctx_form(struct ctx *, const char *name);
+/* True if the browser says that a page of this very site sent the request:
+ * by Origin and Sec-Fetch-Site, of which one must be there. */
+bool ctx_same_origin(struct ctx *);
 
 /* ---- what survives ------------------------------------------------------------ */
 

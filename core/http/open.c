@@ -120,8 +120,8 @@ root_ok(const char *path)
 	return strcmp(path, "/") == 0;
 }
 
-static bool
-permission_known(const struct module *const *mods, const char *name)
+bool
+http_permission_known(const struct module *const *mods, const char *name)
 {
 	for (; *mods != NULL; mods++)
 		for (const struct permission *p = (*mods)->permissions;
@@ -178,7 +178,7 @@ check_route(struct http *h, const struct route *r, struct faults *f)
 	if (!root_ok(r->path))
 		fault(f, r, "path outside the allowed roots");
 	if (r->permission != NULL && (r->auth == AUTH_NONE ||
-	    !permission_known(h->env->modules, r->permission)))
+	    !http_permission_known(h->env->modules, r->permission)))
 		fault(f, r, "unknown permission");
 	if (r->method != HTTP_GET && r->auth == AUTH_USER &&
 	    r->permission == NULL)
@@ -254,7 +254,7 @@ http_open(struct http **out, struct env *env, const struct http_hooks *hooks,
 		keyring_derive(env->keys, "http cursor", h->cursor_key);
 	collect(h, &f);
 	if (pages_open(h, &f.text, &f.n) == -1 || f.n > 0)
-		return err_set(e, 500, "routes", "%zu faulty routes:%.200s",
+		return err_set(e, 500, "routes", "%zu faulty routes or pages:%.200s",
 		    f.n, f.text.p);
 	*out = h;
 	return 0;

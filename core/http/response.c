@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/codec.h"
+#include "http/page.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -200,6 +201,8 @@ response_error(struct ctx *c, const struct err *e)
 	}
 	if (e->code != NULL)
 		reply_header(c, "X-Error-Code", e->code);
+	if (page_failed(c, e))
+		return;
 	if (accept != NULL && strstr(accept, "application/problem+json")) {
 		problem_json(c, e, detail);
 		return;

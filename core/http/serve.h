@@ -20,6 +20,7 @@ struct http {
 	uint8_t cursor_key[32];
 	const char *openapi;		/* whole document once asked for */
 	size_t openapi_len;
+	struct pages *pages;		/* page.c */
 };
 
 /* One thing to do after a rollback. */
@@ -28,6 +29,18 @@ struct keep {
 	void *arg;
 	struct keep *next;
 };
+
+/* ---- run.c ------------------------------------------------------------- */
+
+/* The handler through its breaker; the status. */
+int http_run(struct ctx *, const void *in);
+/* The same outside of a transaction: an error in c->err, or an object of its
+ * own that says so. */
+int http_run_plain(struct ctx *, const void *in);
+/* A GET route's handler for a page: no stages before or after it. c->err, or
+ * the reply in c->resp. */
+void http_run_get(struct ctx *, const void *in);
+bool http_permission_known(const struct module *const *, const char *name);
 
 /* ---- idempotency.c ----------------------------------------------------- */
 

@@ -250,44 +250,6 @@ ctx_target_id(struct ctx *c, const char *kind, struct uuid id)
 	ctx_target(c, kind, arena_strdup(c->a, uuid_format(id, text)), NULL);
 }
 
-/* What a handler's answer says about the dependency behind it: nothing if it
- * was not asked, or if the trouble was our database's. */
-static enum outcome
-outcome_of(const struct ctx *c, int status)
-{
-	if (status < 400)
-		return OUTCOME_OK;
-	if (status < 500)
-		return OUTCOME_USER;
-	if (dependency_refused(&c->err) || (c->err.code != NULL &&
-	    strncmp(c->err.code, "db_", 3) == 0))
-		return OUTCOME_NONE;
-	return OUTCOME_FAIL;
-}
-
-static int
-call_handler(struct ctx *c, const void *in)
-{
-	const struct route *rt = c->route;
-	struct dependency_pass pass;
-	int status, d;
-
-	if (rt->breaker == NULL)
-		return rt->run(c, in);
-	d = dependency_find(c->env->shm, rt->breaker);
-	if (dependency_enter(c->env->shm, d, DEPENDENCY_WAIT, &pass,
-	    &c->err) == -1) {
-		if (rt->fallback == NULL)
-			return fail_err(c);
-		err_clear(&c->err);
-		reply_header(c, "X-Degraded", rt->breaker);
-		return rt->fallback(c, in);
-	}
-	status = rt->run(c, in);
-	dependency_leave(c->env->shm, d, &pass, outcome_of(c, status));
-	return status;
-}
-
 /* One attempt inside a transaction: 1 = try again after the rollback. */
 static int
 attempt(struct ctx *c, const void *in, const struct idempotency *id)
@@ -301,7 +263,7 @@ attempt(struct ctx *c, const void *in, const struct idempotency *id)
 		db_rollback(c->db);
 		return 0;
 	}
-	status = rc == -1 ? c->err.status : call_handler(c, in);
+	status = rc == -1 ? c->err.status : http_run(c, in);
 	if (status < 400 && c->err.status == 0 &&
 	    ((c->route->flags & R_AUDIT &&
 	    c->http->hooks->audit(c, status, &c->err) == -1) ||
@@ -359,13 +321,8 @@ stage_run(struct ctx *c, const void *in)
 		net_orders(c->env->net, dependency_find(c->env->shm,
 		    c->route->breaker));
 	if (!(c->route->flags & R_TXN)) {
-		int status = call_handler(c, in);
+		int status = http_run_plain(c, in);
 
-		/* an error, or an object of its own that says so */
-		ASSERT(status < 400 || c->err.status == status ||
-		    c->resp->status == status);
-		if (c->db != NULL && db_in_txn(c->db))
-			db_rollback(c->db);
 		if (status < 400 && (c->route->flags & R_AUDIT)) {
 			struct err e = { 0 };
 

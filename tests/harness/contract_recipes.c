@@ -61,8 +61,16 @@ const struct recipe contract_recipes[] = {
 	{ .id = "auth.tenant.get", .flags = CT_SHARED },
 	{ .id = "auth.audit.verify", .flags = CT_FRESH | CT_SHARED },
 	{ .id = "auth.audit.list", .flags = CT_VOLATILE },
+	/* browsers only: tests/e2e/test_cookie.c */
+	{ .id = "auth.cookie.page", .flags = CT_OUTSIDE | CT_SHARED },
+	{ .id = "auth.cookie.login", .flags = CT_OUTSIDE },
+	{ .id = "auth.cookie.logout", .flags = CT_FRESH },
+	{ .id = "auth.cookie.step_up", .flags = CT_OUTSIDE },
 
 	/* ---- platform ---- */
+	{ .id = "ui.home", .flags = CT_VOLATILE | CT_SHARED },
+	{ .id = "ui.page", .path = "page=system/jobs",
+	    .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "health.get", .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "health.root", .flags = CT_VOLATILE | CT_SHARED },
 	{ .id = "health.ready", .flags = CT_VOLATILE | CT_SHARED },

@@ -45,6 +45,26 @@ int64_t auth_access_seconds(struct env *);
 const char *auth_access_sign(struct env *, struct arena *,
     const struct auth_user *, struct uuid session, int64_t epoch,
     struct utc auth_time, struct utc now);
+/* What a token of ours is made of. */
+struct auth_access_of {
+	const char *kind;		/* "access", "cookie" */
+	const struct auth_user *user;
+	struct uuid session;
+	int64_t epoch, seconds;		/* seconds: how long it lives */
+	struct utc auth_time;
+};
+const char *auth_access_token(struct env *, struct arena *,
+    const struct auth_access_of *, struct utc now);
+/* Signature and claims of a token of ours, without looking whether it was
+ * revoked: who has no permissions yet. 401. */
+struct auth_access_claims {
+	struct principal who;
+	int64_t epoch;
+	struct utc iat;
+};
+int auth_access_open_token(struct env *, struct arena *, const char *token,
+    const char *kind, struct utc now, struct auth_access_claims *,
+    struct err *);
 /* Checks the token and its revocation and fills the principal. -1: 401, or
  * 503 when revocations could not be read for longer than 5 s. db NULL: judges
  * by what this host knows. */

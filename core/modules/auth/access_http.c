@@ -2,7 +2,7 @@
  * The hook that fills c->who, and the public keys of our tokens. Refuses a
  * presented token or key that is not good; says nothing about an absent one.
  * Invariant: an Authorization header decides alone, X-API-Key is read only
- * without it, and cookies are never looked at.
+ * without it, and the cookie only without either.
  */
 #include <string.h>
 #include <strings.h>
@@ -10,6 +10,7 @@
 #include "crypto/crypto.h"
 #include "modules/auth/access.h"
 #include "modules/auth/apikey.h"
+#include "modules/auth/cookie.h"
 
 static const struct metric_label reason = { "reason",
 	(const char *const[]){ "bad_token", "revoked", "bad_key",
@@ -31,7 +32,8 @@ auth_authenticate(struct ctx *c)
 
 	if (auth == NULL) {
 		key = ctx_header(c, "X-API-Key");
-		return key == NULL ? 0 : by_key(c, key);
+		return key == NULL ? auth_cookie_authenticate(c) :
+		    by_key(c, key);
 	}
 	if (strncasecmp(auth, "Bearer ", 7) != 0)
 		return err_set(&c->err, 401, "not_authenticated",

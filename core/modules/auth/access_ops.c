@@ -159,21 +159,33 @@ auth_access_seconds(struct env *env)
 }
 
 const char *
+auth_access_token(struct env *env, struct arena *a,
+    const struct auth_access_of *of, struct utc now)
+{
+	const struct auth_user *u = of->user;
+	char sub[UUID_TEXT], tenant[UUID_TEXT], sid[UUID_TEXT], rnd[13];
+	struct jwt_claims c = { .iss = ISSUER, .kind = of->kind,
+	    .sub = uuid_format(u->id, sub),
+	    .tenant = uuid_format(u->tenant_id, tenant),
+	    .session = uuid_format(of->session, sid),
+	    .name = u->username, .roles = u->role_names,
+	    .iat = now.us / US_PER_S,
+	    .auth_time = of->auth_time.us / US_PER_S };
+
+	random_text(rnd, sizeof(rnd) - 1);
+	c.jti = arena_printf(a, "%lld.%s", (long long)of->epoch, rnd);
+	c.exp = c.iat + of->seconds;
+	return jwt_sign(env->jwt, a, &c);
+}
+
+const char *
 auth_access_sign(struct env *env, struct arena *a, const struct auth_user *u,
     struct uuid session, int64_t epoch, struct utc auth_time, struct utc now)
 {
-	char sub[UUID_TEXT], tenant[UUID_TEXT], sid[UUID_TEXT], rnd[13];
-	struct jwt_claims c = { .iss = ISSUER, .kind = "access",
-	    .sub = uuid_format(u->id, sub),
-	    .tenant = uuid_format(u->tenant_id, tenant),
-	    .session = uuid_format(session, sid),
-	    .name = u->username, .roles = u->role_names,
-	    .iat = now.us / US_PER_S, .auth_time = auth_time.us / US_PER_S };
-
-	random_text(rnd, sizeof(rnd) - 1);
-	c.jti = arena_printf(a, "%lld.%s", (long long)epoch, rnd);
-	c.exp = c.iat + auth_access_seconds(env);
-	return jwt_sign(env->jwt, a, &c);
+	return auth_access_token(env, a, &(struct auth_access_of){
+	    .kind = "access", .user = u, .session = session, .epoch = epoch,
+	    .auth_time = auth_time, .seconds = auth_access_seconds(env) },
+	    now);
 }
 
 static int
@@ -268,6 +280,24 @@ claims_read(const struct jwt_claims *c, struct principal *who, int64_t *epoch)
 	who->name = c->name;
 	who->roles = c->roles;
 	who->auth_time.us = c->auth_time * US_PER_S;
+	return 0;
+}
+
+int
+auth_access_open_token(struct env *env, struct arena *a, const char *token,
+    const char *kind, struct utc now, struct auth_access_claims *out,
+    struct err *e)
+{
+	struct jwt_claims c = { 0 };
+	bool legacy = false;
+
+	*out = (struct auth_access_claims){ .epoch = 0 };
+	if (jwt_verify(env->jwt, a, token, kind, now, &c, &legacy, e) == -1)
+		return -1;
+	if (legacy || claims_read(&c, &out->who, &out->epoch) == -1)
+		return refuse(e, AUTH_BAD_TOKEN, "token_invalid",
+		    "Could not validate credentials");
+	out->iat.us = c.iat * US_PER_S;
 	return 0;
 }
 

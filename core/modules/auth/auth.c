@@ -8,6 +8,7 @@
 #include "modules/auth/apikey.h"
 #include "modules/auth/audit.h"
 #include "modules/auth/auth.h"
+#include "modules/auth/cookie.h"
 #include "modules/auth/invite.h"
 #include "modules/auth/password.h"
 #include "modules/auth/secret.h"
@@ -142,7 +143,8 @@ const struct module auth_module = {
 		auth_session_routes, auth_user_routes, auth_password_routes,
 		auth_apikey_routes, auth_invite_routes, auth_role_routes,
 		auth_tenant_routes, auth_audit_routes, auth_access_routes,
-		NULL },
+		auth_cookie_routes, NULL },
+	.pages = (const struct page *const[]){ auth_pages, NULL },
 	.settings = (const struct settings *const[]){ &auth_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,

@@ -36,6 +36,10 @@ int  auth_audit(struct ctx *, int status, struct err *);
 void auth_committed(struct ctx *);
 extern const struct http_hooks auth_http_hooks;
 
+/* An access token of the caller's session, for what stands behind us and knows
+ * no cookies: the gateway. -1: c->err. */
+int auth_bearer(struct ctx *, const char **token);
+
 /* Opens keys from the settings into env->keys and env->jwt, and the memory of
  * this process (env->auth). No database. */
 int auth_keys_open(struct env *, struct err *);

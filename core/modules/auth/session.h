@@ -130,6 +130,11 @@ int auth_session_step_up(struct env *, struct arena *,
     const struct principal *, const char *password, struct utc now,
     struct auth_proof *, struct auth_token *, struct err *);
 
+/* Asks the session's row again: 0 open (idle time counts from now on), 1 over.
+ * acc: who it belongs to. */
+int auth_session_touch(struct env *, struct arena *, struct uuid user,
+    struct uuid session, struct utc now, struct auth_account *acc,
+    struct auth_session *, struct err *);
 /* Opens a session and issues its first tokens. Inside a transaction. */
 int auth_session_open(struct env *, struct arena *, const struct auth_user *,
     int64_t epoch, const struct auth_client *, struct utc now,

@@ -282,6 +282,46 @@ auth_session_refresh(struct env *env, struct arena *a, const char *token,
 	return issue(env, a, &acc->user, &s, acc->epoch, now, out, e);
 }
 
+/* The row once more, and its idle time from now on. */
+struct touch {
+	struct env *env;
+	struct arena *a;
+	struct uuid user, session;
+	struct utc now;
+	struct auth_account *acc;
+	struct auth_session *s;
+	bool over;
+};
+
+static int
+touch(struct db *db, void *arg, struct err *e)
+{
+	struct touch *t = arg;
+	int rc = auth_session_lock(db, t->a, t->session, t->now, t->s, e);
+
+	if (rc == 0)
+		rc = auth_account_by_id(db, t->a, t->user, t->acc, e);
+	if (rc == -1)
+		return -1;
+	t->over = rc == 1 || !uuid_equal(t->s->user_id, t->user) ||
+	    !t->acc->user.active || !t->acc->tenant_active;
+	return t->over ? 0 : auth_session_rotate(db, t->session, t->s->n,
+	    t->now, expiry(t->env, t->s->created_at, t->now), e);
+}
+
+int
+auth_session_touch(struct env *env, struct arena *a, struct uuid user,
+    struct uuid session, struct utc now, struct auth_account *acc,
+    struct auth_session *s, struct err *e)
+{
+	struct touch t = { .env = env, .a = a, .user = user, .now = now,
+	    .session = session, .acc = acc, .s = s };
+
+	if (db_txn(env->db, a, touch, &t, e) == -1)
+		return -1;
+	return t.over ? 1 : 0;
+}
+
 int
 auth_session_reused(struct env *env, struct arena *a,
     const struct auth_reuse *r, struct utc now, struct err *e)

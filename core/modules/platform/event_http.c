@@ -19,7 +19,7 @@
 enum { POLL_MS = 200, RELAY_EVERY = 5, BUSY_RETRY_S = 2, WAIT_MAX_S = 25 };
 
 struct read_in {
-	int64_t since, epoch, limit, wait;
+	int64_t since, epoch, limit, wait, last;
 	const char *topics, *stream;
 };
 static const struct field read_fields[] = {
@@ -33,6 +33,8 @@ static const struct field read_fields[] = {
 	    .doc = "Events at most"),
 	FIELD(struct read_in, wait, .min = 0, .max = WAIT_MAX_S, .def = "0",
 	    .doc = "Seconds to wait for the first event"),
+	FIELD(struct read_in, last, .min = 0, .max = 1000, .def = "0",
+	    .doc = "So many of the latest, instead of `since`"),
 	FIELD(struct read_in, topics, .max = 1000, .flags = FF_NULLABLE,
 	    .pattern = "^[a-z0-9._*,-]*$", .example = "\"job.*\"",
 	    .doc = "Topics with commas; job.* = all that begin so"),
@@ -167,6 +169,21 @@ position(struct ctx *c, int64_t epoch, int64_t off)
 	    (long long)epoch, (long long)off));
 }
 
+/* Moves the start so that only the latest are read. */
+static int
+start_late(struct ctx *c, struct event_query *q, int64_t last)
+{
+	int64_t top;
+
+	if (last == 0)
+		return 0;
+	if (event_head(c->db, q->tenant, &q->epoch, &top, &c->err) == -1)
+		return -1;
+	q->since = top > last ? top - last : 0;
+	q->limit = last;
+	return 0;
+}
+
 static int
 event_list(struct ctx *c, const void *in)
 {
@@ -183,6 +200,7 @@ event_list(struct ctx *c, const void *in)
 		return fail_field(c, "topics", "value_error",
 		    "Value error, not a list of topics");
 	if (platform_event_relay(c->env, &c->err) == -1 ||
+	    start_late(c, &q, i->last) == -1 ||
 	    event_read(c->db, c->a, &q, &page, &c->err) == -1)
 		return fail_err(c);
 	if (i->wait > 0 && page.items.n == 0 && page.recovered &&

@@ -242,7 +242,7 @@ root_get(struct ctx *c, const void *in)
 
 	if (accept == NULL || strncmp(accept, "text/html", 9) != 0)
 		return health_get(c, in);
-	reply_header(c, "Location", arena_printf(c->a, "%s/docs",
+	reply_header(c, "Location", arena_printf(c->a, "%s/ui",
 	    http_settings_of(c->http)->prefix));
 	return reply_text(c, 303, "text/plain; charset=utf-8", "", 0);
 }
@@ -373,7 +373,7 @@ const struct route platform_health_routes[] = {
 	    "hangs. 503 only when a required part is down."),
 	PROBE_ROUTE("root", "/", root_get, &health_schema,
 	    .flags = R_NO_DB, .errors = ERRORS(503),
-	    .summary = "Health, or the documentation for a browser"),
+	    .summary = "Health, or the dashboard for a browser"),
 	PROBE_ROUTE("live", "/health/live", health_live, &live_schema,
 	    .flags = R_NO_DB, .summary = "The process answers"),
 	PROBE_ROUTE("ready", "/health/ready", health_ready, &ready_schema,

@@ -1,6 +1,7 @@
 /*
- * Tickets for the gateway and the list of its clients. A ticket is made only
- * for a credential that a request carried in a header.
+ * Tickets for the gateway and the list of its clients. A ticket is made for the
+ * credential that a request carried in a header; for a browser's cookie, for an
+ * access token of its session.
  */
 #include <stddef.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "http/ctx.h"
 #include "http/live.h"
+#include "modules/auth/auth.h"
 #include "modules/platform/live.h"
 
 struct ticket_out {
@@ -47,8 +49,8 @@ ticket_make(struct ctx *c, const void *in)
 	const char *credential = presented(c);
 
 	(void)in;
-	if (credential == NULL)
-		return fail(c, 401, "not_authenticated", "Not authenticated");
+	if (credential == NULL && auth_bearer(c, &credential) == -1)
+		return fail_err(c);
 	if (platform_live_ticket_make(c->env, c->a, credential, c->now,
 	    &out.ticket, &c->err) == -1)
 		return fail_err(c);

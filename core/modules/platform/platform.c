@@ -40,6 +40,7 @@
 #include "modules/platform/site.h"
 #include "modules/platform/switch.h"
 #include "modules/platform/system.h"
+#include "modules/platform/ui.h"
 #include "modules/platform/webhook.h"
 #include "modules/platform/work.h"
 
@@ -182,8 +183,10 @@ static const struct route *const routes[] = {
 	platform_live_routes,
 	platform_dependency_routes,
 	platform_schedule_routes,
+	platform_ui_routes,
 	NULL
 };
+static const struct page *const pages[] = { platform_pages, NULL };
 static const struct settings *const settings[] = {
 	&platform_settings,
 	&platform_event_settings,
@@ -286,6 +289,7 @@ const struct module platform_module = {
 	.needs = needs,
 	.tables = tables,
 	.queries = queries,
+	.pages = pages,
 	.routes = routes,
 	.settings = settings,
 	.permissions = platform_permissions,
