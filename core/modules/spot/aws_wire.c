@@ -82,6 +82,9 @@ place_of(struct arena *a, const struct aws_client *c,
 	const char *endpoint = strcmp(r->service, "sts") == 0 ?
 	    c->sts_endpoint : c->ec2_endpoint;
 
+	if (strcmp(r->service, "autoscaling") == 0 &&
+	    c->asg_endpoint != NULL && *c->asg_endpoint != '\0')
+		endpoint = c->asg_endpoint;
 	if (r->region == NULL || !spot_aws_region_ok(r->region))
 		return err_set(err, 502, "aws_bug",
 		    "not the name of an AWS region");
@@ -102,28 +105,53 @@ add_param(struct str *s, const char *name, const char *value)
 }
 
 static void
-sign(struct arena *a, const struct aws_client *c, const struct aws_request *r,
+sign(struct arena *a, const struct aws_client *c, const struct aws_post *p,
     const struct place *at, struct utc now, struct net_call *call)
 {
-	struct net_header *h = arena_array(a, 5, sizeof(*h));
+	struct net_header *h = arena_array(a, 6, sizeof(*h));
 	struct sigv4_result res;
 	struct sigv4_request sr = { .method = "POST", .path = at->path,
-	    .query = "", .headers = h, .nheaders = 2, .body = call->body,
-	    .body_len = call->body_len, .region = r->region,
-	    .service = r->service, .normalize = true,
+	    .query = "", .headers = h, .nheaders = 2, .body = p->body,
+	    .body_len = p->body_len, .region = p->region,
+	    .service = p->service, .normalize = true,
 	    .when = { now.us + c->clock_skew_us } };
 
 	h[0] = (struct net_header){ "Host", at->host };
-	h[1] = (struct net_header){ "Content-Type",
-	    "application/x-www-form-urlencoded; charset=utf-8" };
+	h[1] = (struct net_header){ "Content-Type", p->content_type };
+	if (p->target != NULL)
+		h[sr.nheaders++] = (struct net_header){ "X-Amz-Target",
+		    p->target };
 	sigv4_sign(a, &c->key, &sr, &res);
-	h[2] = (struct net_header){ "X-Amz-Date", res.amz_date };
-	h[3] = (struct net_header){ "Authorization", res.authorization };
-	call->headers = h;
-	call->nheaders = 4;
+	call->nheaders = sr.nheaders;
+	h[call->nheaders++] = (struct net_header){ "X-Amz-Date",
+	    res.amz_date };
+	h[call->nheaders++] = (struct net_header){ "Authorization",
+	    res.authorization };
 	if (c->key.session_token != NULL && *c->key.session_token != '\0')
 		h[call->nheaders++] = (struct net_header){
 		    "X-Amz-Security-Token", c->key.session_token };
+	call->headers = h;
+}
+
+int
+spot_aws_post(struct arena *a, const struct aws_client *c,
+    const struct aws_post *p, struct utc now, struct net_call *call,
+    struct err *err)
+{
+	struct place at = { 0 };
+
+	if (p->region == NULL || !spot_aws_region_ok(p->region))
+		return err_set(err, 502, "aws_bug",
+		    "not the name of an AWS region");
+	if (split_endpoint(a, p->url, &at, err) == -1)
+		return -1;
+	*call = (struct net_call){ .service = "aws", .method = "POST",
+	    .url = at.url, .body = p->body, .body_len = p->body_len,
+	    .timeout_ms = c->timeout_ms,
+	    /* most only ask; who acts once only takes it back */
+	    .repeatable = true };
+	sign(a, c, p, &at, now, call);
+	return 0;
 }
 
 int
@@ -131,6 +159,8 @@ spot_aws_request(struct arena *a, const struct aws_client *c,
     const struct aws_request *r, struct utc now, struct net_call *call,
     struct err *err)
 {
+	struct aws_post post = { .service = r->service, .region = r->region,
+	    .content_type = "application/x-www-form-urlencoded; charset=utf-8" };
 	struct place at = { 0 };
 	struct str body;
 
@@ -141,13 +171,10 @@ spot_aws_request(struct arena *a, const struct aws_client *c,
 	add_param(&body, "Version", r->version);
 	for (size_t i = 0; i < r->nparams; i++)
 		add_param(&body, r->params[i].name, r->params[i].value);
-	*call = (struct net_call){ .service = "aws", .method = "POST",
-	    .url = at.url, .body = body.p, .body_len = body.len,
-	    .timeout_ms = c->timeout_ms,
-	    /* all of them only ask, or make a session */
-	    .repeatable = true };
-	sign(a, c, r, &at, now, call);
-	return 0;
+	post.url = at.url;
+	post.body = body.p;
+	post.body_len = body.len;
+	return spot_aws_post(a, c, &post, now, call, err);
 }
 
 /* ---- errors ------------------------------------------------------------ */
@@ -162,7 +189,7 @@ static const char *const throttles[] = {
 static const char *const transients[] = {
 	"InternalError", "InternalFailure", "InternalServerError",
 	"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
-	"Unavailable", NULL
+	"ResourceContention", "ResourceContentionFault", "Unavailable", NULL
 };
 static const char *const auths[] = {
 	"AuthFailure", "ExpiredToken", "ExpiredTokenException",
@@ -181,6 +208,25 @@ static const char *const tokens[] = { "ExpiredNextToken",
     "InvalidNextToken", "InvalidPaginationToken", NULL };
 static const char *const clocks[] = { "RequestExpired", "RequestInTheFuture",
     "RequestTimeTooSkewed", NULL };
+static const char *const capacities[] = { "InsufficientCapacity",
+    "InsufficientFreeAddressesInSubnet", "InsufficientHostCapacity",
+    "InsufficientInstanceCapacity", "MaxSpotInstanceCountExceeded",
+    "SpotMaxPriceTooLow", "UnfulfillableCapacity", "Unsupported",
+    "UnsupportedOperation", NULL };
+static const char *const quotas[] = { "AddressLimitExceeded",
+    "InstanceLimitExceeded", "LimitExceeded", "MaxScheduledInstanceCapacity"
+    "Exceeded", "ResourceCountExceeded", "TagLimitExceeded",
+    "VcpuLimitExceeded", "VolumeLimitExceeded", NULL };
+static const char *const gones[] = { "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "AWS.SimpleQueueService.QueueDeletedRecently", NULL };
+static const char *const mismatches[] = { "IdempotentParameterMismatch",
+    "IdempotentInstanceExists", NULL };
+static const char *const states[] = { "IncorrectInstanceState",
+    "IncorrectState", "OperationNotPermitted", "ResourceInUse",
+    "ResourceInUseFault", "ScalingActivityInProgress",
+    "ScalingActivityInProgressFault", NULL };
+static const char *const dry_runs[] = { "DryRunOperation", NULL };
 
 struct class {
 	const char *code;
@@ -191,7 +237,10 @@ static const struct class classes[] = {
 	{ "aws_throttle", throttles }, { "aws_transient", transients },
 	{ "aws_auth", auths }, { "aws_denied", denials },
 	{ "aws_optin", optins }, { "aws_token", tokens },
-	{ "aws_clock", clocks }
+	{ "aws_clock", clocks }, { "aws_capacity", capacities },
+	{ "aws_quota", quotas }, { "aws_gone", gones },
+	{ "aws_mismatch", mismatches }, { "aws_state", states },
+	{ "aws_dry_run", dry_runs }
 };
 
 /* What the answer itself said. */
@@ -261,9 +310,32 @@ class_by_status(int status)
 	return "aws_bug";
 }
 
+/* Auto Scaling has one code for everything; its sentences tell. */
 static const char *
-class_of(const char *code, const char *message, int status)
+class_of_validation(const char *message)
 {
+	static const char *const gone[] = { "not found", "does not exist",
+	    "is not part of Auto Scaling group", NULL };
+	static const char *const state[] = { "please update the AutoScaling"
+	    "Group sizes", "min size constraint", "is not in correct state",
+	    "is not in InService", "already part of", "must be between the "
+	    "specified min size", "is in the process of being deleted",
+	    "pending delete", NULL };
+
+	for (const char *const *p = gone; *p != NULL; p++)
+		if (strstr(message, *p) != NULL)
+			return "aws_gone";
+	for (const char *const *p = state; *p != NULL; p++)
+		if (strstr(message, *p) != NULL)
+			return "aws_state";
+	return "aws_bug";
+}
+
+const char *
+spot_aws_class(const char *code, const char *message, int status)
+{
+	size_t n = strlen(code);
+
 	if (strncmp(code, "Client.", 7) == 0 ||
 	    strncmp(code, "Server.", 7) == 0)
 		code += 7;
@@ -276,14 +348,31 @@ class_of(const char *code, const char *message, int status)
 		for (const char *const *p = classes[i].names; *p != NULL; p++)
 			if (strcmp(code, *p) == 0)
 				return classes[i].code;
+	if (strcmp(code, "ValidationError") == 0)
+		return class_of_validation(message);
+	if (n > 9 && strcmp(code + n - 9, ".NotFound") == 0)
+		return "aws_gone";
 	return class_by_status(status);
+}
+
+const char *
+spot_aws_code(struct arena *a, const struct err *err)
+{
+	const char *p = err->detail;
+	size_t n;
+
+	if (strncmp(p, "AWS: ", 5) != 0)
+		return "";
+	p += 5;
+	n = strcspn(p, ": ");
+	return arena_strndup(a, p, n);
 }
 
 static int
 set_fault(struct arena *a, const struct fault *f, int status, struct err *err)
 {
 	const char *message = f->message != NULL ? f->message : "";
-	const char *class = class_of(f->code, message, status);
+	const char *class = spot_aws_class(f->code, message, status);
 
 	err_set(err, strcmp(class, "aws_throttle") == 0 ? 503 : 502, class,
 	    "AWS: %s: %s", shown(a, f->code, 64), shown(a, message, 160));
@@ -318,26 +407,11 @@ settle_clock(const struct aws_client *c, const struct net_reply *r,
 }
 
 int
-spot_aws_check(struct arena *a, const struct aws_client *c,
-    const struct net_reply *r, struct utc signed_at, struct err *err)
-{
-	struct fault f = { .a = a };
-	struct xml_reader reader = { .close = on_fault, .arg = &f };
-
-	if (r->status >= 200 && r->status < 300)
-		return 0;
-	/* A balancer's HTML has no code; then the status has to do. */
-	if (xml_read(a, r->body, r->len, &reader, NULL) != 0)
-		f.code = NULL;
-	return spot_aws_fault(a, c, r, signed_at, f.code, f.message, err);
-}
-
-int
 spot_aws_fault(struct arena *a, const struct aws_client *c,
     const struct net_reply *r, struct utc signed_at, const char *code,
     const char *message, struct err *err)
 {
-	struct fault f = { a, code, message };
+	const struct fault f = { a, code, message };
 	const char *class;
 
 	if (code != NULL && *code != '\0') {
@@ -354,6 +428,21 @@ spot_aws_fault(struct arena *a, const struct aws_client *c,
 	err->native = r->status;
 	err->retry_after_s = (int)r->retry_after_s;
 	return -1;
+}
+
+int
+spot_aws_check(struct arena *a, const struct aws_client *c,
+    const struct net_reply *r, struct utc signed_at, struct err *err)
+{
+	struct fault f = { .a = a };
+	struct xml_reader reader = { .close = on_fault, .arg = &f };
+
+	if (r->status >= 200 && r->status < 300)
+		return 0;
+	/* A balancer's HTML has no code; then the status has to do. */
+	if (xml_read(a, r->body, r->len, &reader, NULL) == -1)
+		f.code = NULL;
+	return spot_aws_fault(a, c, r, signed_at, f.code, f.message, err);
 }
 
 void

@@ -20,6 +20,7 @@
  *   aws_mismatch   a client token was used with other parameters before
  *   aws_state      not in the state the thing is in: activity under way,
  *                  group at its limit, termination protection
+ *   aws_dry_run    the call would have been allowed, and was not made
  */
 #ifndef SPOT_AWS_WIRE_H
 #define SPOT_AWS_WIRE_H
@@ -35,6 +36,7 @@ struct aws_client {
 	const char *ec2_endpoint;	/* of all services but STS; "" or NULL:
 					 * https://SERVICE.REGION.… */
 	const char *sts_endpoint;	/* "" or NULL: https://sts.REGION.… */
+	const char *asg_endpoint;	/* "" or NULL: as EC2's */
 	struct sigv4_key key;
 	int64_t clock_skew_us;		/* added to our clock when signing */
 	int64_t timeout_ms;		/* per call; 0 = default */
@@ -58,12 +60,26 @@ const char *spot_aws_domain(const char *region);
 int spot_aws_request(struct arena *, const struct aws_client *,
     const struct aws_request *, struct utc now, struct net_call *,
     struct err *);
+/* A signed POST of any body. */
+struct aws_post {
+	const char *service, *region, *url;
+	const char *content_type;
+	const char *target;		/* X-Amz-Target, or NULL */
+	const void *body;
+	size_t body_len;
+};
+int spot_aws_post(struct arena *, const struct aws_client *,
+    const struct aws_post *, struct utc now, struct net_call *, struct err *);
 /* 0 for a 2xx answer, else -1 with its class. signed_at: the local time that
  * was given to spot_aws_request(). */
 int spot_aws_check(struct arena *, const struct aws_client *,
     const struct net_reply *, struct utc signed_at, struct err *);
-/* Sorts an answer that is no success by the code and message that it names
- * (NULL = none), in whatever form it named them. Returns -1. */
+/* The class of AWS's own code. */
+const char *spot_aws_class(const char *code, const char *message, int status);
+/* AWS's code out of an error of spot_aws_check(); "" = there was none. */
+const char *spot_aws_code(struct arena *, const struct err *);
+/* What spot_aws_check() does once code and message are known, for answers
+ * that are not XML. code "" or NULL: the status has to do. Returns -1. */
 int spot_aws_fault(struct arena *, const struct aws_client *,
     const struct net_reply *, struct utc signed_at, const char *code,
     const char *message, struct err *);
