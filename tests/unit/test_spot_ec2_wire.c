@@ -213,7 +213,11 @@ test_recorded(void **state)
 				continue;
 			}
 			typed++;
-			if (strstr(t.v[i].text, "<Errors>") != NULL)
+			if (strstr(t.v[i].text, "IdempotentParameter") != NULL)
+				assert_string_equal(err.code, "aws_mismatch");
+			else if (strstr(t.v[i].text, ".NotFound") != NULL)
+				assert_string_equal(err.code, "aws_gone");
+			else if (strstr(t.v[i].text, "<Errors>") != NULL)
 				assert_string_equal(err.code, "aws_bug");
 			else if (strcmp(err.code, "aws_malformed") != 0)
 				fail_msg("%s: %s", t.v[i].path, err.detail);

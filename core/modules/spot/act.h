@@ -7,7 +7,8 @@
  * of provider.h after its open().
  *
  * A call that returns 0 was done. One that returns -1 with aws_transient (no
- * answer, 5xx) MAY have been done: look, then send the same again. All other
+ * answer, 5xx) or aws_malformed (an answer that cannot be read) MAY have been
+ * done: look, then send the same again; spot_act_unsure() tells. All other
  * classes mean that it was not done. Besides those of aws_wire.h:
  *   aws_capacity   no place had capacity (the list of refusals says which)
  *   aws_quota      a limit of the account
@@ -190,6 +191,8 @@ extern const struct spot_acts spot_acts_aws, spot_acts_simulated;
 
 /* provider name as in spot_account: "simulated" or any other, which is AWS. */
 const struct spot_acts *spot_acts_of(const char *name);
+/* True for an error after which the act may have been done all the same. */
+bool spot_act_unsure(const struct err *);
 /* NULL, or what is wrong with a launch. Pure. */
 const char *spot_launch_problem(const struct spot_launch *);
 /* The token that goes out for a place of a launch without template: the

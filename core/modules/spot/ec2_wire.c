@@ -150,6 +150,12 @@ request_of(struct arena *a, enum ec2_call which, const struct ec2_query *q)
 	    .params = p.v.v, .nparams = p.v.n };
 }
 
+const char *
+spot_ec2_action(enum ec2_call which)
+{
+	return calls[which].action;
+}
+
 int
 spot_ec2_request(struct arena *a, const struct aws_client *c, enum ec2_call which,
     const struct ec2_query *q, struct utc now, struct net_call *call,
@@ -199,7 +205,7 @@ static const struct aws_field instance_fields[] = {
 	I(spot_request_id, "spotInstanceRequestId", 64),
 	I(tenancy, "placement/tenancy", 32),
 	I(root_device, "rootDeviceType", 32),
-	I(token, "clientToken", 64),
+	I(token, "clientToken", 256),
 	FIELD(instance_row, i.ebs_optimized, AWS_BOOL, "ebsOptimized"),
 	FIELD(instance_row, i.managed, AWS_BOOL, "operator/managed"),
 	TEXT(instance_row, platform, "platform", 32),

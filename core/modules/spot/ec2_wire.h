@@ -103,6 +103,8 @@ enum ec2_call { EC2_REGIONS, EC2_INSTANCES, EC2_TYPES, EC2_PRICES, EC2_GROUPS,
 /* "ec2:DescribeInstances": the right that the call needs. */
 const char *spot_ec2_right(struct arena *, enum ec2_call);
 
+/* "DescribeInstances" … */
+const char *spot_ec2_action(enum ec2_call);
 int spot_ec2_request(struct arena *, const struct aws_client *, enum ec2_call,
     const struct ec2_query *, struct utc now, struct net_call *, struct err *);
 int spot_ec2_parse(struct arena *, enum ec2_call, const void *body, size_t len,

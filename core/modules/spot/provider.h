@@ -74,6 +74,8 @@ const struct spot_provider *spot_provider_of(const char *name);
 int spot_access_open(struct spot_access *, struct env *, struct arena *,
     const struct spot_account *, const struct spot_credential *,
     struct err *);
+/* Assumes the role once more, when its session has ended. -1: that failed. */
+int spot_access_renew(struct spot_access *, struct err *);
 /* State of a credential after an error of this class: "invalid", "denied",
  * "expired", or NULL when the error says nothing about it. */
 const char *spot_credential_verdict(const struct err *);

@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "modules/spot/conf.h"
+#include "modules/spot/pace.h"
 #include "modules/spot/provider.h"
 #include "modules/spot/sts_wire.h"
 #include "net/net.h"
@@ -67,6 +68,9 @@ set_client(struct spot_access *x)
 	x->client.net = x->env->net;
 	x->client.ec2_endpoint = cf->endpoint;
 	x->client.sts_endpoint = cf->sts_endpoint;
+	x->client.asg_endpoint = cf->asg_endpoint;
+	if (*cf->asg_endpoint != '\0')
+		net_allow(x->env->net, cf->asg_endpoint);
 	if (*cf->endpoint != '\0')
 		net_allow(x->env->net, cf->endpoint);
 	if (*cf->sts_endpoint != '\0')
@@ -96,6 +100,13 @@ assume(struct spot_access *x, struct err *e)
 	x->client.key.secret_key = s.secret_key;
 	x->client.key.session_token = s.session_token;
 	return 0;
+}
+
+int
+spot_access_renew(struct spot_access *x, struct err *e)
+{
+	x->renewed = true;
+	return assume(x, e);
 }
 
 static int
@@ -259,6 +270,28 @@ may_repeat(struct round *r, struct spot_listing *l)
 	return false;
 }
 
+static struct pace_key
+pace_key_of(const struct round *r, const struct spot_listing *l)
+{
+	return (struct pace_key){ r->x->account.b, sizeof(r->x->account.b),
+	    l->region, spot_ec2_action(l->what) };
+}
+
+/* Its turn by the rate limit; if not, it waits without having failed. */
+static bool
+may_call(struct round *r, struct spot_listing *l)
+{
+	const struct spot_conf *cf = conf_get(r->x->env->conf, &spot_settings);
+	const struct pace_key key = pace_key_of(r, l);
+	int64_t now = clock_boot_ns(), wait;
+
+	if (spot_pace_take(r->x->env->shm, &key, cf->rate_percent,
+	    (uint64_t)now, &wait))
+		return true;
+	l->ready_ns = now + wait;
+	return false;
+}
+
 static bool
 next_call(void *arg, struct arena *a, struct net_call *call, void **tag)
 {
@@ -272,7 +305,7 @@ next_call(void *arg, struct arena *a, struct net_call *call, void **tag)
 		struct err e = { 0 };
 
 		if (l->ended || l->busy || l->ready_ns > now ||
-		    !may_repeat(r, l))
+		    !may_call(r, l) || !may_repeat(r, l))
 			continue;
 		build(r, l, a, call, &e);
 		if (e.status != 0) {
@@ -294,8 +327,12 @@ failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
     const struct err *e)
 {
 	struct spot_access *x = r->x;
+	const struct pace_key key = pace_key_of(r, l);
 	int64_t wait;
 
+	if (is(e, "aws_throttle") && reply != NULL)
+		spot_pace_throttled(x->env->shm, &key,
+		    (uint64_t)clock_boot_ns());
 	if (is(e, "aws_clock") && reply != NULL && l->attempts++ < 2) {
 		(void)spot_aws_clock_correct(&x->client, reply, l->signed_at);
 		return;
@@ -398,8 +435,7 @@ aws_fetch(struct spot_access *x, struct spot_fetch *f, struct err *e)
 		if (net_run(x->env->net, &batch, e) == -1)
 			return -1;
 		if (r.renew) {
-			x->renewed = true;
-			if (assume(x, e) == -1)
+			if (spot_access_renew(x, e) == -1)
 				return -1;
 		}
 	}

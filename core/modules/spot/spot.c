@@ -43,6 +43,12 @@ static const struct setting setting_rows[] = {
 	SETTING(C, sts_endpoint, "aws.sts_endpoint", .def = "",
 	    .flags = SET_URL, .doc = "STS-compatible server to ask instead "
 	    "of AWS"),
+	SETTING(C, asg_endpoint, "aws.asg_endpoint", .def = "",
+	    .flags = SET_URL, .doc = "Auto Scaling-compatible server to ask "
+	    "instead of AWS, or of aws.endpoint"),
+	SETTING(C, rate_percent, "aws.rate_percent", .def = "50", .min = 0,
+	    .max = 100, .unit = "percent", .doc = "Of the request rates that "
+	    "AWS publishes, per account, region and action; 0 = no limit"),
 	SETTING(C, sqs_endpoint, "aws.sqs_endpoint", .def = "",
 	    .flags = SET_URL, .doc = "SQS-compatible server whose queues are "
 	    "taken besides those of AWS"),

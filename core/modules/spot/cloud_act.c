@@ -1,0 +1,2 @@
+#include "modules/spot/act.h"
+const struct spot_acts spot_acts_simulated = { .launch = NULL };
