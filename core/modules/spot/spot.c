@@ -223,7 +223,8 @@ const struct module spot_module = {
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, NULL },
 	.routes = (const struct route *const[]){
-		spot_account_routes, spot_scan_routes, spot_instance_routes,
+		spot_account_routes, spot_account_view_routes,
+		spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
 		spot_summary_routes, spot_onboarding_routes,
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
