@@ -283,6 +283,8 @@ account_template(struct ctx *c, const void *in)
 const struct route spot_account_routes[] = {
 	{ .id = "spot.account.list", .method = HTTP_GET,
 	  .path = "/api/spot/accounts", .summary = "Cloud accounts",
+	  .aliases = ALIASES(
+	  { "/api/v1/lab/accounts", "001", false }),
 	  .auth = AUTH_USER, .permission = "spot:read", .in = &list_schema,
 	  .out = &spot_account_schema, .ok = 200, .flags = R_LIST,
 	  .run = account_list },

@@ -108,7 +108,7 @@ const struct route spot_account_view_routes[] = {
 	  .doc = "Text that a spreadsheet would run is quoted.",
 	  .auth = AUTH_USER, .permission = "spot:read",
 	  .in = &spot_id_in_schema, .ok = 200, .errors = ERRORS(404),
-	  .flags = R_TEXT, .media = "text/csv", .pool = POOL_SLOW,
+	  .flags = R_TEXT, .media = "text/csv; charset=utf-8", .pool = POOL_SLOW,
 	  .run = export_csv },
 	ROUTE_END
 };

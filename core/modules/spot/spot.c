@@ -10,6 +10,7 @@
 #include "modules/spot/advice_ops.h"
 #include "modules/spot/asset.h"
 #include "modules/spot/catalog.h"
+#include "modules/spot/compat.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/deadline.h"
 #include "modules/spot/demo.h"
@@ -229,7 +230,8 @@ const struct module spot_module = {
 		spot_summary_routes, spot_onboarding_routes,
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
 		spot_governance_routes, spot_source_routes,
-		spot_interruption_routes, spot_saving_routes, NULL },
+		spot_interruption_routes, spot_saving_routes,
+		spot_compat_routes, spot_compat_metric_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
