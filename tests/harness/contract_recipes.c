@@ -186,6 +186,37 @@ const struct recipe contract_recipes[] = {
 	    .body = "{\"instance_id\":\"$spotted\"}", .flags = CT_VOLATILE },
 	{ .id = "spot.compat.remove", .path = "aws_account=$aws" },
 	{ .id = "spot.compat.connect", .body = KEYS, .flags = CT_ONCE },
+	{ .id = "spot.account.summary", .path = "id=$cloud",
+	    .flags = CT_VOLATILE },
+	{ .id = "spot.account.export", .path = "id=$cloud" },
+	{ .id = "spot.asset.list", .flags = CT_VOLATILE },
+	{ .id = "spot.group.list", .flags = CT_VOLATILE },
+	{ .id = "spot.waste.get", .path = "id=$waste" },
+	{ .id = "spot.waste.ignore", .path = "id=$waste",
+	    .body = "{\"reason\":\"kept\"}" },
+	{ .id = "spot.waste.mind", .path = "id=$waste" },
+	{ .id = "spot.governance.audit", .flags = CT_VOLATILE },
+	{ .id = "spot.governance.review", .flags = CT_VOLATILE },
+	{ .id = "spot.governance.authorize", .path = "id=$rogue" },
+	{ .id = "spot.governance.revoke", .path = "id=$rogue" },
+	{ .id = "spot.governance.terminate", .path = "id=$rogue",
+	    .body = "{\"reason\":\"nobody claims it\"}" },
+	{ .id = "spot.termination.get", .path = "id=$termination" },
+	{ .id = "spot.saving.report", .query = "month=2026-10" },
+	{ .id = "spot.saving.report_csv", .query = "month=2026-10" },
+	{ .id = "spot.saving.report_text", .query = "month=2026-10" },
+	{ .id = "spot.saving.get", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.waste", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.waste_scan", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.volumes", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.snapshots", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.active", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.rate", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.saved", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.funnel", .flags = CT_VOLATILE },
+	{ .id = "spot.compat.apply", .type = "application/json",
+	    .body = "[{\"instance_id\":\"i-none\",\"action\":"
+	    "\"authorize\"}]", .flags = CT_VOLATILE },
 	{ .id = "spot.compat.discovery", .path = "id=$cloud" },
 	{ .id = "spot.compat.rediscover", .path = "id=$cloud" },
 	{ .id = "spot.compat.overview", .path = "id=$cloud" },
@@ -395,6 +426,29 @@ spotted(struct world *w, struct twin *t)
 
 	return arena_strdup(w->st->a, json_text_at(r->json,
 	    "items.0.instance_id"));
+#define FLEET "(SELECT id FROM spot_account WHERE tenant_id = t.id AND " \
+	"name = 'fleet')"
+#define WASTE "INSERT INTO spot_waste (id, tenant_id, account_id, region, " \
+	"kind, resource_id, monthly_cost, days_unused, reason, state, " \
+	"detected_at, seen_at) SELECT x.id, t.id, " FLEET ", 'us-east-1', " \
+	"'volume', HEX(x.id), 800000000, 9, 'idle', 'detected', NOW(6), " \
+	"NOW(6) FROM (SELECT " BIN("%s") " AS id) x, (SELECT " BIN("%s") \
+	" AS id) t"
+#define ROGUE "INSERT INTO spot_instance (id, tenant_id, account_id, " \
+	"region, az, instance_id, instance_type, lifecycle, state, tags, " \
+	"auth_status, seen_generation, first_seen, last_seen) SELECT x.id, " \
+	"t.id, " FLEET ", 'eu-north-1', 'eu-north-1a', HEX(x.id), " \
+	"'m5.large', 'on-demand', 'running', '{}', 'UNAUTHORIZED', 1, " \
+	"NOW(6), NOW(6) FROM (SELECT " BIN("%s") " AS id) x, (SELECT " \
+	BIN("%s") " AS id) t"
+
+/* The termination of a new instance that nobody authorized. */
+static const char *
+termination(struct world *w, struct twin *t)
+{
+	return post_id(w, t, arena_printf(w->st->a,
+	    "/api/spot/instances/%s/terminate", row_of(w, t, ROGUE)),
+	    "{\"reason\":\"contract\"}");
 }
 
 const char *
@@ -410,6 +464,12 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return spotted(w, t);
 	if (strcmp(word, "cloud") == 0)
 		return fleet(w, t);
+	if (strcmp(word, "waste") == 0)
+		return row_of(w, t, WASTE);
+	if (strcmp(word, "rogue") == 0)
+		return row_of(w, t, ROGUE);
+	if (strcmp(word, "termination") == 0)
+		return termination(w, t);
 	if (strcmp(word, "scan") == 0)
 		return scan_of(w, t);
 	if (strcmp(word, "held") == 0)

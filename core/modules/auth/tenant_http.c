@@ -153,7 +153,9 @@ tenant_update(struct ctx *c, const void *in)
 const struct route auth_tenant_routes[] = {
 	{ .id = "auth.tenant.list", .method = HTTP_GET,
 	    .path = "/api/auth/tenants", .summary = "Tenants",
-	    .auth = AUTH_USER, .permission = "auth:tenants",
+	    .aliases = ALIASES(
+	  { "/api/v1/admin/clients", "001", false }),
+	  .auth = AUTH_USER, .permission = "auth:tenants",
 	    .in = &auth_page_in_schema, .out = &auth_tenant_schema, .ok = 200,
 	    .flags = R_LIST, .run = tenant_list },
 	{ .id = "auth.tenant.create", .method = HTTP_POST,

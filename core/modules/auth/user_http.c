@@ -378,7 +378,9 @@ const struct route auth_user_routes[] = {
 	    .run = user_profile_patch },
 	{ .id = "auth.user.list", .method = HTTP_GET,
 	    .path = "/api/auth/users", .summary = "Users of the tenant",
-	    .auth = AUTH_USER, .permission = "auth:users",
+	    .aliases = ALIASES(
+	  { "/api/v1/admin/users", "001", false }),
+	  .auth = AUTH_USER, .permission = "auth:users",
 	    .in = &auth_page_in_schema, .out = &auth_user_schema, .ok = 200,
 	    .flags = R_LIST, .run = user_list },
 	{ .id = "auth.user.create", .method = HTTP_POST,

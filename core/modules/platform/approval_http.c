@@ -95,7 +95,9 @@ reject(struct ctx *c, const void *in)
 
 const struct route platform_approval_routes[] = {
 	{ .id = "system.approval.list", .method = HTTP_GET,
-	  .path = "/api/system/approvals", .auth = AUTH_USER,
+	  .path = "/api/system/approvals", .aliases = ALIASES(
+	  { "/api/v1/approvals/pending", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "approvals:read", .in = &list_schema,
 	  .out = &platform_approval_schema, .ok = 200, .flags = R_LIST,
 	  .run = approval_list, .summary = "The inbox, newest first" },
@@ -105,7 +107,9 @@ const struct route platform_approval_routes[] = {
 	  .out = &platform_approval_schema, .ok = 200, .errors = ERRORS(404),
 	  .run = approval_get, .summary = "One plan with its digest" },
 	{ .id = "system.approval.approve", .method = HTTP_POST,
-	  .path = "/api/system/approvals/{id}/approve", .auth = AUTH_USER,
+	  .path = "/api/system/approvals/{id}/approve", .aliases = ALIASES(
+	  { "/api/v1/approvals/{id}/approve", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "approvals:decide", .in = &verdict_schema,
 	  .out = &platform_approval_schema, .ok = 200,
 	  .errors = ERRORS(403, 404, 409), .flags = R_TXN | R_AUDIT,
@@ -113,7 +117,9 @@ const struct route platform_approval_routes[] = {
 	  .doc = "The author of a plan cannot approve it. High and critical "
 	  "risks need approvals:high." },
 	{ .id = "system.approval.reject", .method = HTTP_POST,
-	  .path = "/api/system/approvals/{id}/reject", .auth = AUTH_USER,
+	  .path = "/api/system/approvals/{id}/reject", .aliases = ALIASES(
+	  { "/api/v1/approvals/{id}/reject", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "approvals:decide", .in = &verdict_schema,
 	  .out = &platform_approval_schema, .ok = 200,
 	  .errors = ERRORS(404, 409), .flags = R_TXN | R_AUDIT,

@@ -56,7 +56,9 @@ log_list(struct ctx *c, const void *in)
 
 const struct route platform_log_routes[] = {
 	{ .id = "system.log.list", .method = HTTP_GET,
-	  .path = "/api/system/logs", .auth = AUTH_USER,
+	  .path = "/api/system/logs", .aliases = ALIASES(
+	  { "/api/v1/admin/logs/all/recent", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "system:logs", .in = &in_schema,
 	  .out = &platform_log_schema, .ok = 200, .flags = R_LIST,
 	  .run = log_list, .summary = "Lines of the component logs, newest "

@@ -132,7 +132,10 @@ model_promote(struct ctx *c, const void *in)
 
 const struct route platform_model_routes[] = {
 	{ .id = "system.model.list", .method = HTTP_GET,
-	  .path = "/api/system/models", .auth = AUTH_USER,
+	  .path = "/api/system/models", .aliases = ALIASES(
+	  { "/api/v1/ai/list", "001", false },
+	  { "/api/v1/lab/models", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "models:read", .in = &list_schema,
 	  .out = &platform_model_schema, .ok = 200, .flags = R_LIST,
 	  .run = model_list, .summary = "Models, newest first" },
@@ -142,7 +145,10 @@ const struct route platform_model_routes[] = {
 	  .out = &platform_model_schema, .ok = 200, .errors = ERRORS(404),
 	  .run = model_get, .summary = "One model with its metrics" },
 	{ .id = "system.model.create", .method = HTTP_POST,
-	  .path = "/api/system/models", .auth = AUTH_USER,
+	  .path = "/api/system/models", .aliases = ALIASES(
+	  { "/api/v1/ai/upload", "001", false },
+	  { "/api/v1/lab/models/upload", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "models:write", .in = &upload_schema,
 	  .out = &platform_model_schema, .ok = 201,
 	  .flags = R_TXN | R_AUDIT | R_IDEMPOTENT, .max_body = 32 << 20,
@@ -152,7 +158,10 @@ const struct route platform_model_routes[] = {
 	  "evaluation gives the answers of its test vectors. Pickles are "
 	  "refused." },
 	{ .id = "system.model.promote", .method = HTTP_POST,
-	  .path = "/api/system/models/{id}/promote", .auth = AUTH_USER,
+	  .path = "/api/system/models/{id}/promote", .aliases = ALIASES(
+	  { "/api/v1/ai/{id}/deploy", "001", false },
+	  { "/api/v1/lab/models/{id}/activate", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "models:write", .in = &id_in_schema,
 	  .out = &platform_model_schema, .ok = 200,
 	  .errors = ERRORS(403, 404, 409), .flags = R_TXN | R_AUDIT,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/codec.h"
 #include "base/str.h"
 #include "modules/spot/account.h"
@@ -37,6 +38,39 @@ spot_simulated_account(struct arena *a, struct uuid id)
 	return arena_printf(a, "000%09llu", (unsigned long long)h);
 }
 
+/* What scans and signals read, and what moves do; an account that is only to
+ * be looked at may leave the second statement out. */
+static const char *const reads[] = {
+	"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones",
+	"ec2:DescribeInstances", "ec2:DescribeInstanceStatus",
+	"ec2:DescribeInstanceTypes", "ec2:DescribeInstanceTypeOfferings",
+	"ec2:DescribeSpotPriceHistory", "ec2:GetSpotPlacementScores",
+	"ec2:DescribeVolumes", "ec2:DescribeSnapshots", "ec2:DescribeImages",
+	"ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces",
+	"ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions",
+	"ec2:DescribeSubnets", "autoscaling:DescribeAutoScalingGroups"
+};
+static const char *const acts[] = {
+	"ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateTags",
+	"ec2:DeleteTags", "ec2:TerminateInstances", "iam:PassRole",
+	"autoscaling:UpdateAutoScalingGroup", "autoscaling:AttachInstances",
+	"autoscaling:DetachInstances", "autoscaling:SetInstanceProtection",
+	"autoscaling:TerminateInstanceInAutoScalingGroup",
+	"sqs:ReceiveMessage", "sqs:DeleteMessage"
+};
+
+static void
+add_actions(struct str *s, const char *const *v, size_t n)
+{
+	str_add(s, "\"Effect\":\"Allow\",\"Action\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			str_addc(s, ',');
+		str_json(s, v[i]);
+	}
+	str_add(s, "],\"Resource\":\"*\"}");
+}
+
 const char *
 spot_role_template(struct arena *a, const char *our_account,
     const char *external_id)
@@ -53,9 +87,10 @@ spot_role_template(struct arena *a, const char *our_account,
 	    "{\"StringEquals\":{\"sts:ExternalId\":");
 	str_json(&s, external_id);
 	str_add(&s, "}}}]},\"PolicyDocument\":{\"Version\":\"2012-10-17\","
-	    "\"Statement\":[{\"Effect\":\"Allow\",\"Action\":["
-	    "\"ec2:DescribeRegions\",\"ec2:DescribeInstances\","
-	    "\"ec2:DescribeInstanceTypes\",\"ec2:DescribeSpotPriceHistory\"],"
-	    "\"Resource\":\"*\"}]}}");
+	    "\"Statement\":[{\"Sid\":\"Read\",");
+	add_actions(&s, reads, NITEMS(reads));
+	str_add(&s, ",{\"Sid\":\"Act\",");
+	add_actions(&s, acts, NITEMS(acts));
+	str_add(&s, "]}}");
 	return s.p;
 }

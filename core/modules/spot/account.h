@@ -130,7 +130,7 @@ extern const struct query spot_account_export;
 int spot_account_import(struct db *, struct arena *, struct uuid tenant,
     const void *row, bool *changed, struct err *);
 
-extern const struct route spot_account_routes[];
+extern const struct route spot_account_routes[], spot_account_view_routes[];
 extern const struct command spot_account_commands[];
 
 #endif

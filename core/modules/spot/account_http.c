@@ -32,6 +32,9 @@ static const struct field connect_fields[] = {
 	    .doc = "Home region; the setting aws.region if absent"),
 	FIELD(N, scan_every_s, .min = 60, .max = 604800,
 	    .doc = "Seconds from scan to scan; the setting if absent"),
+	FIELD(N, fleet_every_s, .min = 60, .max = 604800,
+	    .doc = "Seconds between scans of instances and groups alone; the "
+	    "setting if absent"),
 	FIELD_END
 };
 #undef N
@@ -81,7 +84,7 @@ struct patch_in {
 	struct uuid id;
 	const char *name;
 	struct list regions;
-	int64_t scan_every_s;
+	int64_t scan_every_s, fleet_every_s;
 };
 static const struct field patch_fields[] = {
 	FIELD(struct patch_in, id, .flags = FF_REQUIRED,
@@ -91,6 +94,8 @@ static const struct field patch_fields[] = {
 	    .doc = "Regions to scan; empty = all that are enabled"),
 	FIELD(struct patch_in, scan_every_s, .min = 60, .max = 604800,
 	    .doc = "Seconds from scan to scan"),
+	FIELD(struct patch_in, fleet_every_s, .min = 60, .max = 604800,
+	    .doc = "Seconds between scans of instances and groups alone"),
 	FIELD_END
 };
 static const struct schema patch_schema = {
@@ -197,6 +202,8 @@ account_patch(struct ctx *c, const void *in)
 	}
 	if (SEEN(c->seen, &patch_schema, struct patch_in, scan_every_s))
 		x.scan_every_s = p->scan_every_s;
+	if (SEEN(c->seen, &patch_schema, struct patch_in, fleet_every_s))
+		x.fleet_every_s = p->fleet_every_s;
 	x.updated_at = c->now;
 	if (spot_account_update(c->db, &x, &c->err) == -1) {
 		if (c->err.code != NULL && strcmp(c->err.code,
@@ -276,6 +283,8 @@ account_template(struct ctx *c, const void *in)
 const struct route spot_account_routes[] = {
 	{ .id = "spot.account.list", .method = HTTP_GET,
 	  .path = "/api/spot/accounts", .summary = "Cloud accounts",
+	  .aliases = ALIASES(
+	  { "/api/v1/lab/accounts", "001", false }),
 	  .auth = AUTH_USER, .permission = "spot:read", .in = &list_schema,
 	  .out = &spot_account_schema, .ok = 200, .flags = R_LIST,
 	  .run = account_list },

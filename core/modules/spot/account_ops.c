@@ -19,6 +19,7 @@
 #include "modules/spot/instance.h"
 #include "modules/spot/provider.h"
 #include "modules/spot/scan.h"
+#include "modules/spot/scan_event.h"
 
 enum { EXTERNAL_ID = 40, ERROR_MAX = 450 };
 
@@ -62,6 +63,13 @@ try_credential(struct env *env, struct arena *a, struct spot_account *acc,
 			    digits, acc->aws_account);
 		acc->aws_account = digits;
 		acc->last_error = c->last_error = "";
+		c->missing_actions = "";
+		if (p == &spot_provider_aws && spot_rights_missing(&x,
+		    &c->missing_actions, e) == -1)
+			return -1;
+		if (*c->missing_actions != '\0')
+			c->last_error = short_text(a, arena_printf(a,
+			    "rights are missing: %s", c->missing_actions));
 		c->state = "ok";
 		if (strcmp(acc->status, "active") != 0)
 			acc->status = "connected";
@@ -110,6 +118,9 @@ store_rows(struct db *db, void *arg, struct err *e)
 		return taken(&was, e);
 	}
 	if (rc == -1 || spot_credential_put(db, s->cred, e) == -1)
+		return -1;
+	if (s->cred->checked_at.us != 0 && spot_credential_tell(db, s->acc,
+	    s->cred->state, s->cred->missing_actions, e) == -1)
 		return -1;
 	if (!s->scan)
 		return 0;
@@ -208,7 +219,7 @@ new_rows(struct env *env, struct arena *a, const struct principal *by,
 	    .access_key_id = in->access_key != NULL ? in->access_key : "",
 	    .role_arn = in->role_arn != NULL ? in->role_arn : "",
 	    .external_id = "", .state = "unverified", .last_error = "",
-	    .updated_at = now };
+	    .missing_actions = "", .updated_at = now };
 	if (strcmp(in->connection_method, "iam_role") == 0)
 		new_external_id(a, c);
 	if (in->secret_key != NULL)

@@ -107,8 +107,8 @@ spot_digest_put(struct db *db, const struct spot_digest *d, struct err *e)
 	return db_exec(db, &DIGEST_PUT, ARGS(V(d->account_id),
 	    V(d->tenant_id), val_id(d->scan_id), V(d->nodes), V(d->running),
 	    V(d->spot), V(d->stale), V(d->authorized), V(d->unauthorized),
-	    V(d->flagged), V(d->groups_n), V(d->assets), V(d->hourly_cost),
-	    V(d->hourly_savings), V(d->waste_items), V(d->waste_monthly),
+	    V(d->flagged), V(d->groups_n), V(d->assets), V(d->hourly_cost.e8),
+	    V(d->hourly_savings.e8), V(d->waste_items), V(d->waste_monthly.e8),
 	    V(d->coverage), V(d->health), V(d->health_detail), V(d->at)),
 	    NULL, e);
 }

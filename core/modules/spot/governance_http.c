@@ -88,26 +88,36 @@ governance_audit(struct ctx *c, const void *in)
 enum { ACCOUNTS = 200 };
 
 static int
-governance_review(struct ctx *c, const void *in)
+review_all(struct ctx *c)
 {
-	const struct audit_in *p = in;
 	const struct uuid start = { { 0 } };
 	struct rows rows;
 
 	if (spot_account_page(c->db, c->a, c->who.tenant_id, start, ACCOUNTS,
 	    &rows, &c->err) == -1)
-		return fail_err(c);
-	for (size_t i = 0; i < rows.n; i++) {
-		const struct spot_account *x = ROW(&rows, struct spot_account,
-		    i);
+		return -1;
+	for (size_t i = 0; i < rows.n; i++)
+		if (spot_governance_review(c->env, c->db, c->a, ROW(&rows,
+		    struct spot_account, i), c->now, &c->err) == -1)
+			return -1;
+	return 0;
+}
 
-		if (memcmp(&p->account_id, &start, sizeof(start)) != 0 &&
-		    memcmp(&p->account_id, &x->id, sizeof(x->id)) != 0)
-			continue;
-		if (spot_governance_review(c->env, c->db, c->a, x, c->now,
-		    &c->err) == -1)
+static int
+governance_review(struct ctx *c, const void *in)
+{
+	const struct audit_in *p = in;
+	const struct uuid all = { { 0 } };
+	struct spot_account x;
+
+	if (memcmp(&p->account_id, &all, sizeof(all)) == 0) {
+		if (review_all(c) == -1)
 			return fail_err(c);
-	}
+	} else if (spot_found(spot_account_by_id(c->db, c->a,
+	    c->who.tenant_id, p->account_id, &x, &c->err), "Account",
+	    &c->err) == -1 || spot_governance_review(c->env, c->db, c->a, &x,
+	    c->now, &c->err) == -1)
+		return fail_err(c);
 	return reply_audit(c, p->account_id);
 }
 
@@ -213,7 +223,8 @@ const struct route spot_governance_routes[] = {
 	  .doc = "Every scan does this; what it knows is what scans saw.",
 	  .auth = AUTH_USER, .permission = "spot:write",
 	  .in = &audit_in_schema, .out = &audit_schema, .ok = 200,
-	  .flags = R_TXN | R_AUDIT, .run = governance_review },
+	  .errors = ERRORS(404), .flags = R_TXN | R_AUDIT,
+	  .run = governance_review },
 	{ .id = "spot.governance.authorize", .method = HTTP_POST,
 	  .path = "/api/spot/instances/{id}/authorize",
 	  .summary = "Say that an instance may be touched",

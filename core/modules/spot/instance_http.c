@@ -68,11 +68,15 @@ instance_get(struct ctx *c, const void *in)
 const struct route spot_instance_routes[] = {
 	{ .id = "spot.instance.list", .method = HTTP_GET,
 	  .path = "/api/spot/instances", .summary = "Instances",
+	  .aliases = ALIASES(
+	  { "/api/v1/lab/instances", "001", false }),
 	  .auth = AUTH_USER, .permission = "spot:read",
 	  .in = &filter_schema, .out = &spot_instance_schema, .ok = 200,
 	  .flags = R_LIST, .run = instance_list },
 	{ .id = "spot.instance.get", .method = HTTP_GET,
 	  .path = "/api/spot/instances/{id}", .summary = "One instance",
+	  .aliases = ALIASES(
+	  { "/api/v1/lab/instances/{id}", "001", false }),
 	  .auth = AUTH_USER, .permission = "spot:read",
 	  .in = &spot_id_in_schema, .out = &spot_instance_schema, .ok = 200,
 	  .errors = ERRORS(404), .run = instance_get },

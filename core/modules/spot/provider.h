@@ -70,6 +70,10 @@ struct spot_provider {
 extern const struct spot_provider spot_provider_aws, spot_provider_simulated;
 
 const struct spot_provider *spot_provider_of(const char *name);
+/* Rights that an open access of AWS lacks, with commas: "ec2:DescribeVolumes".
+ * -1: the credentials are no good (any more). */
+int spot_rights_missing(struct spot_access *, const char **missing,
+    struct err *);
 /* Opens the sealed secret of a stored credential. */
 int spot_access_open(struct spot_access *, struct env *, struct arena *,
     const struct spot_account *, const struct spot_credential *,

@@ -150,11 +150,11 @@ const struct route spot_saving_routes[] = {
 	  .path = "/api/spot/savings/report.csv",
 	  .summary = "Report of a month as CSV", .auth = AUTH_USER,
 	  .permission = "spot:read", .in = &month_schema, .ok = 200,
-	  .flags = R_TEXT, .media = "text/csv", .run = report_csv },
+	  .flags = R_TEXT, .media = "text/csv; charset=utf-8", .run = report_csv },
 	{ .id = "spot.saving.report_text", .method = HTTP_GET,
 	  .path = "/api/spot/savings/report.txt",
 	  .summary = "Report of a month as text", .auth = AUTH_USER,
 	  .permission = "spot:read", .in = &month_schema, .ok = 200,
-	  .flags = R_TEXT, .media = "text/plain", .run = report_text },
+	  .flags = R_TEXT, .media = "text/plain; charset=utf-8", .run = report_text },
 	ROUTE_END
 };

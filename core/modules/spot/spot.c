@@ -10,6 +10,7 @@
 #include "modules/spot/advice_ops.h"
 #include "modules/spot/asset.h"
 #include "modules/spot/catalog.h"
+#include "modules/spot/compat.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/deadline.h"
 #include "modules/spot/demo.h"
@@ -229,12 +230,14 @@ const struct module spot_module = {
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, NULL },
 	.routes = (const struct route *const[]){
-		spot_account_routes, spot_scan_routes, spot_instance_routes,
+		spot_account_routes, spot_account_view_routes,
+		spot_scan_routes, spot_instance_routes,
 		spot_catalog_routes, spot_price_routes, spot_advice_routes,
 		spot_summary_routes, spot_onboarding_routes,
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
 		spot_governance_routes, spot_source_routes,
-		spot_interruption_routes, spot_saving_routes, NULL },
+		spot_interruption_routes, spot_saving_routes,
+		spot_compat_routes, spot_compat_metric_routes, NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,

@@ -308,6 +308,9 @@ const struct route spot_summary_routes[] = {
 	  .path = "/api/spot/summary", .summary = "The fleet in numbers",
 	  .doc = "Totals always come with the coverage of the scans behind "
 	  "them and the instant of the oldest.",
+	  .aliases = ALIASES(
+	  { "/api/v1/admin/stats", "001", false },
+	  { "/api/v1/metrics/live", "001", false }),
 	  .auth = AUTH_USER, .permission = "spot:read",
 	  .out = &spot_summary_schema, .ok = 200, .run = summary_get },
 	{ .id = "spot.compat.dashboard", .method = HTTP_GET,

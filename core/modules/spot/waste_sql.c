@@ -149,7 +149,7 @@ spot_waste_put(struct db *db, struct arena *a, const struct spot_waste *w,
 		*p++ = V(w[i].kind);
 		*p++ = V(w[i].resource_id);
 		*p++ = V(w[i].name);
-		*p++ = V(w[i].monthly_cost);
+		*p++ = V(w[i].monthly_cost.e8);
 		*p++ = V(w[i].days_unused);
 		*p++ = V(w[i].reason);
 		*p++ = V(w[i].detected_at);
