@@ -18,9 +18,6 @@
 #include "base/vec.h"
 #include "modules/spot/advice.h"
 
-#define MODEL "interruption classes of the AWS Spot Instance Advisor, " \
-	"monthly midpoint as a constant hourly hazard"
-
 /* ---- the reply as a table ------------------------------------------------ */
 
 static const struct field choice_fields[] = {
@@ -348,7 +345,8 @@ fill(struct work *w, struct spot_advice *out, bool selected, size_t n)
 	out->reasons = (struct list){ w->said.v, w->said.n };
 	out->reason = w->said.v[0];
 	out->prices_as_of = w->oldest;
-	out->model = w->q->model != NULL ? w->q->model : MODEL;
+	out->model = w->q->model != NULL ? w->q->model :
+	    SPOT_CLASS_MODEL;
 }
 
 int

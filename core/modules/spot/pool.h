@@ -90,7 +90,10 @@ struct spot_ranking {
 	size_t nrefused;
 	struct utc oldest;		/* price that counted */
 	const char *model;		/* "spot.risk v7", or the classes */
+	struct uuid model_id;		/* nil: the classes */
 };
+#define SPOT_CLASS_MODEL "interruption classes of the AWS Spot Instance " \
+	"Advisor, monthly midpoint as a constant hourly hazard"
 
 enum spot_unfit {
 	FITS, UNFIT_EXCLUDED, UNFIT_TYPE, UNFIT_ARCH, UNFIT_VCPU,

@@ -132,8 +132,8 @@ find_runs(struct arena *a, struct spot_watch *w)
 	w->nruns = v.n;
 }
 
-static void
-expose(struct spot_watch *w)
+void
+spot_watch_count(struct spot_watch *w)
 {
 	memset(&w->fitted, 0, sizeof(w->fitted));
 	memset(&w->all, 0, sizeof(w->all));
@@ -141,10 +141,13 @@ expose(struct spot_watch *w)
 		const struct spot_run *r = &w->runs[i];
 		bool cut = r->to_h > w->split_h;
 		double to = cut ? w->split_h : r->to_h;
+		/* what lies before the watch was seen of survivors only */
+		double from = fmax(0, -r->from_h);
 
-		spot_exposure_run(&w->all, 0, r->to_h - r->from_h, r->lost);
+		spot_exposure_run(&w->all, from, r->to_h - r->from_h,
+		    r->lost);
 		if (r->from_h < w->split_h)
-			spot_exposure_run(&w->fitted, 0, to - r->from_h,
+			spot_exposure_run(&w->fitted, from, to - r->from_h,
 			    r->lost && !cut);
 	}
 }
@@ -470,7 +473,7 @@ spot_risk_fit(struct arena *a, struct spot_watch *w, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (w[i].runs == NULL)
 			find_runs(a, &w[i]);
-		expose(&w[i]);
+		spot_watch_count(&w[i]);
 	}
 	shrink(&f);
 	live_priors(&f);

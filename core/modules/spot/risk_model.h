@@ -71,6 +71,7 @@ struct spot_run {
 };
 /* What was seen of one pool. */
 struct spot_watch {
+	int64_t pool_id;		/* 0 = not stored */
 	const char *pool, *group;
 	int64_t interruption;
 	double tick_h;
@@ -104,6 +105,8 @@ struct spot_risk_report {
 };
 extern const struct schema spot_risk_report_schema, spot_risk_age_schema;
 
+/* Fills fitted and all of a watch whose runs are known. */
+void spot_watch_count(struct spot_watch *);
 /* Fits on what lies before each split, judges on what lies behind it. live:
  * judged on the same windows; NULL. 422 "too_little" when there are fewer than
  * 100 windows to fit, or none of both outcomes, or none to judge. */

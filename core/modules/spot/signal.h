@@ -57,11 +57,12 @@ bool spot_signal_kind(const char *);
 /* One row, in the caller's transaction or alone. pool_id of spot_pool. */
 int spot_signal_put(struct db *, int64_t pool_id, const char *kind,
     double value, struct utc at, struct err *);
-/* The same by the name of the pool, which is made when it is new. */
+/* The same by the name of the pool, which is made when it is new; pool_id
+ * (may be NULL) is told. */
 int spot_signal_put_named(struct db *, struct arena *, const char *market,
     const char *region, const char *az, const char *type,
     const char *product, const char *kind, double value, struct utc at,
-    struct err *);
+    int64_t *pool_id, struct err *);
 /* Signals of a pool, newest first. */
 int spot_signal_page(struct db *, struct arena *, int64_t pool_id,
     int64_t before, int64_t limit, struct rows *, struct err *);

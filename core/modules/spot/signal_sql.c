@@ -119,7 +119,7 @@ int
 spot_signal_put_named(struct db *db, struct arena *a, const char *market,
     const char *region, const char *az, const char *type,
     const char *product, const char *kind, double value, struct utc at,
-    struct err *e)
+    int64_t *pool_id, struct err *e)
 {
 	struct spot_count id;
 	int rc;
@@ -133,6 +133,8 @@ spot_signal_put_named(struct db *db, struct arena *a, const char *market,
 		    V(az), V(type), V(product)), &id, e);
 	if (spot_found(rc, "Pool", e) != 0)
 		return -1;
+	if (pool_id != NULL)
+		*pool_id = id.n;
 	return spot_signal_put(db, id.n, kind, value, at, e);
 }
 

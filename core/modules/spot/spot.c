@@ -23,6 +23,7 @@
 #include "modules/spot/price.h"
 #include "modules/spot/queue.h"
 #include "modules/spot/risk_model.h"
+#include "modules/spot/risk_ops.h"
 #include "modules/spot/saving.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/signal.h"
@@ -83,6 +84,9 @@ static const struct setting setting_rows[] = {
 	SETTING(C, price_days, "spot.price_days", .def = "7", .min = 1,
 	    .max = 90, .unit = "days",
 	    .doc = "Price history pulled by the first scan"),
+	SETTING(C, trace_dir, "spot.trace_dir", .def = "",
+	    .doc = "Folder of recorded availability traces that the risk "
+	    "model may be fitted to"),
 	SETTING(C, demo_account, "spot.demo_account", .def = "true",
 	    .doc = "The first start makes a simulated account"),
 	SETTING_END
@@ -151,7 +155,8 @@ static const struct table tables[] = {
 	    .retention_column = "at", .snapshot = SNAP_REBUILDABLE },
 	{ .name = "spot_pool_state", .row = &spot_pool_state_schema,
 	    .snapshot = SNAP_FULL },
-	{ .name = "spot_pool_risk", .snapshot = SNAP_FULL },
+	{ .name = "spot_pool_risk", .row = &spot_pool_risk_schema,
+	    .snapshot = SNAP_FULL },
 	{ .name = NULL }
 };
 
@@ -226,7 +231,7 @@ const struct module spot_module = {
 		spot_price_queries, spot_summary_queries, spot_asset_queries,
 		spot_group_queries, spot_sight_queries, spot_digest_queries,
 		spot_waste_queries, spot_governance_queries,
-		spot_signal_queries, spot_source_queries,
+		spot_signal_queries, spot_risk_queries, spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, NULL },
 	.routes = (const struct route *const[]){
@@ -237,14 +242,16 @@ const struct module spot_module = {
 		spot_asset_routes, spot_group_routes, spot_waste_routes,
 		spot_governance_routes, spot_source_routes,
 		spot_interruption_routes, spot_saving_routes,
-		spot_compat_routes, spot_compat_metric_routes, NULL },
-	.settings = (const struct settings *const[]){ &spot_settings, NULL },
-	.permissions = permissions,
-	.metrics = metrics,
-	.jobs = (const struct job *const[]){ spot_signal_jobs,
-		spot_settle_jobs, spot_saving_jobs, NULL },
+		spot_compat_routes, spot_compat_metric_routes, spot_risk_routes,
+		NULL },
+	.settings = (const struct settings *const[]){
+		&spot_settings, permissions, metrics, NULL },
+	.jobs = (const struct job *const[]){
+		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
+		spot_risk_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
-		spot_signal_schedules, spot_saving_schedules, NULL },
+		spot_signal_schedules, spot_saving_schedules,
+		spot_risk_schedules, NULL },
 	.loops = (const struct loop *const[]){
 		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
 		NULL },
