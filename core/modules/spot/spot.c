@@ -244,8 +244,9 @@ const struct module spot_module = {
 		spot_interruption_routes, spot_saving_routes,
 		spot_compat_routes, spot_compat_metric_routes, spot_risk_routes,
 		NULL },
-	.settings = (const struct settings *const[]){
-		&spot_settings, permissions, metrics, NULL },
+	.settings = (const struct settings *const[]){ &spot_settings, NULL },
+	.permissions = permissions,
+	.metrics = metrics,
 	.jobs = (const struct job *const[]){
 		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
 		spot_risk_jobs, NULL },
@@ -266,5 +267,5 @@ const struct module spot_module = {
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
 		spot_demo_commands, spot_deadline_commands,
-		spot_interruption_commands, spot_risk_commands, NULL },
+		spot_interruption_commands, spot_risk_commands, NULL }
 };
