@@ -14,9 +14,9 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/number.h"
 #include "modules/trade/candle.h"
 #include "modules/trade/indicator.h"
+#include "tests/harness/bars.h"
 #include "tests/harness/data.h"
 #include "tests/harness/tar.h"
 
@@ -44,59 +44,15 @@ teardown(void **state)
 	return 0;
 }
 
-/* ---- bars ------------------------------------------------------------------- */
-
-struct bars {
-	struct trade_ohlcv *v;
-	struct trade_candle_bar *units;		/* cents of a cent */
-	size_t n;
-};
-
-static int64_t
-units(const char *text)
-{
-	struct dec d;
-
-	assert_int_equal(dec_parse(text, strlen(text), &d), NUM_OK);
-	return d.e8;
-}
-
-/* date,open,high,low,close,volume with one line of names. */
-static int
-read_bars(const char *name, struct bars *b)
-{
-	size_t n;
-	char *text = data_read(a, name, &n), *save = NULL, *line;
-
-	if (text == NULL)
-		return -1;
-	b->v = arena_array(a, 3000, sizeof(*b->v));
-	b->units = arena_array(a, 3000, sizeof(*b->units));
-	b->n = 0;
-	strtok_r(text, "\r\n", &save);
-	while ((line = strtok_r(NULL, "\r\n", &save)) != NULL) {
-		char *cell[6], *p = line;
-
-		for (int i = 0; i < 6; i++)
-			cell[i] = strsep(&p, ",");
-		b->v[b->n] = (struct trade_ohlcv){ strtod(cell[1], NULL),
-		    strtod(cell[2], NULL), strtod(cell[3], NULL),
-		    strtod(cell[4], NULL), strtod(cell[5], NULL) };
-		b->units[b->n++] = (struct trade_candle_bar){ units(cell[1]),
-		    units(cell[2]), units(cell[3]), units(cell[4]) };
-	}
-	return 0;
-}
-
 /* ---- candles ------------------------------------------------------------------ */
 
 enum { NUDGES = 64 };
 
 /* TA-Lib computes in doubles and so decides an exact tie (a shadow of exactly
  * two bodies) either way. It is one if prices moved by a billionth
- * give the value that TA-Lib has. */
+ * or less give the value that TA-Lib has. */
 static bool
-is_tie(const struct bars *b, size_t at, int kind, int want)
+is_tie(const struct trade_series *b, size_t at, int kind, int want)
 {
 	uint32_t seed = 1;
 
@@ -127,7 +83,7 @@ is_tie(const struct bars *b, size_t at, int kind, int want)
 static void
 candles_equal_talib(void **state)
 {
-	struct bars b;
+	struct trade_series b;
 	size_t n, hits = 0;
 	char *text;
 	struct json_object *all, *patterns;
@@ -137,7 +93,7 @@ candles_equal_talib(void **state)
 	(void)state;
 	text = data_read(a, "market/oracle_talib_skender_default_502d.json.gz",
 	    &n);
-	if (text == NULL || read_bars(SKENDER, &b) == -1)
+	if (text == NULL || bars_read(a, SKENDER, &b) == -1)
 		return;
 	all = json_tokener_parse(text);
 	patterns = json_object_object_get(all, "patterns");
@@ -220,10 +176,10 @@ candles_of_nine_years(void **state)
 	unsigned up[TRADE_CANDLES] = { 0 }, down[TRADE_CANDLES] = { 0 };
 	struct trade_candles s;
 	int16_t out[TRADE_CANDLES];
-	struct bars b;
+	struct trade_series b;
 
 	(void)state;
-	if (read_bars(GOOG, &b) == -1)
+	if (bars_read(a, GOOG, &b) == -1)
 		return;
 	assert_int_equal(b.n, 2148);
 	trade_candles_start(&s);
@@ -275,10 +231,10 @@ large_prices_are_exact(void **state)
 {
 	struct trade_candles s, t;
 	int16_t one[TRADE_CANDLES], two[TRADE_CANDLES];
-	struct bars b;
+	struct trade_series b;
 
 	(void)state;
-	if (read_bars(SKENDER, &b) == -1)
+	if (bars_read(a, SKENDER, &b) == -1)
 		return;
 	trade_candles_start(&s);
 	trade_candles_start(&t);
@@ -297,7 +253,7 @@ large_prices_are_exact(void **state)
 /* ---- indicators --------------------------------------------------------------- */
 
 static void
-compare(const struct tar *tar, const struct bars *b, const char *file,
+compare(const struct tar *tar, const struct trade_series *b, const char *file,
     const char *column, const char *kind, const double *params, size_t np,
     int output)
 {
@@ -317,7 +273,7 @@ compare(const struct tar *tar, const struct bars *b, const char *file,
 		    json_object_array_get_idx(rows, i), column);
 		double w = json_object_get_double(want);
 
-		trade_indicator_push(t, &b->v[i], b->v[i].c, out);
+		trade_indicator_push(t, &b->bars[i], b->bars[i].c, out);
 		if (want == NULL ? !isnan(out[output]) :
 		    !(fabs(out[output] - w) <= 1e-6 * fmax(1, fabs(w))))
 			fail_msg("%s.%s at bar %zu: %.10g, told %s", kind,
@@ -378,10 +334,10 @@ indicators_equal_skender(void **state)
 		{ "supertrend", "superTrend", "supertrend", { 10, 3 }, 2, 0 }
 	};
 	struct tar tar;
-	struct bars b;
+	struct trade_series b;
 
 	(void)state;
-	if (read_bars(SKENDER, &b) == -1 ||
+	if (bars_read(a, SKENDER, &b) == -1 ||
 	    tar_read(a, "market/oracle_skender_core.tar.gz", &tar) == -1)
 		return;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -414,10 +370,10 @@ indicators_equal_talib(void **state)
 		{ "stoch", { 5, 3, 3 }, 3, 1, 52.335874541899784 },
 		{ "cci", { 20 }, 1, 0, 97.535827830764077 }
 	};
-	struct bars b;
+	struct trade_series b;
 
 	(void)state;
-	if (read_bars(GOOG, &b) == -1)
+	if (bars_read(a, GOOG, &b) == -1)
 		return;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct trade_indicator *t = trade_indicator_new(a,
@@ -426,7 +382,7 @@ indicators_equal_talib(void **state)
 		double out[TRADE_OUTPUTS] = { 0 };
 
 		for (size_t j = 0; j < b.n; j++)
-			trade_indicator_push(t, &b.v[j], b.v[j].c, out);
+			trade_indicator_push(t, &b.bars[j], b.bars[j].c, out);
 		if (!(fabs(out[cases[i].output] - cases[i].want) < 1e-7))
 			fail_msg("%s: %.12g, TA-Lib says %.12g",
 			    cases[i].kind, out[cases[i].output],

@@ -540,6 +540,7 @@ trade_sim_run(struct trade_sim *s, size_t first, bool finish,
 	if (!finish || s->ruined || first >= s->n)
 		return;
 	closed = s->closed.n;
+	s->t.volume_share = 0;		/* the end is no market */
 	for (size_t i = s->open.n; i > 0; i--)
 		trade_sim_close(s, s->open.v[i - 1]);
 	for (size_t i = 0; i < s->orders.n; i++)

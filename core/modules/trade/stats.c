@@ -18,15 +18,15 @@ static const struct field fields[] = {
 	FIELD(S, commissions, .doc = "Commissions paid"),
 	FIELD(S, exposure, .flags = FF_NULLABLE,
 	    .doc = "Bars with a position / bars"),
-	FIELD(S, ret, .name = "return", .doc = "E_n/E_0 - 1"),
-	FIELD(S, hold, .name = "buy_and_hold", .flags = FF_NULLABLE,
+	FIELD(S, total_return, .doc = "E_n/E_0 - 1"),
+	FIELD(S, buy_and_hold, .flags = FF_NULLABLE,
 	    .doc = "Of the close, from the first tradable bar"),
-	FIELD(S, ann, .name = "return_ann", .flags = FF_NULLABLE,
+	FIELD(S, return_ann, .flags = FF_NULLABLE,
 	    .doc = "(1+g)^A - 1, g the geometric mean of daily returns"),
-	FIELD(S, vol, .name = "volatility_ann", .flags = FF_NULLABLE,
+	FIELD(S, volatility_ann, .flags = FF_NULLABLE,
 	    .doc = "geo: sqrt((var + (1+g)^2)^A - (1+g)^2A)"),
-	FIELD(S, cagr, .flags = FF_NULLABLE, .doc = "(E_n/E_0)^(1/y) - 1, y = "
-	    "days / A, as backtesting.py counts years"),
+	FIELD(S, cagr, .flags = FF_NULLABLE, .doc = "(E_n/E_0)^(1/y) - 1, "
+	    "y = days / 365.25"),
 	FIELD(S, sharpe_geo, .flags = FF_NULLABLE, .doc = "(ann - rf) / vol"),
 	FIELD(S, sortino_geo, .flags = FF_NULLABLE,
 	    .doc = "(ann - rf) / (downside * sqrt A)"),
@@ -41,25 +41,23 @@ static const struct field fields[] = {
 	    .doc = "return - rf - beta * (buy and hold - rf)"),
 	FIELD(S, beta, .flags = FF_NULLABLE,
 	    .doc = "cov(ln E, ln close) / var(ln close), per bar"),
-	FIELD(S, max_dd, .name = "max_drawdown", .doc = "1 - E/peak, largest"),
-	FIELD(S, avg_dd, .name = "avg_drawdown", .flags = FF_NULLABLE,
+	FIELD(S, max_drawdown, .doc = "1 - E/peak, largest"),
+	FIELD(S, avg_drawdown, .flags = FF_NULLABLE,
 	    .doc = "Mean of the largest of each drawdown"),
-	FIELD(S, max_dd_days, .name = "max_drawdown_days",
-	    .flags = FF_NULLABLE, .doc = "Longest drawdown"),
-	FIELD(S, avg_dd_days, .name = "avg_drawdown_days",
-	    .flags = FF_NULLABLE, .doc = "Mean length of drawdowns"),
+	FIELD(S, max_drawdown_days, .flags = FF_NULLABLE, .doc = "Longest drawdown"),
+	FIELD(S, avg_drawdown_days, .flags = FF_NULLABLE, .doc = "Mean length of drawdowns"),
 	FIELD(S, ulcer, .doc = "sqrt(mean(drawdown^2))"),
 	FIELD(S, trades, .doc = "Closed trades"),
 	FIELD(S, win_rate, .flags = FF_NULLABLE, .doc = "Share with a profit"),
-	FIELD(S, best, .name = "best_trade", .flags = FF_NULLABLE,
+	FIELD(S, best_trade, .flags = FF_NULLABLE,
 	    .doc = "Highest return of a trade"),
-	FIELD(S, worst, .name = "worst_trade", .flags = FF_NULLABLE,
+	FIELD(S, worst_trade, .flags = FF_NULLABLE,
 	    .doc = "Lowest return of a trade"),
-	FIELD(S, avg, .name = "avg_trade", .flags = FF_NULLABLE,
+	FIELD(S, avg_trade, .flags = FF_NULLABLE,
 	    .doc = "Geometric mean of the trades' returns"),
-	FIELD(S, max_days, .name = "max_trade_days", .flags = FF_NULLABLE,
+	FIELD(S, max_trade_days, .flags = FF_NULLABLE,
 	    .doc = "Longest trade"),
-	FIELD(S, avg_days, .name = "avg_trade_days", .flags = FF_NULLABLE,
+	FIELD(S, avg_trade_days, .flags = FF_NULLABLE,
 	    .doc = "Mean length of trades"),
 	FIELD(S, profit_factor_ret, .flags = FF_NULLABLE,
 	    .doc = "Sum of positive / negative returns of trades"),
@@ -315,7 +313,7 @@ days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 		logs += log(1 + d->r[i]);
 	}
 	d->per_year = periods(in);
-	d->growth = dead || d->n == 0 ? 0 : exp(logs / (double)d->n) - 1;
+	d->growth = dead || d->n < 2 ? 0 : exp(logs / (double)(d->n - 1)) - 1;
 }
 
 static void
@@ -330,18 +328,18 @@ returns(struct arena *a, const struct trade_stats_in *in, S *s)
 	g = d.growth;
 	n = d.n > 1 ? d.n - 1 : 0;	/* returns that are known */
 	s->per_year = (int64_t)A;
-	s->ann = pow(1 + g, A) - 1;
+	s->return_ann = pow(1 + g, A) - 1;
 	m = mean(d.r + 1, n);
 	sd = deviation(d.r + 1, n);
 	var = n > 1 ? sd * sd : NAN;
-	s->vol = sqrt(pow(var + (1 + g) * (1 + g), A) - pow(1 + g, 2 * A));
+	s->volatility_ann = sqrt(pow(var + (1 + g) * (1 + g), A) - pow(1 + g, 2 * A));
 	years = (double)(in->at[in->n - 1].us - in->at[0].us) /
-	    (double)DAY_US / A;
+	    (double)DAY_US / 365.25;
 	s->cagr = years > 0 && in->equity[0] != 0 ?
 	    pow(in->equity[in->n - 1] / in->equity[0], 1 / years) - 1 : NAN;
-	s->sharpe_geo = ratio(s->ann - in->rate, s->vol);
+	s->sharpe_geo = ratio(s->return_ann - in->rate, s->volatility_ann);
 	down = trade_stats_downside(d.r + 1, n, 0, A);
-	s->sortino_geo = ratio(s->ann - in->rate, down);
+	s->sortino_geo = ratio(s->return_ann - in->rate, down);
 	s->sharpe = trade_stats_sharpe(d.r + 1, n, in->rate / A, A);
 	s->sortino = ratio(m * A, down);
 	s->omega = trade_stats_omega(d.r + 1, n, 0, 0, A);
@@ -360,7 +358,7 @@ drawdowns(const struct trade_stats_in *in, S *s)
 	double peak = -INFINITY, worst = 0, sum = 0, squares = 0, length = 0;
 	size_t from = 0, n = 0;
 
-	s->max_dd_days = NAN;
+	s->max_drawdown_days = NAN;
 	for (size_t i = 0; i <= in->n; i++) {
 		double dd = 1;
 
@@ -368,7 +366,7 @@ drawdowns(const struct trade_stats_in *in, S *s)
 			peak = fmax(peak, in->equity[i]);
 			dd = peak > 0 ? 1 - in->equity[i] / peak : 0;
 			squares += dd * dd;
-			s->max_dd = fmax(s->max_dd, dd);
+			s->max_drawdown = fmax(s->max_drawdown, dd);
 			worst = fmax(worst, dd);
 		}
 		if (dd > 0 && i < in->n)
@@ -382,13 +380,13 @@ drawdowns(const struct trade_stats_in *in, S *s)
 			n++;
 			sum += worst;
 			length += span;
-			s->max_dd_days = fmax(s->max_dd_days, span);
+			s->max_drawdown_days = fmax(s->max_drawdown_days, span);
 		}
 		from = i;
 		worst = 0;
 	}
-	s->avg_dd = ratio(sum, (double)n);
-	s->avg_dd_days = ratio(length, (double)n);
+	s->avg_drawdown = ratio(sum, (double)n);
+	s->avg_drawdown_days = ratio(length, (double)n);
 	s->ulcer = sqrt(squares / (double)in->n);
 }
 
@@ -399,7 +397,7 @@ market(const struct trade_stats_in *in, S *s)
 	double me = 0, mc = 0, cov = 0, var = 0, n = (double)in->n - 1;
 
 	s->beta = NAN;
-	s->hold = in->first < in->n ? ratio(in->close[in->n - 1] -
+	s->buy_and_hold = in->first < in->n ? ratio(in->close[in->n - 1] -
 	    in->close[in->first], in->close[in->first]) : NAN;
 	for (size_t i = 1; i < in->n; i++) {
 		me += log(in->equity[i] / in->equity[i - 1]) / n;
@@ -413,7 +411,7 @@ market(const struct trade_stats_in *in, S *s)
 	}
 	if (n > 1 && isfinite(cov))
 		s->beta = ratio(cov, var);
-	s->alpha = s->ret - in->rate - s->beta * (s->hold - in->rate);
+	s->alpha = s->total_return - in->rate - s->beta * (s->buy_and_hold - in->rate);
 }
 
 /* ---- trades -------------------------------------------------------------------- */
@@ -426,7 +424,7 @@ trades(struct arena *a, const struct trade_stats_in *in, S *s)
 	size_t wins = 0, losses = 0;
 	bool dead = false;
 
-	s->best = s->worst = s->max_days = NAN;
+	s->best_trade = s->worst_trade = s->max_trade_days = NAN;
 	for (size_t i = 0; i < in->ntrades; i++) {
 		const struct trade_sim_trade *t = in->trades[i];
 		double r = trade_sim_return(t), span;
@@ -444,20 +442,20 @@ trades(struct arena *a, const struct trade_stats_in *in, S *s)
 		dead = dead || r <= -1;
 		logs += log(1 + r);
 		sum += r;
-		s->best = fmax(s->best, r);
-		s->worst = fmin(s->worst, r);
-		s->max_days = fmax(s->max_days, span);
-		s->avg_days += span / (double)in->ntrades;
+		s->best_trade = fmax(s->best_trade, r);
+		s->worst_trade = fmin(s->worst_trade, r);
+		s->max_trade_days = fmax(s->max_trade_days, span);
+		s->avg_trade_days += span / (double)in->ntrades;
 	}
 	s->trades = (int64_t)in->ntrades;
 	if (in->ntrades == 0) {
-		s->win_rate = s->avg = s->avg_days = s->expectancy = NAN;
+		s->win_rate = s->avg_trade = s->avg_trade_days = s->expectancy = NAN;
 		s->profit_factor_ret = s->profit_factor = s->sqn = NAN;
 		s->kelly = NAN;
 		return;
 	}
 	s->win_rate = (double)wins / (double)in->ntrades;
-	s->avg = dead ? 0 : exp(logs / (double)in->ntrades) - 1;
+	s->avg_trade = dead ? 0 : exp(logs / (double)in->ntrades) - 1;
 	s->expectancy = sum / (double)in->ntrades;
 	s->profit_factor_ret = ratio(up, down);
 	s->profit_factor = ratio(won, lost);
@@ -487,10 +485,10 @@ trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 	}
 	s->exposure = (double)bars / (double)in->n;
 	s->equity_final = in->equity[in->n - 1];
-	s->ret = ratio(s->equity_final - in->equity[0], in->equity[0]);
+	s->total_return = ratio(s->equity_final - in->equity[0], in->equity[0]);
 	returns(a, in, s);
 	drawdowns(in, s);
-	s->calmar = ratio(s->ann, s->max_dd);
+	s->calmar = ratio(s->return_ann, s->max_drawdown);
 	market(in, s);
 	trades(a, in, s);
 }

@@ -20,12 +20,16 @@ struct trade_sim_trade;
 
 struct trade_stats {
 	double equity_final, equity_peak, commissions;
-	double exposure, ret, hold, ann, vol, cagr;	/* parts, not percent */
+	/* parts, not percent */
+	double exposure, total_return, buy_and_hold, return_ann;
+	double volatility_ann, cagr;
 	double sharpe_geo, sortino_geo, sharpe, sortino, omega;
 	double calmar, alpha, beta;
-	double max_dd, avg_dd, max_dd_days, avg_dd_days, ulcer;
+	double max_drawdown, avg_drawdown, max_drawdown_days;
+	double avg_drawdown_days, ulcer;
 	int64_t trades;
-	double win_rate, best, worst, avg, max_days, avg_days;
+	double win_rate, best_trade, worst_trade, avg_trade;
+	double max_trade_days, avg_trade_days;
 	double profit_factor_ret, profit_factor, expectancy, sqn, kelly;
 	double psr, skew, kurtosis;
 	int64_t per_year;		/* periods of the daily series */
