@@ -34,6 +34,7 @@ struct trade_run {
 	double *equity;			/* per bar */
 	struct trade_sim_trade **trades;	/* in the order of closing */
 	size_t ntrades, first;
+	size_t first_bar;		/* bar 0 of trades and equity's 0 */
 	double cash;			/* at the end, all closed or marked */
 	uint64_t refused, undecided;
 	bool ruined;
