@@ -1,4 +1,4 @@
--- What is traded, and its bars. Prices and volumes are 10^-8 units; version counts how often a bar was corrected.
+-- What is traded, and its bars; version counts how often a bar was corrected.
 -- step
 CREATE TABLE IF NOT EXISTS trade_instrument (
   id         INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -8,8 +8,8 @@ CREATE TABLE IF NOT EXISTS trade_instrument (
   name       VARCHAR(200) NOT NULL DEFAULT '',
   kind       ENUM('equity', 'etf', 'index', 'future', 'option', 'crypto', 'forex') NOT NULL DEFAULT 'equity',
   currency   CHAR(3)      CHARACTER SET ascii NOT NULL DEFAULT 'USD',
-  tick       BIGINT       NOT NULL DEFAULT 1000000,
-  lot        BIGINT       NOT NULL DEFAULT 100000000,
+  tick       DECIMAL(20,8) NOT NULL DEFAULT 0.01,
+  lot        DECIMAL(20,8) NOT NULL DEFAULT 1,
   created_at DATETIME(6)  NOT NULL,
   UNIQUE KEY symbol (tenant_id, symbol, exchange)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
@@ -18,11 +18,11 @@ CREATE TABLE IF NOT EXISTS trade_bar (
   instrument_id INT UNSIGNED NOT NULL,
   timeframe ENUM('1m', '5m', '15m', '30m', '1h', '4h', '1d', '1w') NOT NULL,
   at        DATETIME(6)  NOT NULL,
-  open      BIGINT       NOT NULL,
-  high      BIGINT       NOT NULL,
-  low       BIGINT       NOT NULL,
-  close     BIGINT       NOT NULL,
-  volume    BIGINT       NOT NULL,
+  open      DECIMAL(20,8) NOT NULL,
+  high      DECIMAL(20,8) NOT NULL,
+  low       DECIMAL(20,8) NOT NULL,
+  close     DECIMAL(20,8) NOT NULL,
+  volume    DECIMAL(20,8) NOT NULL,
   version   INT          NOT NULL DEFAULT 1,
   PRIMARY KEY (instrument_id, timeframe, at),
   CONSTRAINT trade_bar_instrument FOREIGN KEY (instrument_id) REFERENCES trade_instrument (id) ON DELETE CASCADE

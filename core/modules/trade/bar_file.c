@@ -60,8 +60,9 @@ flush(struct upload *u)
 static const char *
 column(const char *name)
 {
+	/* "": the index column that pandas writes first */
 	static const char *const times[] = {
-		"date", "time", "timestamp", "datetime", NULL
+		"", "date", "time", "timestamp", "datetime", NULL
 	};
 
 	for (int i = 0; times[i] != NULL; i++)
@@ -72,6 +73,23 @@ column(const char *name)
 		if (strcasecmp(f->name, name) == 0)
 			return f->name;
 	return NULL;
+}
+
+/* "2026-01-03", "2026-01-03 10:00:00" and with T: UTC unless it says so. */
+static const char *
+instant(struct arena *a, const char *text)
+{
+	size_t n = strlen(text);
+	char *t;
+
+	if (n == 10)
+		return arena_printf(a, "%sT00:00:00Z", text);
+	if (n < 19 || (text[10] != ' ' && text[10] != 'T'))
+		return text;
+	t = arena_printf(a, "%s%s", text,
+	    strpbrk(text + 19, "Z+-") == NULL ? "Z" : "");
+	t[10] = 'T';
+	return t;
 }
 
 static int
@@ -87,7 +105,8 @@ row(struct upload *u, const struct pair *cells, size_t n, size_t line)
 
 		if (name != NULL)
 			known[in.nquery++] = (struct pair){ name,
-			    cells[i].value };
+			    strcmp(name, "at") == 0 ? instant(u->a,
+			    cells[i].value) : cells[i].value };
 	}
 	if (schema_decode(&trade_bar_schema, &in, u->a, b, &seen, u->e) ==
 	    -1 || trade_bar_check(b, u->e) == -1) {

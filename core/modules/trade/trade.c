@@ -6,6 +6,7 @@
 #include "db/table.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/instrument.h"
+#include "modules/trade/pattern.h"
 #include "modules/trade/result.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/trade.h"
@@ -37,8 +38,9 @@ const struct module trade_module = {
 		trade_strategy_queries, trade_result_queries, NULL },
 	.routes = (const struct route *const[]){ trade_instrument_routes,
 		trade_bar_routes, trade_strategy_routes, trade_result_routes,
-		NULL },
-	.jobs = (const struct job *const[]){ trade_result_jobs, NULL },
+		trade_pattern_routes, NULL },
+	.jobs = (const struct job *const[]){ trade_result_jobs,
+		trade_pattern_jobs, NULL },
 	.permissions = permissions,
 	.exchanges = (const struct exchange *const[]){ &bars, NULL }
 };
