@@ -110,16 +110,17 @@ openapi_in_body(const struct route *r, const char *path,
 static bool
 from_query(const struct route *r)
 {
-	return r->method == HTTP_GET || r->method == HTTP_DELETE;
+	return r->method == HTTP_GET || r->method == HTTP_DELETE ||
+	    (r->flags & R_RAW) != 0;
 }
 
 bool
 openapi_has_body(const struct route *r, const char *path)
 {
-	if (from_query(r))
-		return false;
 	if (r->flags & R_RAW)
 		return true;
+	if (from_query(r))
+		return false;
 	for (const struct field *f = r->in == NULL ? NULL : r->in->fields;
 	    f != NULL && f->name != NULL; f++)
 		if (openapi_in_body(r, path, f))

@@ -178,8 +178,10 @@ stage_decode(struct ctx *c, const struct match *m, void **in)
 		.path = m->params, .npath = m->nparams,
 		.query = c->req->query, .nquery = c->req->nquery,
 		.body = c->req->body, .body_len = c->req->body_len,
+		/* a raw body is the handler's */
 		.from_query = c->route->method == HTTP_GET ||
-		    c->route->method == HTTP_DELETE,
+		    c->route->method == HTTP_DELETE ||
+		    (c->route->flags & R_RAW) != 0,
 		.body_absent = c->req->body_len == 0,
 		.forbid_extra = !is_seed(c),
 		.max_values = c->route->max_values
@@ -189,7 +191,7 @@ stage_decode(struct ctx *c, const struct match *m, void **in)
 	if (s == NULL)
 		return 0;
 	*in = arena_alloc(c->a, s->size);
-	if (!si.from_query && !(c->route->flags & R_RAW)) {
+	if (!si.from_query) {
 		if (!si.body_absent && body_kind(c, &si.kind) == -1)
 			return -1;
 		if (si.body_absent)

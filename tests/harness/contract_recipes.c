@@ -220,6 +220,29 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.compat.discovery", .path = "id=$cloud" },
 	{ .id = "spot.compat.rediscover", .path = "id=$cloud" },
 	{ .id = "spot.compat.overview", .path = "id=$cloud" },
+
+	/* ---- trade ---- */
+	{ .id = "trade.instrument.put", .body = "{\"symbol\":\"S$n\"}" },
+	{ .id = "trade.instrument.delete", .path = "id=$instrument" },
+	{ .id = "trade.bar.list", .query = "symbol=SAME" },
+	{ .id = "trade.bar.put", .body = "{\"symbol\":\"SAME\",\"bars\":[{"
+	    "\"at\":\"2026-01-02T00:00:00Z\",\"open\":10,\"high\":12,"
+	    "\"low\":9,\"close\":11,\"volume\":5}]}" },
+	{ .id = "trade.bar.import", .query = "symbol=SAME",
+	    .type = "text/csv", .body = "date,open,high,low,close,volume\n"
+	    "2026-01-03,10,12,9,11,5\n" },
+	{ .id = "trade.strategy.create", .body = "{\"name\":\"same $n\","
+	    "\"spec\":{\"entry_long\":1}}" },
+	{ .id = "trade.strategy.update", .body = "{\"name\":\"other $n\","
+	    "\"version\":1,\"spec\":{\"entry_long\":1}}" },
+	{ .id = "trade.backtest.create", .body = "{\"symbol\":\"SAME\","
+	    "\"spec\":{\"entry_long\":1}}" },
+	{ .id = "trade.backtest.get", .path = "id=$backtest" },
+	{ .id = "trade.backtest.trades", .path = "id=$backtest" },
+	{ .id = "trade.backtest.equity", .path = "id=$backtest" },
+	{ .id = "trade.pattern.list", .query = "symbol=SAME" },
+	{ .id = "trade.indicator.get", .path = "kind=sma",
+	    .query = "symbol=SAME&params=1" },
 	{ .id = NULL }
 };
 
@@ -275,6 +298,33 @@ fleet(struct world *w, struct twin *t)
 	return t->cloud;
 }
 
+/* An instrument with a bar; the same in both tenants. */
+static void
+market(struct world *w, struct twin *t)
+{
+	const struct reply *r = http_send(w->st, "PUT",
+	    "/api/trade/instruments", t->admin.token,
+	    "{\"symbol\":\"SAME\"}");
+
+	if (r->status == 200)
+		r = http_send(w->st, "POST", "/api/trade/bars",
+		    t->admin.token, "{\"symbol\":\"SAME\",\"bars\":[{"
+		    "\"at\":\"2026-01-01T00:00:00Z\",\"open\":10,"
+		    "\"high\":12,\"low\":9,\"close\":11}]}");
+	if (r->status != 200)
+		ct_bad(w, "market: %d %.300s", r->status, r->body);
+}
+
+static const char *
+instrument(struct world *w, struct twin *t)
+{
+	const struct reply *r = http_send(w->st, "PUT",
+	    "/api/trade/instruments", t->admin.token, arena_printf(w->st->a,
+	    "{\"symbol\":\"GONE%u\"}", t->n++));
+
+	return arena_strdup(w->st->a, json_text_at(r->json, "id"));
+}
+
 void
 contract_prepare(struct world *w)
 {
@@ -294,6 +344,8 @@ contract_prepare(struct world *w)
 	    "(X'0102030405060708090a0b0c0d0e0f10', 'DiskFree', '{}', "
 	    "'critical', 's', 'firing', NOW(6), NOW(6), NOW(6), X'00', "
 	    "NOW(6))");
+	market(w, &w->a);
+	market(w, &w->b);
 	fleet(w, &w->a);
 	fleet(w, &w->b);
 	if (stack_program(w->st, &out, "quincunx-discover",
@@ -451,9 +503,20 @@ termination(struct world *w, struct twin *t)
 	    "{\"reason\":\"contract\"}");
 }
 
+#define BACKTEST "INSERT INTO trade_backtest (id, tenant_id, job_id, " \
+	"symbol, timeframe, request, engine, spec_digest, data_digest, bars, " \
+	"first_at, last_at, stats, report, trades, equity, created_at) " \
+	"VALUES (" BIN("%s") ", " BIN("%s") ", X'00', 'SAME', '1d', '{}', " \
+	"'sim.1', X'00', X'00', 2, NOW(6), NOW(6), '{}', '{}', '[]', '[]', " \
+	"UTC_TIMESTAMP(6))"
+
 const char *
 contract_word(struct world *w, struct twin *t, const char *word)
 {
+	if (strcmp(word, "backtest") == 0)
+		return row_of(w, t, BACKTEST);
+	if (strcmp(word, "instrument") == 0)
+		return instrument(w, t);
 	if (strcmp(word, "decision") == 0)
 		return row_of(w, t, DECISION);
 	if (strcmp(word, "approval") == 0)

@@ -1,0 +1,98 @@
+/*
+ * Backtests: a strategy on recorded bars, a grid of its parameters, folds of
+ * fit and test, and an audit of what could make the result better than life.
+ * Pure: no database, no clock.
+ */
+#ifndef TRADE_BACKTEST_H
+#define TRADE_BACKTEST_H
+
+#include "base/types.h"
+#include "modules/trade/sim.h"
+#include "modules/trade/stats.h"
+#include "modules/trade/strategy.h"
+
+struct trade_series {
+	const struct utc *at;
+	const struct trade_ohlcv *bars;
+	const struct trade_candle_bar *units;
+	size_t n;
+};
+
+struct trade_backtest {
+	const struct trade_strategy *strategy;
+	struct trade_sim_terms terms;
+	struct trade_series series;
+	double rate;			/* risk-free, per year */
+	bool finish;			/* close what is open at the end */
+	/* Called now and then; -1 stops (cancelled, out of time). */
+	int (*tick)(void *arg, double done);
+	void *arg;
+};
+
+struct trade_run {
+	struct trade_stats stats;
+	double *equity;			/* per bar */
+	struct trade_sim_trade **trades;	/* in the order of closing */
+	size_t ntrades, first;
+	size_t first_bar;		/* bar 0 of trades and equity's 0 */
+	double cash;			/* at the end, all closed or marked */
+	uint64_t refused, undecided;
+	bool ruined;
+};
+/* One run with these parameter values. from: no trade before this bar (0:
+ * from the first bar after the warm-up). 422 when a parameter is impossible
+ * or there are no bars. */
+int trade_backtest_run(struct arena *, const struct trade_backtest *,
+    const double *values, size_t from, struct trade_run *, struct err *);
+
+/* The three readings of bars that touched stop and take: lowest and highest
+ * total return. */
+struct trade_bounds {
+	double pessimistic, path, optimistic;	/* total returns */
+};
+int trade_backtest_bounds(struct arena *, const struct trade_backtest *,
+    const double *values, struct trade_bounds *, struct err *);
+
+struct trade_best {
+	double values[TRADE_PARAMS_MAX];
+	double score;			/* NaN: no point had a value */
+	size_t run, skipped;		/* points */
+	double deflated;		/* deflated Sharpe ratio of the best */
+};
+/* Names of the statistics a grid may be judged by; NULL-terminated. */
+extern const char *const trade_scores[];
+/* All points of the grid; score is one of trade_scores. */
+int trade_backtest_grid(struct arena *, const struct trade_backtest *,
+    const char *score, struct trade_best *, struct err *);
+
+struct trade_fold {
+	size_t from, to;		/* test bars */
+	struct trade_best best;
+	double total_return;		/* in the test */
+};
+struct trade_walk {
+	struct trade_fold *folds;
+	size_t n;
+	struct trade_run run;		/* the test bars, joined */
+	double stability[TRADE_PARAMS_MAX];	/* sd of the chosen values */
+};
+/* Fits on train bars, trades the next test bars, moves on by test bars. */
+int trade_backtest_walk(struct arena *, const struct trade_backtest *,
+    const char *score, size_t train, size_t test, struct trade_walk *,
+    struct err *);
+
+struct trade_audit {
+	int64_t cuts, differing;	/* look-ahead: rules on a prefix */
+	int64_t warmup_bars;		/* history after which the rules of the
+					 * last 50 bars do not change; -1 none
+					 * of those tried */
+	int64_t gaps;			/* steps above three usual ones */
+	int64_t no_volume_fills;	/* trades in bars without volume */
+	double last_bar_share;		/* of trades closed by the end */
+};
+extern const struct schema trade_audit_schema;
+int trade_backtest_audit(struct arena *, const struct trade_backtest *,
+    const double *values, const struct trade_run *, struct trade_audit *,
+    struct err *);
+
+#endif

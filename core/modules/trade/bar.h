@@ -1,0 +1,90 @@
+/*
+ * Bars: open, high, low, close and volume of a span of time that begins at
+ * `at`. Stored once per instrument, timeframe and time; a correction counts
+ * the version up.
+ */
+#ifndef TRADE_BAR_H
+#define TRADE_BAR_H
+
+#include "db/db.h"
+#include "db/table.h"
+#include "http/route.h"
+#include "modules/trade/backtest.h"
+#include "modules/trade/instrument.h"
+
+enum { TRADE_BARS_MAX = 5000000 };	/* of one series in memory */
+
+struct trade_bar {
+	struct utc at;
+	struct dec open, high, low, close, volume;
+	int64_t version;
+};
+extern const struct schema trade_bar_schema;
+extern const struct query *const trade_bar_queries[];
+extern const struct table trade_bar_tables[];
+extern const struct route trade_bar_routes[];
+extern const char *const trade_timeframes[];
+
+/* A row of a file: with its symbol and timeframe. */
+struct trade_bar_row {
+	const char *symbol, *exchange, *timeframe;
+	struct utc at;
+	struct dec open, high, low, close, volume;
+};
+extern const struct schema trade_bar_row_schema;
+extern const struct query trade_bar_export;
+
+/* -1 and 422 when it is no bar: high below low or outside them, a price not
+ * above 0 or beyond 40 million. */
+int trade_bar_check(const struct trade_bar *, struct err *);
+/* Up to 1,000 bars in one statement; *changed counts new and corrected. */
+int trade_bar_put(struct db *, int64_t instrument, const char *timeframe,
+    const struct trade_bar *, size_t n, struct arena *, uint64_t *changed,
+    struct err *);
+int trade_bar_import(struct db *, struct arena *, struct uuid tenant,
+    const void *row, bool *changed, struct err *);
+/* Newest first below `before` (0 = the newest). */
+int trade_bar_page(struct db *, struct arena *, int64_t instrument,
+    const char *timeframe, struct utc from, struct utc before, int64_t limit,
+    struct rows *, struct err *);
+/* A whole series, oldest first, from ≤ at < to (0 = open). 422 when there are
+ * more than TRADE_BARS_MAX. */
+int trade_bar_series(struct db *, struct arena *, int64_t instrument,
+    const char *timeframe, struct utc from, struct utc to,
+    struct trade_series *, struct err *);
+
+/* CSV with the columns at|date|time|timestamp, open, high, low, close and
+ * volume. Names the line that is wrong; nothing after it is stored, batches
+ * before it are. */
+struct trade_bar_report {
+	int64_t rows, changed;
+};
+extern const struct schema trade_bar_report_schema;
+struct trade_bar_source {
+	long (*read)(void *arg, void *buf, size_t n, struct err *);
+	void *arg;
+};
+int trade_bar_upload(struct db *, struct arena *, int64_t instrument,
+    const char *timeframe, const struct trade_bar_source *,
+    struct trade_bar_report *, struct err *);
+
+/* What the routes share: symbol, exchange, timeframe, from, to. */
+struct trade_series_in {
+	const char *symbol, *exchange, *timeframe;
+	struct utc from, to;
+};
+#define TRADE_SERIES_FIELDS(T, at) \
+	FIELD_IN(T, at, symbol, .flags = FF_REQUIRED, .min = 1, .max = 32, \
+	    TRADE_SYMBOL, .example = "\"GOOG\"", .doc = "Symbol"), \
+	FIELD_IN(T, at, exchange, .max = 16, .def = "\"\"", \
+	    .doc = "Exchange, where the symbol alone does not say"), \
+	FIELD_IN(T, at, timeframe, .oneof = trade_timeframes, \
+	    .def = "\"1d\"", .doc = "Length of a bar"), \
+	FIELD_IN(T, at, from, .flags = FF_NULLABLE, .doc = "First bar"), \
+	FIELD_IN(T, at, to, .flags = FF_NULLABLE, .doc = "Before this time")
+/* Finds the instrument and reads its bars. 404 without the instrument. */
+int trade_series_load(struct db *, struct arena *, struct uuid tenant,
+    const struct trade_series_in *, struct trade_instrument *,
+    struct trade_series *, struct err *);
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * Indicators of one series: averages and what is made of them.
+ */
+#include "base/arena.h"
+#include "modules/trade/indicator_inner.h"
+
+#define UNUSED_BAR (void)b
+
+START(sma)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(sma)
+{
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (trade_window_full(&t->w[0]))
+		out[0] = t->w[0].sum / t->p[0];
+}
+
+START(ema)
+{
+	(void)a;
+	trade_ema_start(&t->m[0], t->p[0]);
+}
+
+PUSH(ema)
+{
+	UNUSED_BAR;
+	out[0] = trade_mean_push(&t->m[0], x);
+}
+
+static double
+weighted(const struct trade_window *w)
+{
+	double sum = 0, n = (double)w->n;
+
+	for (size_t i = 0; i < w->n; i++)
+		sum += trade_window_at(w, i) * (n - (double)i);
+	return sum / (n * (n + 1) / 2);
+}
+
+START(wma)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(wma)
+{
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (trade_window_full(&t->w[0]))
+		out[0] = weighted(&t->w[0]);
+}
+
+/* ema of ema of …: each begins when the one before it has a value. */
+static size_t
+chain(struct trade_mean *m, size_t n, double x, double *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		e[i] = x = trade_mean_push(&m[i], x);
+		if (isnan(x))
+			return i;
+	}
+	return n;
+}
+
+START(dema)
+{
+	(void)a;
+	trade_ema_start(&t->m[0], t->p[0]);
+	trade_ema_start(&t->m[1], t->p[0]);
+}
+
+PUSH(dema)
+{
+	double e[2];
+
+	UNUSED_BAR;
+	if (chain(t->m, 2, x, e) == 2)
+		out[0] = 2 * e[0] - e[1];
+}
+
+START(tema)
+{
+	(void)a;
+	for (int i = 0; i < 3; i++)
+		trade_ema_start(&t->m[i], t->p[0]);
+}
+
+PUSH(tema)
+{
+	double e[3];
+
+	UNUSED_BAR;
+	if (chain(t->m, 3, x, e) == 3)
+		out[0] = 3 * e[0] - 3 * e[1] + e[2];
+}
+
+START(kama)
+{
+	trade_window_start(a, &t->w[0], t->p[0] + 1);
+}
+
+PUSH(kama)
+{
+	const struct trade_window *w = &t->w[0];
+	double fast = 2 / (t->p[1] + 1), slow = 2 / (t->p[2] + 1);
+	double path = 0, ratio, k;
+
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (!trade_window_full(w))
+		return;
+	if (t->n + 1 == w->n)
+		t->s[0] = trade_window_at(w, 1);
+	for (size_t i = 0; i + 1 < w->n; i++)
+		path += fabs(trade_window_at(w, i) -
+		    trade_window_at(w, i + 1));
+	ratio = path > 0 ? fabs(x - trade_window_at(w, w->n - 1)) / path : 1;
+	k = ratio * (fast - slow) + slow;
+	t->s[0] += k * k * (x - t->s[0]);
+	out[0] = t->s[0];
+}
+
+START(hma)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+	trade_window_start(a, &t->w[1], fmax(1, floor(t->p[0] / 2)));
+	trade_window_start(a, &t->w[2], fmax(1, floor(sqrt(t->p[0]))));
+}
+
+PUSH(hma)
+{
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	trade_window_push(&t->w[1], x);
+	if (!trade_window_full(&t->w[0]))
+		return;
+	trade_window_push(&t->w[2],
+	    2 * weighted(&t->w[1]) - weighted(&t->w[0]));
+	if (trade_window_full(&t->w[2]))
+		out[0] = weighted(&t->w[2]);
+}
+
+START(rsi)
+{
+	(void)a;
+	trade_wilder_start(&t->m[0], t->p[0]);
+	trade_wilder_start(&t->m[1], t->p[0]);
+}
+
+PUSH(rsi)
+{
+	double move = x - t->s[0], up, down;
+
+	UNUSED_BAR;
+	t->s[0] = x;
+	if (t->n == 0)
+		return;
+	up = trade_mean_push(&t->m[0], fmax(move, 0));
+	down = trade_mean_push(&t->m[1], fmax(-move, 0));
+	/* A market that did not move at all is neither strong nor weak. */
+	if (!isnan(up))
+		out[0] = up + down > 0 ? 100 * up / (up + down) : 50;
+}
+
+START(macd)
+{
+	(void)a;
+	for (int i = 0; i < 3; i++)
+		trade_ema_start(&t->m[i], t->p[i]);
+}
+
+PUSH(macd)
+{
+	double fast = trade_mean_push(&t->m[0], x);
+	double slow = trade_mean_push(&t->m[1], x);
+
+	UNUSED_BAR;
+	if (isnan(fast) || isnan(slow))
+		return;
+	out[0] = fast - slow;
+	out[1] = trade_mean_push(&t->m[2], out[0]);
+	out[2] = out[0] - out[1];
+}
+
+START(bbands)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(bbands)
+{
+	double mean, sd;
+
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (!trade_window_full(&t->w[0]))
+		return;
+	mean = trade_window_mean(&t->w[0]);
+	sd = trade_window_sd(&t->w[0], mean);
+	out[0] = mean;
+	out[1] = mean + t->p[1] * sd;
+	out[2] = mean - t->p[1] * sd;
+}
+
+START(zscore)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(zscore)
+{
+	double mean, sd;
+
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (!trade_window_full(&t->w[0]))
+		return;
+	mean = trade_window_mean(&t->w[0]);
+	sd = trade_window_sd(&t->w[0], mean);
+	out[0] = sd > 0 ? (x - mean) / sd : 0;
+}
+
+START(roc)
+{
+	trade_window_start(a, &t->w[0], t->p[0] + 1);
+}
+
+PUSH(roc)
+{
+	double then;
+
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (!trade_window_full(&t->w[0]))
+		return;
+	then = trade_window_at(&t->w[0], t->w[0].n - 1);
+	if (then != 0)
+		out[0] = 100 * (x - then) / then;
+}
+
+START(mom)
+{
+	trade_window_start(a, &t->w[0], t->p[0] + 1);
+}
+
+PUSH(mom)
+{
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (trade_window_full(&t->w[0]))
+		out[0] = x - trade_window_at(&t->w[0], t->w[0].n - 1);
+}
+
+START(slope)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(slope)
+{
+	const struct trade_window *w = &t->w[0];
+	double n = t->p[0], mid = (n - 1) / 2, xy = 0, xx = 0, mean;
+
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (!trade_window_full(w))
+		return;
+	mean = trade_window_mean(w);
+	for (size_t i = 0; i < w->n; i++) {
+		double at = (double)(w->n - 1 - i) - mid;
+
+		xy += at * (trade_window_at(w, i) - mean);
+		xx += at * at;
+	}
+	out[0] = xx > 0 ? xy / xx : 0;
+	out[1] = mean + out[0] * mid;
+}
+
+START(highest)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(highest)
+{
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (trade_window_full(&t->w[0]))
+		out[0] = trade_window_max(&t->w[0]);
+}
+
+START(lowest)
+{
+	trade_window_start(a, &t->w[0], t->p[0]);
+}
+
+PUSH(lowest)
+{
+	UNUSED_BAR;
+	trade_window_push(&t->w[0], x);
+	if (trade_window_full(&t->w[0]))
+		out[0] = trade_window_min(&t->w[0]);
+}

@@ -1,0 +1,40 @@
+/*
+ * What is traded: a symbol of a tenant, at an exchange if it says so.
+ */
+#ifndef TRADE_INSTRUMENT_H
+#define TRADE_INSTRUMENT_H
+
+#include "db/db.h"
+#include "db/table.h"
+#include "http/route.h"
+
+struct trade_instrument {
+	int64_t id;
+	struct uuid tenant_id;
+	const char *symbol, *exchange, *name, *kind, *currency;
+	struct dec tick, lot;
+	struct utc created_at;
+};
+extern const struct schema trade_instrument_schema;
+extern const struct query *const trade_instrument_queries[];
+extern const struct table trade_instrument_tables[];
+extern const struct route trade_instrument_routes[];
+extern const char *const trade_instrument_kinds[];
+
+/* Symbols as routes take them. */
+#define TRADE_SYMBOL .pattern = "^[A-Za-z0-9][A-Za-z0-9.&_^=-]*$"
+
+int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
+    int64_t after, int64_t limit, struct rows *, struct err *);
+/* 0 found, 1 none. */
+int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
+    const char *symbol, const char *exchange, struct trade_instrument *,
+    struct err *);
+/* Inserts, or updates what may change; id is written back. */
+int trade_instrument_put(struct db *, struct arena *,
+    struct trade_instrument *, struct err *);
+/* Bars go with it. 1 = there is none. */
+int trade_instrument_delete(struct db *, struct uuid tenant, int64_t id,
+    struct err *);
+
+#endif

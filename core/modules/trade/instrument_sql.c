@@ -1,0 +1,95 @@
+/*
+ * Rows of instruments. All SQL on trade_instrument is here.
+ */
+#include "modules/trade/instrument.h"
+
+const char *const trade_instrument_kinds[] = {
+	"equity", "etf", "index", "future", "option", "crypto", "forex", NULL
+};
+
+#define I struct trade_instrument
+static const struct field fields[] = {
+	FIELD(I, id, .doc = "Number"),
+	FIELD(I, tenant_id, .flags = FF_HIDDEN),
+	FIELD(I, symbol, .doc = "Symbol", .example = "\"GOOG\""),
+	FIELD(I, exchange, .doc = "Exchange; empty: any"),
+	FIELD(I, name, .doc = "Name for people"),
+	FIELD(I, kind, .doc = "Kind"),
+	FIELD(I, currency, .doc = "Currency of its prices"),
+	FIELD(I, tick, .doc = "Smallest step of a price"),
+	FIELD(I, lot, .doc = "Smallest quantity"),
+	FIELD(I, created_at, .doc = "When it was made known"),
+	FIELD_END
+};
+const struct schema trade_instrument_schema = {
+	.name = "Instrument", .doc = "What is traded",
+	.size = sizeof(I), .fields = fields
+};
+
+#define COLUMNS "id, tenant_id, symbol, exchange, name, kind, currency, " \
+	"tick, lot, created_at"
+
+static const struct query INSTRUMENT_PAGE = { "trade_instrument.page",
+	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
+	"id > ? ORDER BY id LIMIT ?", &trade_instrument_schema };
+static const struct query INSTRUMENT_FIND = { "trade_instrument.find",
+	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
+	"symbol = ? AND exchange = ? LIMIT 1", &trade_instrument_schema };
+static const struct query INSTRUMENT_PUT = { "trade_instrument.put",
+	"INSERT INTO trade_instrument (tenant_id, symbol, exchange, name, "
+	"kind, currency, tick, lot, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, "
+	"?, ?) ON DUPLICATE KEY UPDATE name = VALUE(name), "
+	"kind = VALUE(kind), currency = VALUE(currency), tick = VALUE(tick), "
+	"lot = VALUE(lot)", NULL };
+static const struct query INSTRUMENT_DELETE = { "trade_instrument.delete",
+	"DELETE FROM trade_instrument WHERE tenant_id = ? AND id = ?", NULL };
+
+const struct query *const trade_instrument_queries[] = {
+	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_PUT,
+	&INSTRUMENT_DELETE, NULL
+};
+
+const struct table trade_instrument_tables[] = {
+	{ .name = "trade_instrument", .row = &trade_instrument_schema,
+	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
+	{ .name = NULL }
+};
+
+int
+trade_instrument_page(struct db *db, struct arena *a, struct uuid tenant,
+    int64_t after, int64_t limit, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &INSTRUMENT_PAGE, ARGS(V(tenant), V(after),
+	    V(limit)), out, e);
+}
+
+int
+trade_instrument_find(struct db *db, struct arena *a, struct uuid tenant,
+    const char *symbol, const char *exchange, struct trade_instrument *out,
+    struct err *e)
+{
+	return db_one(db, a, &INSTRUMENT_FIND, ARGS(V(tenant), V(symbol),
+	    V(exchange)), out, e);
+}
+
+int
+trade_instrument_put(struct db *db, struct arena *a, I *i, struct err *e)
+{
+	return db_exec(db, &INSTRUMENT_PUT, ARGS(V(i->tenant_id),
+	    V(i->symbol), V(i->exchange), V(i->name), V(i->kind),
+	    V(i->currency), V(i->tick), V(i->lot), V(i->created_at)), NULL,
+	    e) == -1 ? -1 : trade_instrument_find(db, a, i->tenant_id,
+	    i->symbol, i->exchange, i, e);
+}
+
+int
+trade_instrument_delete(struct db *db, struct uuid tenant, int64_t id,
+    struct err *e)
+{
+	uint64_t n;
+
+	if (db_exec(db, &INSTRUMENT_DELETE, ARGS(V(tenant), V(id)), &n, e) ==
+	    -1)
+		return -1;
+	return n == 0;
+}

@@ -1,0 +1,95 @@
+/*
+ * A strategy is data: named indicators, four rules, a size, exits. The rules
+ * see the bar just closed and earlier ones; there is no way to write down a
+ * later one. The same rules judge recorded and live bars, one at a time.
+ *
+ *	{"indicators":{"f":["sma","close","n"],"s":["sma","close",30]},
+ *	 "entry_long":["cross_above","f","s"],"exit_long":["cross_below","f","s"],
+ *	 "size":{"kind":"fraction","value":0.95},"sl":["pct",0.05],
+ *	 "params":{"n":[5,20,5]},"constraint":["<","n",30]}
+ *
+ * Operands: numbers, open high low close volume, an indicator ("f", or
+ * "m.signal"), a parameter, or an expression. Operators: + - * / < <= > >= == !=
+ * and or not, cross_above cross_below, highest lowest shift (expression, n),
+ * pattern (name). An unknown value makes a comparison false.
+ */
+#ifndef TRADE_STRATEGY_H
+#define TRADE_STRATEGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+#include "modules/trade/candle.h"
+#include "modules/trade/indicator.h"
+
+struct arena;
+struct err;
+struct schema;
+
+enum {
+	TRADE_NODES_MAX = 256, TRADE_INDICATORS_MAX = 64,
+	TRADE_PARAMS_MAX = 8, TRADE_GRID_MAX = 10000
+};
+enum trade_rule {
+	RULE_ENTRY_LONG, RULE_EXIT_LONG, RULE_ENTRY_SHORT, RULE_EXIT_SHORT,
+	RULES
+};
+enum trade_size { SIZE_FRACTION, SIZE_UNITS, SIZE_RISK };
+enum trade_distance { DISTANCE_NONE, DISTANCE_PCT, DISTANCE_ATR };
+
+struct trade_param {
+	const char *name;
+	double low, high, step;
+};
+struct trade_exit {
+	enum trade_distance kind;
+	double value;
+};
+
+struct trade_node;
+struct trade_column;
+
+struct trade_strategy {
+	struct trade_node *nodes;
+	size_t nnodes;
+	struct trade_column *columns;	/* indicators */
+	size_t ncolumns;
+	int rule[RULES];		/* node, -1 = none */
+	int constraint;
+	struct trade_param params[TRADE_PARAMS_MAX];
+	size_t nparams;
+	enum trade_size size_kind;
+	double size;
+	struct trade_exit sl, tp, limit;	/* limit: below (long) or
+					 * above (short) the close */
+	bool patterns;			/* a rule asks for one */
+};
+extern const struct schema trade_strategy_schema;
+
+/* The spec's JSON text. 422 names the place. */
+int trade_strategy_read(struct arena *, const char *text, size_t n,
+    struct trade_strategy *, struct err *);
+/* How many points the parameters' grid has, before the constraint. */
+size_t trade_strategy_points(const struct trade_strategy *);
+/* The values of a point, and whether the constraint allows it. */
+bool trade_strategy_point(const struct trade_strategy *, size_t point,
+    double *values);
+
+/* ---- judging bars ------------------------------------------------------------ */
+
+struct trade_rules;
+
+/* With these parameters. -1 422: a parameter makes an indicator impossible. */
+int trade_rules_new(struct arena *, const struct trade_strategy *,
+    const double *values, struct trade_rules **, struct err *);
+struct trade_verdict {
+	bool rule[RULES];
+	bool warm;			/* all indicators have a value */
+	double atr;			/* of 14 bars; NaN before */
+};
+void trade_rules_push(struct trade_rules *, const struct trade_ohlcv *,
+    const struct trade_candle_bar *, struct trade_verdict *);
+
+#endif
