@@ -478,6 +478,8 @@ spotted(struct world *w, struct twin *t)
 
 	return arena_strdup(w->st->a, json_text_at(r->json,
 	    "items.0.instance_id"));
+}
+
 #define FLEET "(SELECT id FROM spot_account WHERE tenant_id = t.id AND " \
 	"name = 'fleet')"
 #define WASTE "INSERT INTO spot_waste (id, tenant_id, account_id, region, " \
