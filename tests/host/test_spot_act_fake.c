@@ -164,7 +164,7 @@ end(void **state)
 	assert_int_equal((call), -1); assert_string_equal(e.code, class); \
 	} while (0)
 
-static const struct spot_place places[] = {
+static const struct spot_launch_place places[] = {
 	{ "m5.large", "us-east-1a", "" }, { "c5.large", "us-east-1b", "" },
 	{ "m5.xlarge", "us-east-1c", "" }
 };
@@ -232,7 +232,7 @@ test_places(void **state)
 {
 	struct spot_launch l = launch_of("places");
 	struct spot_launched one, two;
-	const struct spot_refusal *no;
+	const struct spot_launch_refusal *no;
 	size_t before = seen("launched");
 
 	(void)state;
@@ -295,7 +295,7 @@ test_fleet(void **state)
 	assert_int_equal(one.place, 1);
 	assert_string_equal(one.type, "c5.large");
 	assert_int_equal(one.refused.n, 1);
-	assert_int_equal(((const struct spot_refusal *)one.refused.items)->place,
+	assert_int_equal(((const struct spot_launch_refusal *)one.refused.items)->place,
 	    0);
 	GOOD(acts->launch(&x, t, &l, &two, &e));
 	assert_string_equal(two.instance_id, one.instance_id);

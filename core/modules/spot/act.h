@@ -36,7 +36,7 @@ enum {
 };
 
 /* Where an instance may run. */
-struct spot_place {
+struct spot_launch_place {
 	const char *type, *az;
 	const char *subnet;		/* "" = the zone's default */
 };
@@ -47,7 +47,7 @@ struct spot_launch {
 					 * launch; with other members it is
 					 * aws_mismatch */
 	const char *lifecycle;		/* "spot" "on-demand" */
-	const struct spot_place *places;	/* best first */
+	const struct spot_launch_place *places;	/* best first */
 	size_t nplaces;
 	/* Of these a template, or an image. With a template all places go out
 	 * in one CreateFleet; without, one RunInstances after another. */
@@ -64,7 +64,7 @@ struct spot_launch {
 	bool dry_run;			/* may we? launches nothing */
 };
 
-struct spot_refusal {
+struct spot_launch_refusal {
 	size_t place;			/* index of the launch's places */
 	const char *code;		/* AWS's: "InsufficientInstance…" */
 	const char *class;		/* "aws_capacity" "aws_quota" … */
@@ -75,7 +75,7 @@ struct spot_launched {
 	const char *type, *az, *lifecycle, *token;
 	size_t place;			/* SIZE_MAX: adopted, none of them */
 	bool adopted;			/* was there already */
-	struct list refused;		/* struct spot_refusal; filled also
+	struct list refused;		/* struct spot_launch_refusal; filled also
 					 * when launch() fails */
 };
 

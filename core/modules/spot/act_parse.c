@@ -89,7 +89,7 @@ static size_t
 place_of(const struct spot_launch *l, const struct fleet_row *r)
 {
 	for (size_t i = 0; i < l->nplaces; i++) {
-		const struct spot_place *p = &l->places[i];
+		const struct spot_launch_place *p = &l->places[i];
 		bool subnet = p->subnet != NULL && *p->subnet != '\0';
 
 		if (strcmp(p->type, r->type) == 0 && (subnet ?
@@ -104,7 +104,7 @@ place_of(const struct spot_launch *l, const struct fleet_row *r)
 int
 spot_all_refused(const struct list *refused, struct err *e)
 {
-	const struct spot_refusal *v = refused->items;
+	const struct spot_launch_refusal *v = refused->items;
 	const char *class = "aws_capacity";
 	bool capacity = false, quota = false;
 
@@ -134,10 +134,10 @@ add_refusals(struct arena *a, const struct spot_launch *l,
     const struct list *rows, struct spot_launched *out)
 {
 	const struct fleet_row *v = rows->items;
-	struct spot_refusal *r = arena_array(a, rows->n, sizeof(*r));
+	struct spot_launch_refusal *r = arena_array(a, rows->n, sizeof(*r));
 
 	for (size_t i = 0; i < rows->n; i++)
-		r[i] = (struct spot_refusal){ .place = place_of(l, &v[i]),
+		r[i] = (struct spot_launch_refusal){ .place = place_of(l, &v[i]),
 		    .code = v[i].code,
 		    .class = spot_aws_class(v[i].code, v[i].message, 400) };
 	out->refused = (struct list){ r, rows->n };

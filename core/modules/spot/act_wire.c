@@ -111,7 +111,7 @@ add_market(struct act_params *p, const struct spot_launch *l)
 struct aws_request
 spot_run_request(struct arena *a, const struct spot_launch *l, size_t place)
 {
-	const struct spot_place *at = &l->places[place];
+	const struct spot_launch_place *at = &l->places[place];
 	struct act_params p = { .a = a };
 	size_t groups = 0;
 
@@ -138,7 +138,7 @@ add_override(struct act_params *p, const struct spot_launch *l, size_t i)
 {
 	const char *pre = arena_printf(p->a,
 	    "LaunchTemplateConfigs.1.Overrides.%zu.", i + 1);
-	const struct spot_place *at = &l->places[i];
+	const struct spot_launch_place *at = &l->places[i];
 
 	spot_param(p, arena_printf(p->a, "%sInstanceType", pre), at->type);
 	if (given(at->subnet))
@@ -253,9 +253,9 @@ static void
 refused(struct arena *a, struct spot_launched *out, size_t place,
     const struct err *e)
 {
-	const struct spot_refusal r = { .place = place,
+	const struct spot_launch_refusal r = { .place = place,
 	    .code = spot_aws_code(a, e), .class = e->code };
-	struct spot_refusal *v = out->refused.items;
+	struct spot_launch_refusal *v = out->refused.items;
 
 	v = arena_grow(a, v, out->refused.n * sizeof(*v),
 	    (out->refused.n + 1) * sizeof(*v));

@@ -17,7 +17,6 @@
 #include "modules/spot/cloud.h"
 
 enum {
-	FLEET = 64,		/* machines of one account */
 	PPM = 1000000,
 	DAY_S = 86400,
 	TICK = 10000		/* prices are multiples of 10^-4 USD, in e8 */
@@ -282,14 +281,14 @@ fill(struct arena *a, uint64_t seed, const struct place *p, const char *az,
 }
 
 void
-spot_cloud_fleet(struct arena *a, uint64_t seed, const char *region,
-    struct utc now, struct ec2_page *out)
+spot_cloud_places(struct arena *a, uint64_t seed, const char *region,
+    struct utc now, struct ec2_page *out, int slots[CLOUD_FLEET])
 {
-	struct ec2_instance *v = arena_array(a, FLEET, sizeof(*v));
+	struct ec2_instance *v = arena_array(a, CLOUD_FLEET, sizeof(*v));
 	const int64_t now_s = now.us / US_PER_S;
 	size_t n = 0;
 
-	for (int slot = 0; slot < FLEET; slot++) {
+	for (int slot = 0; slot < CLOUD_FLEET; slot++) {
 		struct place p = { .slot = slot };
 		const struct cloud_region *r;
 		const char *az;
@@ -304,10 +303,34 @@ spot_cloud_fleet(struct arena *a, uint64_t seed, const char *region,
 		    (35 * DAY_S));
 		p.gen = now_s / p.life_s;
 		az = r->zones[draw(seed, "az", p.key, 0) % CLOUD_ZONES];
+		slots[n] = slot;
 		fill(a, seed, &p, az, &types[draw(seed, "type", p.key, 0) %
 		    NITEMS(types)], &v[n++]);
 	}
 	*out = (struct ec2_page){ .rows = { v, n }, .next_token = "" };
+}
+
+void
+spot_cloud_fleet(struct arena *a, uint64_t seed, const char *region,
+    struct utc now, struct ec2_page *out)
+{
+	int slots[CLOUD_FLEET];
+
+	spot_cloud_places(a, seed, region, now, out, slots);
+}
+
+bool
+spot_cloud_full(uint64_t seed, const char *az, const char *type, bool spot,
+    struct utc at)
+{
+	/* by advisor class; a refusal lasts for half an hour or more */
+	static const unsigned permille[] = { 10, 30, 70, 120, 200 };
+	char pool[64];
+
+	snprintf(pool, sizeof(pool), "%s:%s", az, type);
+	return draw(seed, spot ? "full" : "full od", pool,
+	    at.us / US_PER_S / 1800) % 1000 <
+	    (spot ? permille[spot_cloud_interruption(az, type)] : 2);
 }
 
 const char *

@@ -9,7 +9,10 @@
 
 #include "modules/spot/ec2_wire.h"
 
-enum { CLOUD_ZONES = 3, CLOUD_PRICE_STEP_S = 4 * 3600 };
+enum {
+	CLOUD_ZONES = 3, CLOUD_PRICE_STEP_S = 4 * 3600,
+	CLOUD_FLEET = 64	/* machines of one account */
+};
 
 struct cloud_region {
 	const char *name;
@@ -36,6 +39,13 @@ void spot_cloud_prices(struct arena *, uint64_t seed, const char *region,
 /* Instances of a region at an instant. */
 void spot_cloud_fleet(struct arena *, uint64_t seed, const char *region,
     struct utc now, struct ec2_page *);
+/* The same, and the place of each: a place holds one machine after another. */
+void spot_cloud_places(struct arena *, uint64_t seed, const char *region,
+    struct utc now, struct ec2_page *, int slots[CLOUD_FLEET]);
+/* No capacity in a pool at an instant: more often where machines are
+ * interrupted often, hardly ever on-demand. */
+bool spot_cloud_full(uint64_t seed, const char *az, const char *type,
+    bool spot, struct utc);
 /* "NONE", "REBALANCE" or "TERMINATION" for an instance of spot_cloud_fleet(). */
 const char *spot_cloud_signal(uint64_t seed, const struct ec2_instance *,
     struct utc now);

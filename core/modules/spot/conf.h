@@ -19,6 +19,7 @@ struct spot_conf {
 	bool ask_terminate;
 	const char *trace_dir;		/* recorded traces; "" = none */
 	bool demo_account;
+	int64_t sim_boot_s;
 };
 extern const struct settings spot_settings;
 

@@ -30,6 +30,7 @@
 #include "modules/spot/scan_event.h"
 #include "modules/spot/settle.h"
 #include "modules/spot/sight.h"
+#include "modules/spot/sim.h"
 #include "modules/spot/source.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
@@ -89,6 +90,9 @@ static const struct setting setting_rows[] = {
 	    "model may be fitted to"),
 	SETTING(C, demo_account, "spot.demo_account", .def = "true",
 	    .doc = "The first start makes a simulated account"),
+	SETTING(C, sim_boot_s, "spot.sim_boot", .def = "20", .min = 0,
+	    .max = 3600, .unit = "seconds", .doc = "A machine of the "
+	    "simulated cloud boots for so long"),
 	SETTING_END
 };
 #undef C
@@ -142,6 +146,13 @@ static const struct table tables[] = {
 	    .snapshot = SNAP_FULL },
 	{ .name = "spot_saving", .row = &spot_saving_schema,
 	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
+	{ .name = "spot_sim_cloud", .snapshot = SNAP_NEVER },
+	{ .name = "spot_sim_machine", .row = &spot_sim_machine_schema,
+	    .sql_only = ONEOF("account_id", "region"),
+	    .snapshot = SNAP_NEVER },
+	{ .name = "spot_sim_group", .row = &spot_sim_group_schema,
+	    .sql_only = ONEOF("account_id", "region"),
+	    .snapshot = SNAP_NEVER },
 	{ .name = "spot_type", .row = &spot_type_schema,
 	    .snapshot = SNAP_REBUILDABLE },
 	{ .name = "spot_pool", .snapshot = SNAP_FULL },
@@ -233,7 +244,8 @@ const struct module spot_module = {
 		spot_waste_queries, spot_governance_queries,
 		spot_signal_queries, spot_risk_queries, spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
-		spot_episode_queries, spot_saving_queries, NULL },
+		spot_episode_queries, spot_saving_queries, spot_sim_queries,
+		NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_account_view_routes,
 		spot_scan_routes, spot_instance_routes,
