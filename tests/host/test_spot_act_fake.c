@@ -254,6 +254,26 @@ test_places(void **state)
 	assert_int_equal(seen("launched"), before + 1);
 }
 
+/* The same while listings lag: the instance is waited for. */
+static void
+test_places_unseen(void **state)
+{
+	struct spot_launch l = launch_of("unseen");
+	struct spot_launched one, two;
+	size_t before = seen("launched");
+
+	(void)state;
+	control("/world", "{\"lag_s\":1}");
+	control("/capacity", "{\"pools\":[{\"az\":\"us-east-1a\","
+	    "\"free\":0}]}");
+	GOOD(acts->launch(&x, t, &l, &one, &e));
+	control("/capacity", "{\"pools\":[]}");
+	l.resend = true;
+	GOOD(acts->launch(&x, t, &l, &two, &e));
+	assert_string_equal(two.instance_id, one.instance_id);
+	assert_int_equal(seen("launched"), before + 1);
+}
+
 static void
 test_refused_everywhere(void **state)
 {
@@ -602,6 +622,12 @@ test_attach_once(void **state)
 	g = group("once");
 	assert_non_null(member(&g, id));
 	assert_int_equal(g.desired, 1);
+	/* a balancer's "busy" says nothing about the act */
+	script("{\"action\":\"DetachInstances\",\"status\":503,"
+	    "\"truncate\":0}");
+	FAILS(acts->detach(&x, t, "once", &one, true, &e), "aws_transient");
+	assert_int_equal(seen("detached"), 2);
+	GOOD(acts->attach(&x, t, "once", &one, &e));
 	script("{\"action\":\"DetachInstances\",\"error\":\"InternalFailure\"}");
 	FAILS(acts->detach(&x, t, "once", &one, true, &e), "aws_transient");
 	script("");
@@ -687,7 +713,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		T(test_launch), T(test_places), T(test_refused_everywhere),
+		T(test_launch), T(test_places), T(test_places_unseen),
+		T(test_refused_everywhere),
 		T(test_fleet), T(test_dry_run), T(test_lost_answer),
 		T(test_throttled), T(test_deadline), T(test_clock),
 		T(test_session_ends), T(test_garbage), T(test_status),

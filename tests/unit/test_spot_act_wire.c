@@ -457,6 +457,12 @@ test_fleet_answers(void **state)
 	assert_string_equal(e.code, "aws_bug");
 	assert_int_equal(fleet(FLEET("", ""), &out), -1);
 	assert_string_equal(e.code, "aws_capacity");
+	/* what is shown to people is a word */
+	assert_int_equal(fleet(FLEET(NO("&lt;b&gt;", "x", "y"), ""), &out),
+	    -1);
+	assert_int_equal(fleet(FLEET(NO("a b&#10;c", "x", "y"), ""), &out),
+	    -1);
+	assert_non_null(strstr(e.detail, "Unknown"));
 	/* an instance without its id was launched all the same */
 	assert_int_equal(fleet(FLEET("", YES("", "c5.large", "eu-west-1b")),
 	    &out), -1);

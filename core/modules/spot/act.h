@@ -60,7 +60,9 @@ struct spot_launch {
 	size_t ntags;
 	struct dec max_price;		/* per hour; 0 = on-demand's */
 	bool resend;			/* the token may have been sent before:
-					 * look for its instance first */
+					 * with an image and several places its
+					 * instance is looked for first, for
+					 * some seconds, since listings lag */
 	bool dry_run;			/* may we? launches nothing */
 };
 
@@ -84,7 +86,9 @@ struct spot_find {
 	const char *region;
 	const char *const *ids;		/* with n */
 	size_t n;
-	const char *token;		/* of the launch; "" or NULL = any */
+	const char *token;		/* of a launch by image; "" or NULL =
+					 * any. Instances of a template carry
+					 * another: find those by tag */
 	const char *tag, *value;	/* tag NULL = any; value NULL = any */
 	bool dead;			/* also shutting-down and terminated */
 };
@@ -144,7 +148,9 @@ struct spot_ids {
 };
 
 struct spot_acts {
-	/* One instance. With dry_run 0 means: it would have been allowed. */
+	/* One instance. With dry_run 0 means: it would have been allowed. A
+	 * token that was sent before gives the same instance again, whatever
+	 * became of it since. */
 	int (*launch)(struct spot_access *, struct arena *,
 	    const struct spot_launch *, struct spot_launched *, struct err *);
 	/* Terminated ones are no error; an id that never was is aws_gone and

@@ -41,4 +41,7 @@ int spot_act_call(struct spot_access *, struct arena *,
     const struct aws_request *, enum act_repeat, struct net_reply *,
     struct err *);
 
+/* Sleeps. */
+void spot_act_wait(int64_t ns);
+
 #endif

@@ -97,8 +97,8 @@ struct sending {
 	bool clock_corrected;
 };
 
-static void
-wait_ns(int64_t ns)
+void
+spot_act_wait(int64_t ns)
 {
 	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
 
@@ -117,16 +117,18 @@ static int
 take_turn(const struct sending *s, struct err *e)
 {
 	const struct spot_conf *cf = conf_get(s->x->env->conf, &spot_settings);
-	int64_t wait = 0, waited = 0;
+	int64_t wait = 0, waited = 0, percent = cf->rate_percent;
 
-	while (!spot_pace_take(s->x->env->shm, &s->key, cf->rate_percent,
+	if (s->x->urgent && percent > 0)
+		percent = 100;
+	while (!spot_pace_take(s->x->env->shm, &s->key, percent,
 	    (uint64_t)clock_boot_ns(), &wait)) {
 		waited += wait;
 		if (waited > PACE_MAX_NS || !in_time(s->x, wait))
 			return err_set(e, 503, "aws_throttle", "Too many %s "
 			    "at once: the rate that AWS allows is used up",
 			    s->r->action);
-		wait_ns(wait);
+		spot_act_wait(wait);
 	}
 	return 0;
 }
@@ -153,7 +155,14 @@ attempt(struct sending *s, struct arena *a, struct net_reply *reply,
 		spot_aws_net_failed(e);
 		return -1;
 	}
-	return spot_aws_check(a, c, reply, s->signed_at, e);
+	if (spot_aws_check(a, c, reply, s->signed_at, e) == 0)
+		return 0;
+	/* "busy" without AWS's own word may be a balancer's, who knows nothing
+	 * of what became of it */
+	if (strcmp(e->code, "aws_throttle") == 0 && s->repeat == ACT_ONCE &&
+	    *spot_aws_code(a, e) == '\0')
+		e->code = "aws_transient";
+	return -1;
 }
 
 static bool
@@ -196,7 +205,7 @@ again(struct sending *s, const struct err *e)
 	if (!in_time(x, ns) || !net_may_repeat(x->env->net, "aws"))
 		return false;
 	s->attempts++;
-	wait_ns(ns);
+	spot_act_wait(ns);
 	return true;
 }
 

@@ -57,6 +57,7 @@ spot_run_parse(struct arena *a, const void *body, size_t len,
 
 struct fleet_row {
 	const char *type, *az, *subnet, *lifecycle;
+	const char *own_type;
 	const char *code, *message;	/* of errorSet */
 	const char *id;			/* of fleetInstanceSet */
 };
@@ -67,6 +68,7 @@ static const struct aws_field fleet_fields[] = {
 	TEXT(fleet_row, az, OVER "availabilityZone", 64),
 	TEXT(fleet_row, subnet, OVER "subnetId", 64),
 	TEXT(fleet_row, lifecycle, "lifecycle", 32),
+	TEXT(fleet_row, own_type, "instanceType", 64),
 	TEXT(fleet_row, code, "errorCode", 128),
 	TEXT(fleet_row, message, "errorMessage", 4096),
 	END_FIELDS
@@ -129,6 +131,16 @@ read_set(struct arena *a, const char *item, const void *body, size_t len,
 	return spot_aws_rows(a, &list, body, len, rows, NULL, e);
 }
 
+/* A code is a word; it is shown to people and written to logs. */
+static const char *
+code_of(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
+	    "QRSTUVWXYZ0123456789.-_");
+
+	return n > 0 && n <= 100 && text[n] == '\0' ? text : "Unknown";
+}
+
 static void
 add_refusals(struct arena *a, const struct spot_launch *l,
     const struct list *rows, struct spot_launched *out)
@@ -138,7 +150,7 @@ add_refusals(struct arena *a, const struct spot_launch *l,
 
 	for (size_t i = 0; i < rows->n; i++)
 		r[i] = (struct spot_launch_refusal){ .place = place_of(l, &v[i]),
-		    .code = v[i].code,
+		    .code = code_of(v[i].code),
 		    .class = spot_aws_class(v[i].code, v[i].message, 400) };
 	out->refused = (struct list){ r, rows->n };
 }
@@ -161,10 +173,12 @@ spot_fleet_parse(struct arena *a, const struct spot_launch *l,
 		return err_set(e, 502, "aws_malformed", "AWS answer: a fleet "
 		    "without the id of its one instance");
 	out->instance_id = v->id;
-	out->type = v->type;
-	out->az = v->az;
-	out->lifecycle = *v->lifecycle == '\0' ? l->lifecycle : v->lifecycle;
 	out->place = place_of(l, v);
+	out->type = *v->type == '\0' ? v->own_type : v->type;
+	/* with a subnet the zone is not said */
+	out->az = *v->az == '\0' && out->place != SIZE_MAX ?
+	    l->places[out->place].az : v->az;
+	out->lifecycle = *v->lifecycle == '\0' ? l->lifecycle : v->lifecycle;
 	out->token = l->token;
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/codec.h"
 #include "base/err.h"
 #include "base/number.h"
@@ -213,15 +214,13 @@ launch_fleet(struct spot_access *x, struct arena *a,
 	return spot_fleet_parse(a, l, reply.body, reply.len, out, e);
 }
 
-static int aws_describe(struct spot_access *, struct arena *,
-    const struct spot_find *, struct list *, struct err *);
 static int find_all(struct spot_access *, struct arena *, const char *region,
     struct act_params *, bool dead, struct list *, struct err *);
 
 /* An instance that an earlier send of the launch has made: 1 and it is in
  * out, 0 there is none, -1. */
 static int
-adopt(struct spot_access *x, struct arena *a, const struct spot_launch *l,
+look_for(struct spot_access *x, struct arena *a, const struct spot_launch *l,
     struct spot_launched *out, struct err *e)
 {
 	const char *tokens[SPOT_PLACES_MAX];
@@ -247,6 +246,30 @@ adopt(struct spot_access *x, struct arena *a, const struct spot_launch *l,
 		if (strcmp(tokens[i], v->token) == 0)
 			out->place = i;
 	return 1;
+}
+
+/* Listings lag behind: a place that had no capacity before may have some now,
+ * and then two instances would come of one launch. So nothing is launched
+ * anew before a few looks have found nothing. */
+static int
+adopt(struct spot_access *x, struct arena *a, const struct spot_launch *l,
+    struct spot_launched *out, struct err *e)
+{
+	static const int64_t pauses_s[] = { 0, 2, 4 };
+	int rc = 0;
+
+	for (size_t i = 0; i < NITEMS(pauses_s) && rc == 0; i++) {
+		int64_t ns = pauses_s[i] * 1000000000;
+
+		if (x->deadline_ns != 0 &&
+		    clock_boot_ns() + ns >= x->deadline_ns)
+			return err_set(e, 503, "aws_transient", "No time is "
+			    "left to look for what was launched before");
+		if (ns > 0)
+			spot_act_wait(ns);
+		rc = look_for(x, a, l, out, e);
+	}
+	return rc;
 }
 
 static void
@@ -302,7 +325,8 @@ aws_launch(struct spot_access *x, struct arena *a, const struct spot_launch *l,
 		return err_set(e, 502, "aws_bug", "%s", problem);
 	if (given(l->template_id))
 		return launch_fleet(x, a, l, out, e);
-	if (l->resend && !l->dry_run) {
+	/* a single place's token is enough */
+	if (l->resend && !l->dry_run && l->nplaces > 1) {
 		rc = adopt(x, a, l, out, e);
 		if (rc != 0)
 			return rc == 1 ? 0 : -1;

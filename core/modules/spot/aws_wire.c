@@ -211,8 +211,7 @@ static const char *const clocks[] = { "RequestExpired", "RequestInTheFuture",
 static const char *const capacities[] = { "InsufficientCapacity",
     "InsufficientFreeAddressesInSubnet", "InsufficientHostCapacity",
     "InsufficientInstanceCapacity", "MaxSpotInstanceCountExceeded",
-    "SpotMaxPriceTooLow", "UnfulfillableCapacity", "Unsupported",
-    "UnsupportedOperation", NULL };
+    "SpotMaxPriceTooLow", "UnfulfillableCapacity", "Unsupported", NULL };
 static const char *const quotas[] = { "AddressLimitExceeded",
     "InstanceLimitExceeded", "LimitExceeded", "MaxScheduledInstanceCapacity"
     "Exceeded", "ResourceCountExceeded", "TagLimitExceeded",

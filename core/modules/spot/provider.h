@@ -24,6 +24,8 @@ struct spot_access {
 	bool renewed;			/* a role was assumed a second time */
 	int64_t deadline_ns;		/* boot clock: acts do not repeat past
 					 * it; 0 = none */
+	bool urgent;			/* acts may use all of the rate that
+					 * AWS allows, not our share of it */
 };
 
 /* One listing of one region. */

@@ -225,7 +225,8 @@ spot_sim_refusal(const struct sim *s, const char *az, const char *type,
 
 	for (size_t i = 0; i < s->n; i++)
 		alive += !spot_sim_dead(s, &s->v[i]);
-	if (strncmp(az, s->region, strlen(s->region)) != 0 || price.e8 == 0)
+	if (strncmp(az, s->region, strlen(s->region)) != 0 ||
+	    spot_cloud_od_price(az, type).e8 == 0 || (spot && price.e8 == 0))
 		return "Unsupported";
 	if (spot && max_price.e8 > 0 && price.e8 > max_price.e8)
 		return "SpotMaxPriceTooLow";
