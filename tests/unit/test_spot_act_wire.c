@@ -468,6 +468,11 @@ test_fleet_answers(void **state)
 	    &out), -1);
 	assert_string_equal(e.code, "aws_malformed");
 	assert_true(spot_act_unsure(&e));
+	assert_int_equal(fleet("<CreateFleetResponse><fleetId>f</fleetId>"
+	    "<fleetInstanceSet>" YES("<item>i-9</item>", "c5.large",
+	    "eu-west-1b") "</fleetInstanceSet></CreateFleetResponse>", &out),
+	    0);
+	assert_int_equal(out.refused.n, 0);
 	assert_int_equal(fleet("<CreateFleetResponse/>", &out), -1);
 	assert_string_equal(e.code, "aws_malformed");
 }

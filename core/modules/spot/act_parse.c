@@ -124,7 +124,8 @@ static int
 read_set(struct arena *a, const char *item, const void *body, size_t len,
     struct list *rows, struct err *e)
 {
-	const struct aws_list list = { .item = item,
+	/* either set may be left out when it is empty; the id may not */
+	const struct aws_list list = { .item = item, .holder = "fleetId",
 	    .size = sizeof(struct fleet_row), .fields = fleet_fields,
 	    .max_rows = ROWS_MAX, .other = fleet_other };
 
