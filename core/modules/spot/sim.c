@@ -502,6 +502,30 @@ interrupt(struct sim *s, struct sim_machine *m)
 	m->dirty = true;
 }
 
+/* A machine of the fleet that had notice in the hour before goes when somebody
+ * looks in this one; if nobody does, the notice has passed. */
+static void
+interrupt_fleet(struct sim *s, struct sim_machine *m)
+{
+	const struct ec2_instance one = { .instance_id = m->instance_id,
+	    .lifecycle = m->lifecycle, .state = m->stopped ? "stopped" :
+	    "running" };
+	int64_t hour = seconds(s->now) / HOUR_S - 1;
+	struct sim_group *g;
+
+	if (m->slot < 0 || m->ended_at.us != 0 ||
+	    seconds(m->launched_at) >= hour * HOUR_S ||
+	    strcmp(spot_cloud_signal(s->seed, &one, (struct utc){
+	    hour * HOUR_S * US_PER_S }), "TERMINATION") != 0)
+		return;
+	m->ended_at.us = (hour + 1) * HOUR_S * US_PER_S;
+	m->why = "interrupted";
+	m->dirty = true;
+	g = spot_sim_group_find(s, m->grp);
+	if (g != NULL)
+		g->kept = g->dirty = true;
+}
+
 void
 spot_sim_begin(struct sim *s, const struct rows *machines,
     const struct rows *groups)
@@ -520,6 +544,8 @@ spot_sim_begin(struct sim *s, const struct rows *machines,
 		g->kept = true;
 	}
 	add_tagged_groups(s);
+	for (size_t i = 0; i < s->n; i++)
+		interrupt_fleet(s, &s->v[i]);
 	for (size_t i = 0; i < s->ngroups; i++)
 		if (s->groups[i].kept)
 			run_group(s, &s->groups[i]);

@@ -5,9 +5,10 @@
  * from then on; nothing grows there by itself again.
  *
  * Times: a machine boots for spot.sim_boot seconds, is checked for as long
- * again, and shuts down for a few. A launched spot machine that is given notice
- * (an hour of the simulation) is gone at the hour's end. A group replaces what
- * it misses after spot.sim_boot seconds, when somebody next looks.
+ * again, and shuts down for a few. A spot machine that is given notice (an hour
+ * of the simulation) is gone at the hour's end; one of the fleet's own only if
+ * somebody looks in the hour after. A group replaces what it misses after
+ * spot.sim_boot seconds, when somebody next looks.
  */
 #ifndef SPOT_SIM_H
 #define SPOT_SIM_H
