@@ -486,7 +486,7 @@ hex(struct uuid id)
 static void
 boot(void)
 {
-	const char *over[] = { "spot.move_poll=0", "spot.orphan_after=0",
+	const char *over[] = { "spot.move_poll=0", "spot.sim_boot=0", "spot.orphan_after=0",
 	    "spot.launches_per_hour=100000",
 	    "spot.launches_per_hour_all=100000",
 	    "spot.spend_per_day=10000000",
@@ -1506,6 +1506,84 @@ refused_plans(void **state)
 	assert_string_equal(m.error_code, "target_gone");
 }
 
+/* ---- the simulated cloud ------------------------------------------------------------------ */
+
+/* What runs there, in a group or in none. */
+static struct ec2_instance
+simulated(struct spot_access *x, bool in_group)
+{
+	struct spot_find f = { .region = REGION };
+	struct ec2_instance *v;
+	struct list l;
+
+	good(spot_acts_simulated.describe(x, a, &f, &l, &err));
+	v = l.items;
+	for (size_t i = 0; i < l.n; i++)
+		if (strcmp(v[i].state, "running") == 0 &&
+		    (*v[i].asg != '\0') == in_group &&
+		    strcmp(v[i].lifecycle, "spot") == 0)
+			return v[i];
+	fail_msg("no such instance");
+	return v[0];
+}
+
+static void
+the_simulated_cloud(void **state)
+{
+	struct spot_access x;
+	const char *provider;
+
+	(void)state;
+	good(spot_move_enter(&env, a, one.tenant_id, acc.id, &x, &provider,
+	    &err));
+	for (int k = 0; k < 2; k++) {
+		struct ec2_instance old = simulated(&x, k == 0);
+		struct spot_move_pool p = { .az = old.az,
+		    .instance_type = old.instance_type,
+		    .lifecycle = "on-demand", .price = { DEC_ONE } };
+		struct spot_move_new n = wish("replace", old.instance_id);
+		struct spot_group before, after;
+		const struct spot_member *gone;
+		struct spot_find f = { .region = REGION, .n = 1,
+		    .dead = true };
+		struct spot_move m;
+		struct list l;
+		struct uuid id;
+
+		n.pools = &p;
+		n.npools = 1;
+		if (k == 0)
+			assert_int_equal(spot_acts_simulated.group(&x, a,
+			    REGION, old.asg, &before, &err), 0);
+		id = reserve(&n);
+		m = move(id);
+		for (int i = 0; i < 600 && open_move(&m); i++) {
+			struct job_ctx c = claim(id, env.db);
+
+			(void)spot_move_run(&c, id, NULL);
+			m = move(id);
+			nap_ms(50);
+		}
+		if (strcmp(m.state, "succeeded") != 0)
+			fail_msg("%s at %s: %s %s", m.state, m.step_name,
+			    m.error_code, m.error);
+		f.ids = &m.new_instance;
+		good(spot_acts_simulated.describe(&x, a, &f, &l, &err));
+		assert_string_equal(((struct ec2_instance *)l.items)->state,
+		    "running");
+		if (k == 1)
+			continue;
+		assert_int_equal(spot_acts_simulated.group(&x, a, REGION,
+		    old.asg, &after, &err), 0);
+		assert_int_equal(after.max, before.max);
+		assert_int_equal(after.desired, before.desired);
+		assert_non_null(spot_move_member(&after, m.new_instance));
+		gone = spot_move_member(&after, old.instance_id);
+		assert_true(gone == NULL || strncmp(gone->state, "Terminat",
+		    8) == 0);
+	}
+}
+
 int
 main(void)
 {
@@ -1519,7 +1597,8 @@ main(void)
 		T(revoked), T(two_workers), T(two_in_a_group),
 		T(stopped_anywhere), T(caps), T(approvals), T(cancelled),
 		T(orphans), T(a_raised_group_is_put_right),
-		T(nobody_works_at_it), T(refused_plans)
+		T(nobody_works_at_it), T(refused_plans),
+		T(the_simulated_cloud)
 	};
 
 	return cmocka_run_group_tests_name("spot_move", tests, setup,

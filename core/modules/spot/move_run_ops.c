@@ -218,15 +218,14 @@ spot_move_enter(struct env *env, struct arena *a, struct uuid tenant,
 static int
 enter(struct spot_saga *g, struct err *e)
 {
-	struct env env = *g->c->env;
+	struct env *env = arena_memdup(g->a, g->c->env, sizeof(*env));
 	struct err why = { 0 };
 	const char *provider = "";
 	int rc;
 
-	env.db = g->c->db;
-	rc = spot_move_enter(&env, g->a, g->m.tenant_id, g->m.account_id,
+	env->db = g->c->db;
+	rc = spot_move_enter(env, g->a, g->m.tenant_id, g->m.account_id,
 	    &g->x, &provider, &why);
-	g->x.env = g->c->env;
 	g->simulated = is(provider, "simulated");
 	if (g->acts == NULL)
 		g->acts = spot_acts_of(provider);
