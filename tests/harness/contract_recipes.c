@@ -184,6 +184,16 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.interruption.get", .path = "id=$interruption" },
 	{ .id = "spot.interruption.rehearse", .path = "id=$cloud",
 	    .body = "{\"instance_id\":\"$spotted\"}", .flags = CT_VOLATILE },
+	{ .id = "spot.move.list", .flags = CT_VOLATILE },
+	{ .id = "spot.move.create", .flags = CT_VOLATILE,
+	    .body = "{\"instance_id\":\"$spotted\"}" },
+	{ .id = "spot.move.get", .path = "id=$move" },
+	{ .id = "spot.move.start", .path = "id=$move" },
+	{ .id = "spot.move.cancel", .path = "id=$move" },
+	{ .id = "spot.move.resume", .path = "id=$parked" },
+	{ .id = "spot.budget.get", .path = "id=$cloud" },
+	{ .id = "spot.budget.put", .path = "id=$cloud",
+	    .body = "{\"max_launches\":-1,\"max_spend\":-1}" },
 	{ .id = "spot.compat.remove", .path = "aws_account=$aws" },
 	{ .id = "spot.compat.connect", .body = KEYS, .flags = CT_ONCE },
 	{ .id = "spot.account.summary", .path = "id=$cloud",
@@ -512,6 +522,13 @@ termination(struct world *w, struct twin *t)
 	"'sim.1', X'00', X'00', 2, NOW(6), NOW(6), '{}', '{}', '[]', '[]', " \
 	"UTC_TIMESTAMP(6))"
 
+#define MOVE(state) "INSERT INTO spot_move (id, tenant_id, account_id, " \
+	"kind, reason, urgent, region, instance_id, state, pools, places, " \
+	"plan, price, created_at) SELECT x.id, t.id, " FLEET ", 'replace', " \
+	"'test', FALSE, 'us-east-1', HEX(x.id), '" state "', " \
+	"'{\"pools\":[]}', '{\"pools\":[]}', '{}', 0.1, NOW(6) FROM " \
+	"(SELECT " BIN("%s") " AS id) x, (SELECT " BIN("%s") " AS id) t"
+
 const char *
 contract_word(struct world *w, struct twin *t, const char *word)
 {
@@ -535,6 +552,10 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return row_of(w, t, ROGUE);
 	if (strcmp(word, "termination") == 0)
 		return termination(w, t);
+	if (strcmp(word, "move") == 0)
+		return row_of(w, t, MOVE("proposed"));
+	if (strcmp(word, "parked") == 0)
+		return row_of(w, t, MOVE("parked"));
 	if (strcmp(word, "scan") == 0)
 		return scan_of(w, t);
 	if (strcmp(word, "held") == 0)

@@ -56,7 +56,8 @@ struct spot_move_new {
 	const char *reason;		/* "interruption" "rebalance" "replica"
 					 * "recommendation" "person" … */
 	const char *region;
-	const char *target;		/* the cloud's id; NULL for a launch */
+	const char *target;		/* the cloud's id; of a launch: which
+					 * instance to copy, or NULL */
 	const struct spot_move_pool *pools;	/* best first */
 	size_t npools;
 	const char *adopt;		/* a ready instance of ours to use in
@@ -70,7 +71,9 @@ struct spot_move_new {
 	enum platform_risk risk;	/* of the approval */
 	struct uuid decision;		/* nil: one is made */
 	const char *why;		/* a sentence for it; NULL */
-	struct json inputs, expected;	/* for it */
+	struct json inputs, expected, refused;	/* for it */
+	struct utc oldest;		/* input of it */
+	const char *model;		/* NULL: none */
 	struct dec saving;		/* per hour */
 	const struct principal *by;	/* NULL: by_name, a program */
 	const char *by_name;
@@ -93,6 +96,13 @@ int spot_move_reserve(struct db *, struct arena *, struct spot_move_new *,
 /* Live moves of an account: while there is one it cannot be removed. */
 int spot_move_busy(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, int64_t *n, struct err *);
+
+/* Finds out what a person's wish lacks: region and account of the instance
+ * (n->target is the cloud's id), and for a replacement the five cheapest
+ * fitting pools with its own type on demand behind them; with inputs,
+ * refusals and the saving for the decision. 404, 409 when nothing fits. */
+int spot_move_plan_for(struct db *, struct arena *, struct spot_move_new *,
+    struct err *);
 
 /* ---- rows ---------------------------------------------------------------------- */
 
@@ -152,7 +162,7 @@ struct spot_budget {
 };
 extern const struct schema spot_move_schema, spot_move_step_schema,
     spot_move_group_schema, spot_budget_schema;
-extern const struct query *const spot_move_queries[];
+extern const struct query *const spot_move_queries[], *const spot_budget_queries[];
 extern const struct table spot_move_tables[];
 
 struct spot_move_filter {

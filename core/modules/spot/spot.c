@@ -20,6 +20,7 @@
 #include "modules/spot/health_ops.h"
 #include "modules/spot/instance.h"
 #include "modules/spot/interruption.h"
+#include "modules/spot/move.h"
 #include "modules/spot/price.h"
 #include "modules/spot/queue.h"
 #include "modules/spot/risk_model.h"
@@ -106,6 +107,8 @@ static const struct permission permissions[] = {
 	    false },
 	{ "spot:write", "Connect, scan and remove accounts",
 	    "admin operator client lab", false },
+	{ "spot:act", "Plan, start and cancel moves, set their caps",
+	    "admin operator", false },
 	{ "spot:prices", "Store prices, which all tenants see",
 	    "", false },
 	{ NULL, NULL, NULL, false }
@@ -185,6 +188,7 @@ static const struct component components[] = {
 	    "inventory and prices", .health = "spot.inventory" },
 	{ .name = "spot.notices", .doc = "Notices of interruptions: queues, "
 	    "statuses, the simulated cloud", .health = "spot.notices" },
+	{ .name = "spot.move", .doc = "Starting and waking moves" },
 	{ .name = NULL }
 };
 
@@ -235,7 +239,7 @@ const struct module spot_module = {
 	.doc = "Cloud spot instances: accounts, inventory, prices, decisions",
 	.needs = (const char *const[]){ "auth", "platform", NULL },
 	.tables = (const struct table *const[]){ tables, spot_source_tables,
-		spot_interruption_tables, NULL },
+		spot_interruption_tables, spot_move_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		spot_account_queries, spot_scan_queries,
 		spot_instance_queries, spot_catalog_queries,
@@ -245,7 +249,8 @@ const struct module spot_module = {
 		spot_signal_queries, spot_risk_queries, spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, spot_sim_queries,
-		NULL },
+		spot_move_queries,
+		spot_budget_queries, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_account_view_routes,
 		spot_scan_routes, spot_instance_routes,
@@ -255,23 +260,23 @@ const struct module spot_module = {
 		spot_governance_routes, spot_source_routes,
 		spot_interruption_routes, spot_saving_routes,
 		spot_compat_routes, spot_compat_metric_routes, spot_risk_routes,
-		NULL },
-	.settings = (const struct settings *const[]){ &spot_settings, NULL },
+		spot_move_routes, NULL },
+	.settings = (const struct settings *const[]){ &spot_settings, &spot_move_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){
 		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
-		spot_risk_jobs, NULL },
+		spot_risk_jobs, spot_move_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
 		spot_signal_schedules, spot_saving_schedules,
-		spot_risk_schedules, NULL },
+		spot_risk_schedules, spot_move_schedules, NULL },
 	.loops = (const struct loop *const[]){
 		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
-		NULL },
+		spot_move_loops, NULL },
 	.events = (const struct event *const[]){
 		spot_scan_events, spot_waste_events, spot_governance_events,
 		spot_interruption_events, spot_source_events,
-		spot_saving_events, NULL },
+		spot_saving_events, spot_move_events, NULL },
 	.health = health,
 	.components = components,
 	.dependencies = dependencies,
@@ -279,5 +284,5 @@ const struct module spot_module = {
 		&types, &prices, &od_prices, &advisors, NULL },
 	.commands = (const struct command *const[]){ spot_account_commands,
 		spot_demo_commands, spot_deadline_commands,
-		spot_interruption_commands, spot_risk_commands, NULL }
+		spot_interruption_commands, spot_risk_commands, spot_move_commands, NULL }
 };

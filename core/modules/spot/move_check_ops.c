@@ -1,0 +1,222 @@
+/*
+ * Step 0: is there anything in the way of a move, where may its replacement
+ * run and from what is it made. Refuses by a word of ours; changes nothing.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/vec.h"
+#include "modules/spot/move_inner.h"
+
+static bool
+is(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+static int
+no(struct err *e, const char *code, const char *text)
+{
+	return err_set(e, 409, code, "%s", text);
+}
+
+static int
+clear(struct spot_look *l)
+{
+	l->found = FOUND_DONE;
+	l->note = "nothing in the way";
+	return 0;
+}
+
+static int
+check_group(struct spot_saga *g, const struct spot_group *gr, struct err *e)
+{
+	static const char *const needed[] = { "Launch", "Terminate",
+	    "AddToLoadBalancer", "HealthCheck" };
+	const struct spot_member *old = spot_move_member(gr,
+	    g->m.instance_id);
+
+	if (*gr->status != '\0')
+		return no(e, "group_gone", "The group is being deleted");
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+		if (strstr(gr->suspended, needed[i]) != NULL)
+			return err_set(e, 409, "suspended", "The group's "
+			    "process %s is suspended", needed[i]);
+	if (old == NULL)
+		return no(e, "target_left", "The instance has left its "
+		    "group");
+	if (g->m.urgent)
+		return 0;
+	if (!is(old->state, "InService"))
+		return err_set(e, 409, "target_state", "The instance is %.40s "
+		    "in its group, not in service", old->state);
+	if (old->protected)
+		return no(e, "protected", "The instance is protected from "
+		    "being removed");
+	if (is(g->m.kind, "terminate") && gr->desired <= gr->min)
+		return no(e, "at_minimum", "The group is at its minimum");
+	return 0;
+}
+
+static bool
+listed(const char *names, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = names; (p = strstr(p, name)) != NULL; p += n)
+		if ((p == names || p[-1] == ',') &&
+		    (p[n] == ',' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+/* Pools where the group and a subnet are; with their subnets. */
+static int
+check_places(struct spot_saga *g, const struct spot_group *gr,
+    const struct ec2_instance *old, struct err *e)
+{
+	VEC(struct spot_move_pool) keep = { 0 };
+	struct spot_move_pool *v;
+	struct rows subnets = { 0 };
+	size_t n;
+
+	if (spot_move_pools_read(g->a, g->m.pools, &v, &n, e) == -1 ||
+	    (old != NULL && *old->vpc_id != '\0' && spot_move_subnets(
+	    g->c->db, g->a, g->m.account_id, g->m.region, old->vpc_id,
+	    &subnets, e) == -1))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct spot_move_pool p = v[i];
+
+		if (gr != NULL && *gr->zones != '\0' &&
+		    !listed(gr->zones, p.az))
+			continue;
+		if (*p.subnet == '\0' && old != NULL && is(old->az, p.az))
+			p.subnet = old->subnet_id;
+		for (size_t k = 0; *p.subnet == '\0' && k < subnets.n; k++)
+			if (is(ROW(&subnets, struct spot_move_subnet, k)->az,
+			    p.az))
+				p.subnet = ROW(&subnets, struct
+				    spot_move_subnet, k)->subnet_id;
+		if (*p.subnet == '\0' && old != NULL &&
+		    *old->subnet_id != '\0' && !g->simulated)
+			continue;
+		*VEC_ADD(g->a, &keep) = p;
+	}
+	if (keep.n == 0)
+		return no(e, "no_place", "No pool is in a zone where the "
+		    "group or network of the instance has a subnet");
+	g->f.places = spot_move_pools_text(g->a, keep.v, keep.n);
+	return 0;
+}
+
+struct template_tags {
+	const char *id, *version;
+};
+static const struct field template_fields[] = {
+	{ .name = "aws:ec2launchtemplate:id", .doc = "Template",
+	  .off = offsetof(struct template_tags, id), .type = FT_STR,
+	  .def = "\"\"" },
+	{ .name = "aws:ec2launchtemplate:version", .doc = "Version",
+	  .off = offsetof(struct template_tags, version), .type = FT_STR,
+	  .def = "\"\"" },
+	FIELD_END
+};
+static const struct schema template_schema = {
+	.name = "SpotTemplateTags", .size = sizeof(struct template_tags),
+	.fields = template_fields
+};
+
+/* From what the replacement is made: the move's own word, the group's
+ * template, the one the instance was made from. A bare image would lack
+ * security groups, role and user data: only the simulated cloud, or a person
+ * who names it, gets one. */
+static int
+check_template(struct spot_saga *g, const struct spot_group *gr,
+    const struct ec2_instance *old, struct err *e)
+{
+	struct template_tags t = { "", "" };
+	uint64_t seen;
+
+	if (*g->m.template_id != '\0' || *g->m.image_id != '\0')
+		return 0;
+	if (gr != NULL && *gr->template_id != '\0') {
+		t.id = gr->template_id;
+		t.version = gr->template_version;
+	} else if (old != NULL && schema_decode_json(&template_schema,
+	    old->tags, strlen(old->tags), "tags", false, g->a, &t, &seen,
+	    e) == -1)
+		return -1;
+	if (*t.id != '\0') {
+		g->f.template_id = t.id;
+		g->f.template_version = t.version;
+		return 0;
+	}
+	if (!g->simulated || old == NULL)
+		return no(e, "no_template", "The instance was not made from a "
+		    "launch template: a copy by image alone would lack its "
+		    "role, security groups and user data");
+	g->f.image_id = old->image_id;
+	return 0;
+}
+
+/* Facts into the row as the dry run needs them. */
+static int
+dry_run(struct spot_saga *g, struct err *e)
+{
+	struct spot_move was = g->m;
+	int rc;
+
+	g->m.places = g->f.places;
+	if (g->f.template_id != NULL) {
+		g->m.template_id = g->f.template_id;
+		g->m.template_version = g->f.template_version;
+	}
+	if (g->f.image_id != NULL)
+		g->m.image_id = g->f.image_id;
+	rc = spot_move_launch(g, 1, false, NULL, e);
+	g->m = was;
+	return rc;
+}
+
+int
+spot_move_check(struct spot_saga *g, struct spot_look *l, struct err *e)
+{
+	bool makes = spot_move_applies(&g->m, SM_LAUNCH) &&
+	    *g->m.adopt == '\0', copy = *g->m.instance_id != '\0';
+	bool whole = !is(g->m.kind, "launch");
+	struct ec2_instance old;
+	struct spot_group gr;
+	int rc;
+
+	if (copy) {
+		rc = spot_move_describe(g, g->m.instance_id, &old, e);
+		if (rc == -1)
+			return -1;
+		if (rc == 1 || (spot_move_dead(old.state) && !g->m.urgent))
+			return no(e, "target_gone", "The instance is gone");
+	}
+	if (copy && *old.asg != '\0') {
+		g->f.asg = old.asg;
+		rc = g->acts->group(&g->x, g->a, g->m.region, old.asg, &gr,
+		    e);
+		if (rc == -1)
+			return -1;
+		if (rc == 1)
+			return no(e, "group_gone", "Its group is gone");
+		if (whole && check_group(g, &gr, e) == -1)
+			return -1;
+	}
+	if (!makes)
+		return clear(l);
+	if (check_places(g, g->f.asg != NULL ? &gr : NULL, copy ? &old :
+	    NULL, e) == -1 || check_template(g, g->f.asg != NULL ? &gr :
+	    NULL, copy ? &old : NULL, e) == -1)
+		return -1;
+	/* whoever is under notice has no time for a rehearsal */
+	if (!g->m.urgent && dry_run(g, e) == -1)
+		return -1;
+	return clear(l);
+}
