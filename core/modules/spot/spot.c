@@ -31,6 +31,7 @@
 #include "modules/spot/settle.h"
 #include "modules/spot/sight.h"
 #include "modules/spot/source.h"
+#include "modules/spot/simulation.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
 #include "modules/spot/waste.h"
@@ -252,13 +253,15 @@ const struct module spot_module = {
 		spot_interruption_routes, spot_saving_routes,
 		spot_compat_routes, spot_compat_metric_routes,
 		spot_risk_routes, spot_policy_routes, spot_plan_routes,
-		spot_recommendation_routes, NULL },
+		spot_recommendation_routes, spot_simulation_routes,
+		NULL },
 	.settings = (const struct settings *const[]){ &spot_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){
 		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
-		spot_risk_jobs, spot_decide_jobs, NULL },
+		spot_risk_jobs, spot_decide_jobs, spot_simulation_jobs,
+		NULL },
 	.schedules = (const struct schedule *const[]){
 		spot_signal_schedules, spot_saving_schedules,
 		spot_risk_schedules, spot_decide_schedules, NULL },
