@@ -75,8 +75,11 @@ static const struct query ROWS = { "spot_plan.fleet",
 	&row_schema };
 /* A move counts when it began, its end when it failed. */
 static const struct query PAST = { "spot_plan.past",
-	"SELECT m.asg, m.state, COALESCE(m.ended_at, m.reserved_at, "
-	"m.created_at) AS at FROM spot_move m WHERE m.account_id = ? "
+	"SELECT COALESCE(NULLIF(m.asg, ''), i.asg, '') AS asg, m.state, "
+	"COALESCE(m.ended_at, m.reserved_at, m.created_at) AS at "
+	"FROM spot_move m LEFT JOIN spot_instance i "
+	"ON i.account_id = m.account_id AND i.region = m.region "
+	"AND i.instance_id = m.instance_id WHERE m.account_id = ? "
 	"AND m.created_at >= ? AND m.state NOT IN ('proposed', 'refused', "
 	"'cancelled') UNION ALL "
 	"SELECT COALESCE(i.asg, '') AS asg, 'lost' AS state, e.ended AS at "
