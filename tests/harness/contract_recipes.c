@@ -194,6 +194,24 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.budget.get", .path = "id=$cloud" },
 	{ .id = "spot.budget.put", .path = "id=$cloud",
 	    .body = "{\"max_launches\":-1,\"max_spend\":-1}" },
+	{ .id = "spot.risk.pool", .path = "id=$pool",
+	    .flags = CT_SHARED | CT_VOLATILE },
+	{ .id = "spot.signal.list", .path = "id=$pool",
+	    .flags = CT_SHARED | CT_VOLATILE },
+	{ .id = "spot.signal.create", .flags = CT_SHARED },
+	{ .id = "spot.risk.get", .flags = CT_SHARED },
+	{ .id = "spot.policy.account", .path = "id=$cloud" },
+	{ .id = "spot.policy.account_put", .path = "id=$cloud" },
+	{ .id = "spot.policy.account_reset", .path = "id=$ruled" },
+	{ .id = "spot.plan.create", .body = "{\"account_id\":\"$cloud\"}",
+	    .flags = CT_VOLATILE },
+	{ .id = "spot.decide", .path = "id=$cloud" },
+	{ .id = "spot.recommendation.list", .flags = CT_VOLATILE },
+	{ .id = "spot.recommendation.get", .path = "id=$recommendation" },
+	{ .id = "spot.recommendation.approve",
+	    .path = "id=$recommendation" },
+	{ .id = "spot.recommendation.dismiss",
+	    .path = "id=$recommendation" },
 	{ .id = "spot.compat.remove", .path = "aws_account=$aws" },
 	{ .id = "spot.compat.connect", .body = KEYS, .flags = CT_ONCE },
 	{ .id = "spot.account.summary", .path = "id=$cloud",
@@ -506,6 +524,41 @@ spotted(struct world *w, struct twin *t)
 	"NOW(6), NOW(6) FROM (SELECT " BIN("%s") " AS id) x, (SELECT " \
 	BIN("%s") " AS id) t"
 
+#define RECOMMENDATION "INSERT INTO spot_recommendation (id, tenant_id, " \
+	"account_id, member_id, instance_id, region, decision, from_pool, " \
+	"to_pool, pools, score, saving, move_cost, loss_now, loss_then, " \
+	"risk, reason, model, decision_id, state, waits, expires_at, " \
+	"created_at, updated_at) SELECT x.id, t.id, i.account_id, x.id, " \
+	"i.instance_id, i.region, 'SWITCH', 'a', 'b', '[{\"az\":" \
+	"\"us-east-1a\",\"instance_type\":\"m5.large\",\"lifecycle\":" \
+	"\"spot\",\"price\":0.03}]', 1, 1, 1, 0, 0, 'low', 'r', 'm', " \
+	"x.id, 'open', 1, NOW(6) + INTERVAL 2 HOUR, NOW(6), NOW(6) " \
+	"FROM (SELECT " BIN("%s") " AS id) x, (SELECT " BIN("%s") \
+	" AS id) t, spot_instance i WHERE i.tenant_id = t.id AND " \
+	"i.instance_id = '%s' LIMIT 1"
+
+/* A recommendation about a spot machine, with its decision. */
+static const char *
+recommendation(struct world *w, struct twin *t)
+{
+	const char *id = row_of(w, t, DECISION);
+
+	mariadb_sql(w->st->db, arena_printf(w->st->a, RECOMMENDATION, id,
+	    t->tenant, spotted(w, t)));
+	return id;
+}
+
+/* An account with a policy of its own. */
+static const char *
+ruled(struct world *w, struct twin *t)
+{
+	const char *id = fleet(w, t);
+
+	http_send(w->st, "PUT", arena_printf(w->st->a,
+	    "/api/spot/accounts/%s/policy", id), t->admin.token, "{}");
+	return id;
+}
+
 /* The termination of a new instance that nobody authorized. */
 static const char *
 termination(struct world *w, struct twin *t)
@@ -546,6 +599,13 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return spotted(w, t);
 	if (strcmp(word, "cloud") == 0)
 		return fleet(w, t);
+	if (strcmp(word, "recommendation") == 0)
+		return recommendation(w, t);
+	if (strcmp(word, "ruled") == 0)
+		return ruled(w, t);
+	if (strcmp(word, "pool") == 0)
+		return mariadb_value(w->st->a, w->st->db,
+		    "SELECT MIN(id) FROM spot_pool");
 	if (strcmp(word, "waste") == 0)
 		return row_of(w, t, WASTE);
 	if (strcmp(word, "rogue") == 0)

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/principal.h"
 #include "base/random.h"
 #include "crypto/crypto.h"
@@ -151,6 +152,33 @@ platform_approval_decide(struct db *db, struct arena *a,
 	    "rejected", (struct json){ NULL }, e) == -1)
 		return -1;
 	return tell(db, DECIDED, p, e);
+}
+
+int
+platform_approval_answer(struct db *db, struct arena *a,
+    const struct principal *by, struct uuid id, struct json plan, bool yes,
+    const char *comment, struct utc now, struct err *e)
+{
+	struct blob digest = digest_of(a, plan);
+	struct platform_verdict v = { .id = id, .yes = yes,
+	    .comment = comment, .digest = hex_encode(digest.p, digest.n,
+	    arena_alloc(a, 2 * digest.n + 1)) };
+	struct platform_approval p;
+
+	return platform_approval_decide(db, a, by, &v, now, &p, e);
+}
+
+int
+platform_approval_state(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid id, const char **state, struct err *e)
+{
+	struct platform_approval p;
+
+	if (db_found(platform_approval_by_id(db, a, tenant, id, &p, e),
+	    "Approval", e) == -1)
+		return -1;
+	*state = p.state;
+	return 0;
 }
 
 int

@@ -108,6 +108,15 @@ int platform_approval_ask(struct db *, struct arena *,
  * "not_approved" when it is pending, rejected, expired or used up. */
 int platform_approval_use(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct json plan, struct err *);
+/* A person's yes or no to exactly this plan, from the page of the thing
+ * itself; errors as in the inbox (403 "own_plan", "too_risky"; 409
+ * "not_pending", "expired", "plan_changed"). */
+int platform_approval_answer(struct db *, struct arena *,
+    const struct principal *, struct uuid id, struct json plan, bool yes,
+    const char *comment, struct utc now, struct err *);
+/* "pending" "approved" "rejected" "expired" "withdrawn" "executed"; 404. */
+int platform_approval_state(struct db *, struct arena *, struct uuid tenant,
+    struct uuid id, const char **state, struct err *);
 /* The plan is moot (replaced, target gone). No error when it is decided. */
 int platform_approval_withdraw(struct db *, struct uuid tenant,
     struct uuid id, const char *why, struct err *);

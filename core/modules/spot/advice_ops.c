@@ -13,7 +13,9 @@
 #include "modules/spot/advice_ops.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/instance.h"
+#include "modules/spot/plan_ops.h"
 #include "modules/spot/price.h"
+#include "modules/spot/risk_ops.h"
 
 static int
 find_instance(struct db *db, struct arena *a, struct uuid tenant,
@@ -80,8 +82,10 @@ load_offers(struct db *db, struct arena *a, const char *market,
 	const char *region = spot_zone_region(a, q->az);
 	struct spot_od_price od;
 	struct spot_offer *v;
+	struct uuid model;
 
-	if (spot_pool_offers(db, a, market, region, product, &v, n, e) == -1)
+	if (spot_offers_load(db, a, market, region, product, q->now, &v, n,
+	    &q->model, &model, e) == -1)
 		return -1;
 	*out = v;
 	for (size_t i = 0; i < *n; i++)
@@ -105,6 +109,45 @@ load_offers(struct db *db, struct arena *a, const char *market,
 	return 0;
 }
 
+/* What the policy and the fleet say to a switch: the plan of its account
+ * decides where to, or that it stays. */
+static int
+ask_plan(struct db *db, struct arena *a, const struct spot_instance *i,
+    const struct spot_question *q, struct spot_advice *out, struct err *e)
+{
+	const struct spot_plan_move *m;
+	const struct spot_plan_held *h;
+	struct spot_plan_made *p = arena_alloc(a, sizeof(*p));
+	const struct spot_choice *c = out->candidates.items;
+	const char **v;
+
+	if (strcmp(i->az, q->az) != 0 ||
+	    strcmp(i->instance_type, q->instance_type) != 0)
+		return 0;		/* asked about another place than it has */
+	if (spot_plan_of(db, a, i->tenant_id, i->account_id, NULL, q->now, p,
+	    e) == -1)
+		return -1;
+	m = spot_plan_find(&p->plan, i->id);
+	h = spot_plan_held_of(&p->plan, i->id);
+	if (m == NULL && h == NULL)
+		return 0;		/* it does not run */
+	v = arena_array(a, out->reasons.n + 1, sizeof(*v));
+	v[0] = m != NULL ? m->reason : h->reason;
+	memcpy(v + 1, out->reasons.items, out->reasons.n * sizeof(*v));
+	out->reasons = (struct list){ v, out->reasons.n + 1 };
+	out->reason = v[0];
+	out->decision = m != NULL ? m->decision : "STAY";
+	out->selected_candidate = NULL;
+	for (size_t k = 0; m != NULL && m->to != NULL &&
+	    k < out->candidates.n; k++)
+		if (strcmp(c[k].az, m->to->az) == 0 &&
+		    strcmp(c[k].instance_type, m->to->instance_type) == 0)
+			out->selected_candidate = &c[k];
+	if (m != NULL && m->to != NULL && out->selected_candidate == NULL)
+		out->selected_candidate = spot_plan_choice(a, m);
+	return 0;
+}
+
 int
 spot_evaluate(struct db *db, struct arena *a, struct uuid tenant,
     const struct spot_ask *ask, struct utc now, struct spot_advice *out,
@@ -125,6 +168,9 @@ spot_evaluate(struct db *db, struct arena *a, struct uuid tenant,
 			return -1;
 		q.signal = signal_of(i.aws_signal);
 		q.on_demand = strcmp(i.lifecycle, "spot") != 0;
+		if (i.launched_at.us != 0)
+			q.age_h = (double)(now.us - i.launched_at.us) /
+			    3600e6;
 		market = market != NULL ? market : i.market;
 	}
 	product = spot_product(product != NULL ? product : i.product);
@@ -136,7 +182,9 @@ spot_evaluate(struct db *db, struct arena *a, struct uuid tenant,
 	    find_market(db, a, region, q.az, &market, e) == -1) ||
 	    load_offers(db, a, market, product, &t, &q, &v, &n, e) == -1)
 		return -1;
-	if (spot_advise(a, &spot_rules_default, &q, v, n, out, e) == -1)
+	if (spot_advise(a, &spot_rules_default, &q, v, n, out, e) == -1 ||
+	    (ask->instance_id != NULL && ask_plan(db, a, &i, &q, out, e) ==
+	    -1))
 		return -1;
 	out->market = market;
 	out->execution_time_ms = (double)(clock_boot_ns() - start) / 1e6;

@@ -130,9 +130,11 @@ fill_fit(struct spot_planner *p, struct fit *t)
 	const struct spot_market *m = &p->f->markets[t->market];
 	struct by_cost k = { p->fig[t->market], m->v };
 	size_t *v = arena_array(p->a, m->n, sizeof(*v));
+	struct spot_need need = *t->need;
 
+	need.rules = &p->rules;
 	for (size_t i = 0; i < m->n; i++)
-		if (spot_pool_unfit(&m->v[i], t->need) == FITS)
+		if (spot_pool_unfit(&m->v[i], &need) == FITS)
 			v[t->n++] = i;
 	if (t->n > 1)
 		qsort_r(v, t->n, sizeof(*v), by_ehc, &k);

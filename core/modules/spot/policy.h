@@ -36,6 +36,55 @@ extern const struct schema spot_policy_schema;
 extern const struct query *const spot_policy_queries[];
 extern const struct route spot_policy_routes[];
 
+/* Members that people set; F is FIELD_OF with its struct given. */
+#define SPOT_POLICY_FIELDS(F) \
+	F(enabled, .def = "true", .doc = "Moves are recommended"), \
+	F(min_on_demand_n, .min = 0, .max = 100000, .def = "0", \
+	    .doc = "So many of a group stay on demand"), \
+	F(min_on_demand_pct, .min = 0, .max = 100, .def = "0", \
+	    .doc = "… or so many percent"), \
+	F(max_pool_share, .min = 0, .max = 1, .def = "0.25", \
+	    .doc = "Of the fleet in one pool"), \
+	F(max_zone_share, .min = 0, .max = 1, .def = "0.5", \
+	    .doc = "Of the fleet's spot instances in one zone"), \
+	F(max_hourly_loss, .min = 0, .max = 1, .def = "0.1", \
+	    .doc = "Share of a pool times its loss within an hour"), \
+	F(max_moves_per_h, .min = 0, .max = 10000, .def = "10", \
+	    .doc = "Moves of an account within an hour"), \
+	F(k_aversion, .flags = FF_XMIN, .min = 0, .max = 1000, .def = "2", \
+	    .doc = "A move needs 1/k of its disruption's share as share of " \
+	    "the saving"), \
+	F(min_age_s, .min = 0, .max = 31536000, .def = "14400", \
+	    .doc = "An instance lives so long first"), \
+	F(horizon_h, .min = 1, .max = 720, .def = "24", \
+	    .doc = "Hours that a decision looks ahead"), \
+	F(changeover_s, .min = 0, .max = 86400, .def = "180", \
+	    .doc = "Seconds that a replacement takes to serve"), \
+	F(min_saving_pct, .min = 0, .max = 100, .def = "5", \
+	    .doc = "A move saves at least this"), \
+	F(max_interruption_pct, .min = 5, .max = 100, .def = "20", \
+	    .doc = "Classes that reach above are no candidates"), \
+	F(interruption_cost, .min = 0, .max = 1000000, .def = "0", \
+	    .doc = "What one interruption costs you, USD"), \
+	F(quiet_hours, .max = 200, .def = "\"\"", \
+	    .example = "\"22:00-06:00\"", .doc = "Nothing is moved then, but " \
+	    "under notice"), \
+	F(quiet_zone, .max = 63, .def = "\"UTC\"", \
+	    .doc = "Whose wall clock they are on"), \
+	F(allow_types, .def = "[]", .example = "[\"m5.*\"]", \
+	    .doc = "Patterns of types; empty: all"), \
+	F(deny_types, .def = "[]", .example = "[\"t2.*\"]", \
+	    .doc = "Patterns of types that are never used"), \
+	F(fallback, .oneof = ONEOF("on-demand", "wait"), \
+	    .def = "\"on-demand\"", .doc = "When a group loses young " \
+	    "instances again and again"), \
+	F(revert_to_spot, .def = "true", .doc = "And back, with one instance " \
+	    "first"), \
+	F(approve, .oneof = ONEOF("auto", "low_risk", "manual"), \
+	    .def = "\"manual\"", .doc = "What moves without a person"), \
+	F(version, .min = 0, .max = INT64_MAX, .def = "0", \
+	    .doc = "As it was read; 0 = replace whatever is there")
+
 /* ---- pure ------------------------------------------------------------------ */
 
 void spot_policy_default(struct spot_policy *);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "modules/spot/account.h"
+#include "modules/spot/recommendation.h"
 #include "modules/spot/settle.h"
 #include "modules/spot/shard.h"
 
@@ -36,7 +37,9 @@ settle(struct job_ctx *c, const void *in)
 	if (job_begin(c, &c->err) == -1)
 		return JOB_RETRY;
 	if (spot_settle(c->env, c->db, c->a, c->tenant, p->account_id,
-	    p->scan_id, clock_now(), d, &c->err) == -1) {
+	    p->scan_id, clock_now(), d, &c->err) == -1 ||
+	    spot_decide_queue(c->db, c->a, c->tenant, p->account_id,
+	    &c->err) == -1) {
 		db_rollback(c->db);
 		return c->err.status == 404 ? JOB_FAIL : JOB_RETRY;
 	}

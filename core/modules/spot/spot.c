@@ -23,7 +23,7 @@
 #include "modules/spot/move.h"
 #include "modules/spot/price.h"
 #include "modules/spot/queue.h"
-#include "modules/spot/risk_model.h"
+#include "modules/spot/recommendation.h"
 #include "modules/spot/risk_ops.h"
 #include "modules/spot/saving.h"
 #include "modules/spot/scan.h"
@@ -33,6 +33,7 @@
 #include "modules/spot/sight.h"
 #include "modules/spot/sim.h"
 #include "modules/spot/source.h"
+#include "modules/spot/simulation.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
 #include "modules/spot/waste.h"
@@ -167,6 +168,12 @@ static const struct table tables[] = {
 	{ .name = "spot_signal", .row = &spot_signal_row_schema,
 	    .sql_only = ONEOF("folded"), .retention_days = 90,
 	    .retention_column = "at", .snapshot = SNAP_REBUILDABLE },
+	{ .name = "spot_policy", .row = &spot_policy_schema,
+	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
+	{ .name = "spot_recommendation",
+	    .row = &spot_recommendation_schema, .sql_only = ONEOF("waits"),
+	    .tenant_column = "tenant_id", .retention_days = 180,
+	    .retention_column = "created_at", .snapshot = SNAP_FULL },
 	{ .name = "spot_pool_state", .row = &spot_pool_state_schema,
 	    .snapshot = SNAP_FULL },
 	{ .name = "spot_pool_risk", .row = &spot_pool_risk_schema,
@@ -246,7 +253,9 @@ const struct module spot_module = {
 		spot_price_queries, spot_summary_queries, spot_asset_queries,
 		spot_group_queries, spot_sight_queries, spot_digest_queries,
 		spot_waste_queries, spot_governance_queries,
-		spot_signal_queries, spot_risk_queries, spot_source_queries,
+		spot_signal_queries, spot_risk_queries, spot_policy_queries,
+		spot_plan_queries, spot_recommendation_queries,
+		spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, spot_sim_queries,
 		spot_move_queries,
@@ -260,23 +269,28 @@ const struct module spot_module = {
 		spot_governance_routes, spot_source_routes,
 		spot_interruption_routes, spot_saving_routes,
 		spot_compat_routes, spot_compat_metric_routes, spot_risk_routes,
-		spot_move_routes, NULL },
-	.settings = (const struct settings *const[]){ &spot_settings, &spot_move_settings, NULL },
+		spot_move_routes, spot_policy_routes, spot_plan_routes,
+		spot_recommendation_routes, spot_simulation_routes, NULL },
+	.settings = (const struct settings *const[]){
+		&spot_settings, &spot_move_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){
 		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
-		spot_risk_jobs, spot_move_jobs, NULL },
+		spot_risk_jobs, spot_move_jobs, spot_decide_jobs,
+		spot_simulation_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
 		spot_signal_schedules, spot_saving_schedules,
-		spot_risk_schedules, spot_move_schedules, NULL },
+		spot_risk_schedules, spot_move_schedules, spot_decide_schedules,
+		NULL },
 	.loops = (const struct loop *const[]){
 		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
 		spot_move_loops, NULL },
 	.events = (const struct event *const[]){
 		spot_scan_events, spot_waste_events, spot_governance_events,
 		spot_interruption_events, spot_source_events,
-		spot_saving_events, spot_move_events, NULL },
+		spot_saving_events, spot_move_events,
+		spot_recommendation_events, NULL },
 	.health = health,
 	.components = components,
 	.dependencies = dependencies,
