@@ -20,6 +20,8 @@
 #include "modules/spot/scan.h"
 #include "shm/shm.h"
 
+enum { TRIES = 3 };
+
 static const struct metric_label outcome_label = { "outcome",
     (const char *const[]){ "accepted", "duplicate", "foreign", "forged",
     "malformed", "late", NULL } };
@@ -169,6 +171,21 @@ sort_out(struct spot_taking *t, struct spot_notice *v, size_t n)
 	spot_notice_sort(t->v, t->n);
 }
 
+/* Two who open the matter of one machine at the same instant: the key lets
+ * one of them, the other looks again and finds it. */
+static int
+run(struct spot_taking *t, struct err *e)
+{
+	for (int i = 0;; i++) {
+		if (db_txn(t->in->db, t->in->a, apply, t, e) == 0)
+			return 0;
+		if (i == TRIES || e->code == NULL ||
+		    strcmp(e->code, "duplicate") != 0)
+			return -1;
+		err_clear(e);
+	}
+}
+
 static int
 take(const struct spot_intake *in, struct spot_notice *v, size_t n,
     int64_t malformed, struct utc now, struct spot_taken *out, struct err *e)
@@ -184,8 +201,7 @@ take(const struct spot_intake *in, struct spot_notice *v, size_t n,
 	sort_out(&t, v, n);
 	if (spot_notice_policy_get(in->db, in->a, in->account->tenant_id,
 	    in->account->id, &t.policy, e) == -1 ||
-	    look_up_all(&t, e) == -1 ||
-	    db_txn(in->db, in->a, apply, &t, e) == -1)
+	    look_up_all(&t, e) == -1 || run(&t, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t.requested; i++)
 		metric_observe_ns(&spot_interruption_seconds, 0, 0,

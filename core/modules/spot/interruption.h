@@ -235,6 +235,7 @@ int spot_interruption_rehearse(struct env *, struct arena *,
 /* ---- pools and the executor (interruption_move_ops.c) ---------------------- */
 
 struct spot_standin {
+	const struct env *env;
 	const char *kind;		/* "replace" or "launch" (a standby) */
 	const char *adopt;		/* standby that takes over, or NULL */
 	const struct spot_account *account;
@@ -249,6 +250,7 @@ struct spot_candidates {
 	const char *refused;		/* JSON array for the decision */
 	struct utc oldest;
 	const char *model;
+	struct dec on_demand;		/* an hour of the same; 0 = not known */
 };
 /* Best three other pools. Reads only; outside the transaction. */
 int spot_candidates_get(struct db *, struct arena *,
@@ -260,6 +262,9 @@ int spot_candidates_get(struct db *, struct arena *,
 int spot_standin_reserve(struct db *, struct arena *,
     const struct spot_standin *, struct utc now, struct uuid *decision,
     struct uuid *move, struct err *);
+/* A standby is given up: terminated, or its launch cancelled. */
+int spot_standin_retire(const struct env *, struct db *, struct arena *,
+    const struct spot_interruption *, struct err *);
 
 extern const struct event spot_interruption_events[];
 extern const struct metric spot_notices_total, spot_interruption_seconds;

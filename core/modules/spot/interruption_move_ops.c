@@ -1,7 +1,7 @@
 /*
  * From an interruption to a move: the best three other pools, the decision
- * with what was refused, and the urgent reservation. Refuses (4xx) when no
- * pool fits or the stop switch is on; the interruption keeps the sentence.
+ * with what was refused, and the urgent reservation. Refuses (4xx) when the
+ * stop switch is on or a cap is reached; the interruption keeps the sentence.
  * Invariant: decision and move are of the same transaction as the notice.
  */
 #include <string.h>
@@ -14,7 +14,12 @@
 #include "modules/spot/account.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/interruption.h"
+#include "modules/spot/move.h"
 #include "modules/spot/pool.h"
+
+/* Reservations are refused, with a word, where no executor is linked in. */
+#pragma weak spot_move_reserve
+#pragma weak spot_move_cancel
 
 enum { TARGETS = 3, REFUSALS_TOLD = 20 };
 
@@ -71,13 +76,16 @@ spot_candidates_get(struct db *db, struct arena *a,
 		str_add(&s, spot_pool_name(a, r.v[k].o->az,
 		    r.v[k].o->instance_type));
 	}
+	if (out->n == 0)
+		str_addf(&s, "%s on-demand", spot_pool_name(a, i->az,
+		    i->instance_type));
 	out->text = s.p;
 	return 0;
 }
 
 static int
 decide(struct db *db, struct arena *a, const struct spot_standin *s,
-    struct utc now, struct uuid *id, struct err *e)
+    struct uuid *id, struct err *e)
 {
 	const struct spot_ranked *best = s->pools->n > 0 ? s->pools->ranked :
 	    NULL;
@@ -99,10 +107,67 @@ decide(struct db *db, struct arena *a, const struct spot_standin *s,
 	    .model = s->pools->model != NULL ? s->pools->model : "",
 	    .by = "notice" };
 
-	(void)now;
 	if (platform_decide(db, &d, e) == -1)
 		return -1;
 	*id = d.id;
+	return 0;
+}
+
+/* The three pools, and the same machine on demand where no spot pool has
+ * room: what serves must go on serving. */
+static size_t
+places(struct arena *a, const struct spot_standin *s,
+    struct spot_move_pool **out)
+{
+	const struct spot_ranked *r = s->pools->ranked;
+	struct spot_move_pool *v = arena_array(a, s->pools->n + 1,
+	    sizeof(*v));
+
+	for (size_t i = 0; i < s->pools->n; i++)
+		v[i] = (struct spot_move_pool){ .az = r[i].o->az,
+		    .instance_type = r[i].o->instance_type,
+		    .lifecycle = "spot", .price = r[i].o->price };
+	v[s->pools->n] = (struct spot_move_pool){ .az = s->i->az,
+	    .instance_type = s->i->instance_type, .lifecycle = "on-demand",
+	    .price = s->pools->on_demand };
+	*out = v;
+	return s->pools->n + 1;
+}
+
+static int
+cancel_launch(struct db *db, struct arena *a,
+    const struct spot_interruption *x, struct err *e)
+{
+	struct spot_move was;
+
+	if (spot_move_cancel == NULL)
+		return 0;
+	if (spot_move_cancel(db, a, x->tenant_id, x->move_id, "notices", &was,
+	    e) == 0)
+		return 0;
+	if (e->status != 409 && e->status != 404)
+		return -1;
+	err_clear(e);		/* it is over already */
+	return 0;
+}
+
+int
+spot_standin_retire(const struct env *env, struct db *db, struct arena *a,
+    const struct spot_interruption *x, struct err *e)
+{
+	struct spot_move_new m = { .env = env, .tenant = x->tenant_id,
+	    .account = x->account_id, .kind = "terminate",
+	    .reason = "replica", .region = x->region,
+	    .target = x->replacement, .by_name = "notices",
+	    .why = "No warning came: the standby is given up" };
+
+	if (*x->replacement == '\0')
+		return cancel_launch(db, a, x, e);
+	if (spot_move_reserve == NULL || spot_move_reserve(db, a, &m, e) == 0)
+		return 0;
+	if (e->status >= 500)
+		return -1;
+	err_clear(e);		/* the sweeper finds what is left of it */
 	return 0;
 }
 
@@ -111,8 +176,34 @@ spot_standin_reserve(struct db *db, struct arena *a,
     const struct spot_standin *s, struct utc now, struct uuid *decision,
     struct uuid *move, struct err *e)
 {
-	if (s->pools == NULL || (s->pools->n == 0 && s->adopt == NULL))
-		return err_set(e, 409, "no_pool", "No other pool of %s fits: "
-		    "see the refusals of /api/v1/evaluate", s->x->region);
-	return decide(db, a, s, now, decision, e);
+	struct spot_move_pool *v;
+	bool launch = strcmp(s->kind, "launch") == 0;
+	struct spot_move_new m = { .env = s->env,
+	    .tenant = s->x->tenant_id, .account = s->x->account_id,
+	    .kind = s->kind, .reason = launch ? "replica" : s->x->kind,
+	    .region = s->x->region, .target = s->x->instance_id, .adopt = s->adopt, .urgent = true,
+	    .deadline = s->x->deadline_at, .by_name = "notices" };
+
+	if (spot_move_reserve == NULL)
+		return err_set(e, 409, "no_executor",
+		    "This program has no executor of moves");
+	/* a standby that is not ready yet is given up for one that is
+	 * launched as part of the replacement */
+	if (!launch && s->adopt == NULL && strcmp(s->x->state, "replica") ==
+	    0 && cancel_launch(db, a, s->x, e) == -1)
+		return -1;
+	if (decide(db, a, s, decision, e) == -1)
+		return -1;
+	m.decision = *decision;
+	m.npools = places(a, s, &v);
+	m.pools = v;
+	if (m.deadline.us < now.us)
+		m.deadline.us = 0;
+	if (spot_move_reserve(db, a, &m, e) == -1)
+		return -1;
+	*move = m.id;
+	if (strcmp(m.state, "refused") != 0)
+		return 0;
+	return err_set(e, 409, m.code != NULL ? m.code : "refused", "%.200s",
+	    m.refusal != NULL ? m.refusal : "The move was refused");
 }

@@ -44,8 +44,9 @@ static int
 reserve(struct spot_taking *t, const struct spot_item *it, enum spot_answer answer,
     struct spot_interruption *x, struct err *e)
 {
-	struct spot_standin s = { .kind = answer == ANSWER_REPLICA ?
-	    "launch" : "replace", .account = t->in->account, .x = x,
+	struct spot_standin s = { .env = t->in->env,
+	    .kind = answer == ANSWER_REPLICA ? "launch" : "replace",
+	    .account = t->in->account, .x = x,
 	    .i = it->i, .pools = it->pools,
 	    .adopt = answer == ANSWER_PROMOTE && *x->replacement != '\0' ?
 	    x->replacement : NULL };

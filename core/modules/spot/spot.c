@@ -32,6 +32,7 @@
 #include "modules/spot/sight.h"
 #include "modules/spot/source.h"
 #include "modules/spot/spot.h"
+#include "modules/spot/status.h"
 #include "modules/spot/summary.h"
 #include "modules/spot/waste.h"
 
@@ -255,6 +256,7 @@ const struct module spot_module = {
 		spot_risk_schedules, NULL },
 	.loops = (const struct loop *const[]){
 		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
+		spot_status_loops,
 		NULL },
 	.events = (const struct event *const[]){
 		spot_scan_events, spot_waste_events, spot_governance_events,
