@@ -132,7 +132,7 @@ prepare(void)
 }
 
 static void
-take(struct env *env, const int *which, size_t n)
+take(struct env *env, struct spot_market *market, const int *which, size_t n)
 {
 	struct arena *mem = arena_new(64 << 20);
 	struct spot_text v[BATCH];
@@ -148,7 +148,7 @@ take(struct env *env, const int *which, size_t n)
 		v[i].n = strlen(v[i].p);
 	}
 	must(spot_intake_texts(&(struct spot_intake){ env, env->db, mem,
-	    &source, &acc, "sqs", NULL }, v, n, clock_now(), &t, &e), &e);
+	    &source, &acc, "sqs", NULL, market }, v, n, clock_now(), &t, &e), &e);
 	arena_free(mem);
 }
 
@@ -172,12 +172,13 @@ worker(void *arg)
 {
 	struct env env = boot();
 	int mine = *(int *)arg, next = mine, which[BATCH], warm[WARM];
+	struct spot_market *market = spot_market_new(env.a);
 	size_t n;
 
+	/* statements are prepared and pools loaded, as in a loop that runs */
 	for (int i = 0; i < WARM; i++)
 		warm[i] = -1 - i;
-	if (mine == 0)
-		take(&env, warm, BATCH);
+	take(&env, market, warm + mine % 2 * BATCH, BATCH);
 	sleep_until(start_ns);
 	while (next < total) {
 		int64_t now = clock_boot_ns();
@@ -189,7 +190,7 @@ worker(void *arg)
 			sleep_until(due_ns(next));
 			continue;
 		}
-		take(&env, which, n);
+		take(&env, market, which, n);
 		for (size_t i = 0; i < n; i++)
 			taken_ns[which[i]] = clock_boot_ns();
 	}

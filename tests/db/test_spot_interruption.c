@@ -250,7 +250,7 @@ take_by(const struct spot_source *s, const struct spot_account *x,
 	struct spot_taken t;
 
 	good(spot_intake_texts(&(struct spot_intake){ &env, env.db, a, s, x,
-	    "webhook", NULL }, &v, 1, clock_now(), &t, &err));
+	    "webhook", NULL, NULL }, &v, 1, clock_now(), &t, &err));
 	return t;
 }
 
@@ -396,7 +396,7 @@ reordered(void **state)
 	v[0].n = strlen(v[0].p);
 	v[1].n = strlen(v[1].p);
 	good(spot_intake_texts(&(struct spot_intake){ &env, env.db, a,
-	    &source, &acc, "sqs", NULL }, v, 2, clock_now(), &t, &err));
+	    &source, &acc, "sqs", NULL, NULL }, v, 2, clock_now(), &t, &err));
 	assert_int_equal(t.accepted, 2);
 	assert_string_equal(state_of(j), "interruption replacing");
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_interruption WHERE "
@@ -674,7 +674,7 @@ twins(void **state)
 		struct spot_taken t;
 
 		bad(spot_intake_texts(&(struct spot_intake){ &env, env.db, a,
-		    &theirs, &acc, "x", NULL }, &v, 1, clock_now(), &t, &err),
+		    &theirs, &acc, "x", NULL, NULL }, &v, 1, clock_now(), &t, &err),
 		    500, "source");
 	}
 }
@@ -925,7 +925,7 @@ races(void *arg)
 	struct env e = boot();
 
 	return spot_intake_texts(&(struct spot_intake){ &e, e.db, a, &source,
-	    &acc, "sqs", NULL }, &v, 1, clock_now(), &t, &why);
+	    &acc, "sqs", NULL, NULL }, &v, 1, clock_now(), &t, &why);
 }
 
 static void

@@ -25,6 +25,7 @@ struct spot_taking {
 	size_t n;
 	struct utc now;
 	struct spot_notice_policy policy;
+	struct spot_market *market;
 	VEC(struct spot_noticed) noticed;	/* as the inventory has them */
 	struct spot_taken t;
 	struct event_pack *told;

@@ -184,7 +184,7 @@ spot_interruption_rehearse(struct env *env, struct arena *a,
 	    acc.aws_account, i.region, i.instance_id, now);
 	text.n = strlen(text.p);
 	if (spot_intake_texts(&(struct spot_intake){ env, env->db, a, &s,
-	    &acc, "rehearsal", NULL }, &text, 1, now, &t, e) == -1 ||
+	    &acc, "rehearsal", NULL, NULL }, &text, 1, now, &t, e) == -1 ||
 	    spot_interruption_page(env->db, a, &f, &rows, e) == -1)
 		return -1;
 	if (rows.n == 0)

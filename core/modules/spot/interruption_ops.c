@@ -324,8 +324,8 @@ spot_item_apply(struct spot_taking *t, struct spot_item *it, struct err *e)
 		return group_acted(t, it, e);
 	if (it->i != NULL && it->n->kind != NOTICE_HEALTH &&
 	    !nothing_new(it)) {
-		if (spot_candidates_get(in->db, in->a, in->account,
-		    it->n->region, it->i, t->now, &pools, e) == -1)
+		if (spot_candidates_get(in->db, in->a, t->market,
+		    in->account, it->n->region, it->i, t->now, &pools, e) == -1)
 			return -1;
 		it->pools = &pools;
 	}
@@ -346,8 +346,8 @@ spot_item_resume(struct spot_taking *t, struct spot_item *it, struct err *e)
 		x.state = "watched";
 		x.why = why;
 	} else {
-		if (spot_candidates_get(t->in->db, t->in->a, t->in->account,
-		    x.region, it->i, t->now, &pools, e) == -1)
+		if (spot_candidates_get(t->in->db, t->in->a, t->market,
+		    t->in->account, x.region, it->i, t->now, &pools, e) == -1)
 			return -1;
 		it->pools = &pools;
 		if (reserve(t, it, answer, &x, e) == -1)

@@ -50,6 +50,7 @@ struct round {
 	struct queue *v;
 	size_t n, at;
 	struct spot_queue_turn *t;
+	struct spot_market *market;
 	bool stop;
 	struct err err;			/* of the database */
 };
@@ -207,7 +208,8 @@ take(struct round *r, struct queue *q, const struct sqs_message *m, size_t n,
     struct err *e)
 {
 	struct spot_intake in = { .env = r->env, .db = r->db, .a = q->a,
-	    .source = q->s, .account = &q->acc, .how = "sqs" };
+	    .source = q->s, .account = &q->acc, .how = "sqs",
+	    .market = r->market };
 	struct spot_text *texts = arena_array(q->a, n, sizeof(*texts));
 	struct spot_taken t;
 
@@ -346,6 +348,7 @@ spot_queue_run(struct env *env, struct db *db, struct spot_queue_turn *t,
 	int rc;
 
 	arena_set_secret(r.a);
+	r.market = spot_market_new(r.a);
 	rc = load(&r, e);
 	while (rc == 0 && r.n > 0) {
 		rc = net_run(env->net, &batch, e);
