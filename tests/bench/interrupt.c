@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -166,6 +167,19 @@ sleep_until(int64_t ns)
 	clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &ts, NULL);
 }
 
+static void
+say_cost(struct env *env, int n)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	printf("of one process: %.1f statements and %.2f ms of processor time "
+	    "a warning\n", (double)db_statements(env->db) / n,
+	    ((double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
+	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3) / n);
+	fflush(stdout);
+}
+
 /* Its share of the warnings, each not before it is due. */
 static int
 worker(void *arg)
@@ -194,6 +208,8 @@ worker(void *arg)
 		for (size_t i = 0; i < n; i++)
 			taken_ns[which[i]] = clock_boot_ns();
 	}
+	if (mine == 0)
+		say_cost(&env, total / processes + BATCH);
 	db_close(env.db);
 	return 0;
 }
