@@ -827,7 +827,8 @@ queues(void **state)
 	t = turn(&env, 0, 20);
 	assert_int_equal(t.queues, 1);
 	assert_true(eventually(answered, (void *)(uintptr_t)i, 30000));
-	assert_true(eventually(emptied, "first", 30000));
+	assert_true(eventually(emptied, (void *)(uintptr_t)"first",
+	    30000));
 	/* twenty-five in three rounds, one of them no event at all */
 	for (int k = 0; k < 24; k++)
 		queue("first", "", spot_notice_write(a, "REBALANCE",
@@ -836,7 +837,8 @@ queues(void **state)
 	queue("first", "", "\"nonsense\"");
 	queue("first", "", notice("TERMINATION", new_event(), j, 1));
 	assert_true(eventually(answered, (void *)(uintptr_t)j, 30000));
-	assert_true(eventually(emptied, "first", 30000));
+	assert_true(eventually(emptied, (void *)(uintptr_t)"first",
+	    30000));
 	/* some were given out twice, and counted twice */
 	assert_true(number("SELECT malformed FROM spot_source WHERE "
 	    "id = X'%s'", hex(s.id)) >= 1);
