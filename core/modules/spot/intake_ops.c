@@ -87,9 +87,11 @@ apply_notice(struct spot_taking *t, const struct spot_notice *n, struct err *e)
 	if (n->kind == NOTICE_OTHER)
 		return 0;
 	for (size_t i = 0; i < n->n; i++) {
-		struct spot_item it = { .n = n, .instance = n->instances[i] };
+		struct spot_item *it = arena_alloc(t->in->a, sizeof(*it));
 
-		if (spot_item_apply(t, &it, e) == -1)
+		it->n = n;
+		it->instance = n->instances[i];
+		if (spot_item_apply(t, it, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -121,9 +123,12 @@ apply(struct db *db, void *arg, struct err *e)
 	t->told = event_pack_new(t->in->a);
 	t->rescan = false;
 	t->requested = 0;
+	memset(&t->pending, 0, sizeof(t->pending));
 	rc = use_nonce(t, e);
 	for (size_t i = 0; rc == 0 && i < t->n; i++)
 		rc = apply_notice(t, t->v[i], e);
+	if (rc == 0)
+		rc = spot_items_reserve(t, e);
 	if (rc == 0 && t->rescan)
 		rc = spot_scan_queue(db, t->in->a, acc->tenant_id, acc->id,
 		    "inventory", "notice", t->now, &scan, e);
