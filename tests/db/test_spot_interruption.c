@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/principal.h"
 #include "base/random.h"
+#include "base/str.h"
 #include "conf/base.h"
 #include "crypto/crypto.h"
 #include "modules/auth/auth.h"
@@ -28,11 +29,13 @@
 #include "modules/spot/interruption.h"
 #include "modules/spot/move.h"
 #include "modules/spot/queue.h"
+#include "modules/spot/sns.h"
 #include "modules/spot/spot.h"
 #include "net/net.h"
 #include "tests/harness/fakeec2.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
+#include "tests/harness/signer.h"
 
 #include <cmocka.h>	/* last: it takes the name fail() */
 
@@ -120,7 +123,8 @@ boot(void)
 {
 	const char *over[] = { arena_printf(a, "aws.endpoint=%s", fake.url),
 	    arena_printf(a, "aws.sts_endpoint=%s", fake.url),
-	    arena_printf(a, "aws.sqs_endpoint=%s", fake.url), NULL };
+	    arena_printf(a, "aws.sqs_endpoint=%s", fake.url),
+	    arena_printf(a, "aws.sns_endpoint=%s", fake.url), NULL };
 	char *const none[] = { NULL };
 	struct env e = { .a = arena_new(64 << 20), .modules = mods,
 	    .program = "test", .process = uuid_new() };
@@ -730,6 +734,105 @@ posts(void **state)
 	    clock_now(), &s, &old, &err), 404, "not_found");
 }
 
+/* ---- topics ------------------------------------------------------------------------ */
+
+#define TOPIC "arn:aws:sns:" REGION ":" FAKE_ACCOUNT ":notices"
+#define CERT "https://sns." REGION ".amazonaws.com/SimpleNotificationService" \
+	"-f3ecfb7224c7233fe7bb5f59f96de52f.pem"
+
+static const char *
+sns_text(EVP_PKEY *k, struct spot_sns m)
+{
+	char now[CLOCK_TEXT];
+	const char *type = m.type == SNS_SUBSCRIBE ?
+	    "SubscriptionConfirmation" : "Notification";
+	struct str s;
+
+	m.message_id = new_event();
+	m.timestamp = clock_format(clock_now(), now);
+	str_init(&s, a);
+	str_addf(&s, "{\"Type\":\"%s\",\"MessageId\":\"%s\",\"TopicArn\":"
+	    "\"%s\",\"Timestamp\":\"%s\",\"SignatureVersion\":\"2\","
+	    "\"SigningCertURL\":\"%s\",\"Signature\":\"%s\",", type,
+	    m.message_id, m.topic, m.timestamp, m.cert_url, signer_sign(a, k,
+	    EVP_sha256(), spot_sns_canonical(a, &m)));
+	if (m.type == SNS_SUBSCRIBE)
+		str_addf(&s, "\"Token\":\"%s\",\"SubscribeURL\":\"%s\",",
+		    m.token, m.subscribe_url);
+	str_add(&s, "\"Message\":");
+	str_json(&s, m.message);
+	str_add(&s, "}");
+	return s.p;
+}
+
+static int
+sns_post(struct uuid id, const char *text, struct spot_taken *t)
+{
+	return spot_source_sns(&env, a, &(struct spot_post){ .id = id,
+	    .body = text, .len = strlen(text) }, clock_now(), t, &err);
+}
+
+static int64_t
+confirmed(void)
+{
+	struct net_call call = { .method = "GET",
+	    .url = arena_printf(a, "%s/_control/ledger", fake.url) };
+	struct net_reply r;
+
+	good(net_http(env.net, a, &call, &r, &err));
+	return strstr(r.body, "ConfirmSubscription") != NULL;
+}
+
+static void
+topics(void **state)
+{
+	const char *i = fresh(), *none;
+	struct spot_source s = source_of(&one, acc.id, "sns", NULL, TOPIC,
+	    &none);
+	EVP_PKEY *k = EVP_RSA_gen(2048), *other = EVP_RSA_gen(2048);
+	struct spot_sns m = { .type = SNS_NOTIFICATION, .topic = TOPIC,
+	    .cert_url = CERT, .message = notice("TERMINATION", new_event(),
+	    i, 1) };
+	struct utc now = clock_now(), later = { now.us + 3600 * US_PER_S };
+	struct spot_taken t;
+
+	(void)state;
+	assert_string_equal(s.region, REGION);
+	good(spot_sns_cert_put(env.db, CERT, signer_cert(a, k,
+	    "sns.amazonaws.com", -60, 3600), later, now, &err));
+	bad(sns_post(s.id, sns_text(other, m), &t), 401, "signature");
+	m.topic = TOPIC "2";
+	bad(sns_post(s.id, sns_text(k, m), &t), 401, "topic");
+	m.topic = TOPIC;
+	m.cert_url = "https://evil.example/SimpleNotificationService-"
+	    "f3ecfb7224c7233fe7bb5f59f96de52f.pem";
+	bad(sns_post(s.id, sns_text(k, m), &t), 401, "pinned");
+	m.cert_url = CERT;
+	bad(sns_post(source.id, sns_text(k, m), &t), 401,
+	    "not_authenticated");
+	assert_int_equal(rows_of(i), 0);
+	assert_int_equal(number("SELECT forged FROM spot_source WHERE id = "
+	    "X'%s'", hex(s.id)), 3);
+	good(sns_post(s.id, sns_text(k, m), &t));
+	assert_int_equal(t.accepted, 1);
+	assert_string_equal(state_of(i), "interruption replacing");
+	/* a confirmation is visited where it is pinned to, and only there */
+	m = (struct spot_sns){ .type = SNS_SUBSCRIBE, .topic = TOPIC,
+	    .cert_url = CERT, .message = "You have chosen", .token = "t",
+	    .subscribe_url = arena_printf(a, "%s0/?Action="
+	    "ConfirmSubscription&Token=t", fake.url) };
+	bad(sns_post(s.id, sns_text(k, m), &t), 401, "pinned");
+	m.subscribe_url = arena_printf(a, "%s/?Action=ConfirmSubscription&"
+	    "Token=t", fake.url);
+	bad(sns_post(s.id, sns_text(other, m), &t), 401, "signature");
+	assert_false(confirmed());
+	/* the fake knows no topics: it was asked, and refused */
+	bad(sns_post(s.id, sns_text(k, m), &t), 502, "sns");
+	assert_true(confirmed());
+	EVP_PKEY_free(k);
+	EVP_PKEY_free(other);
+}
+
 static void
 places(void **state)
 {
@@ -1018,7 +1121,8 @@ main(void)
 		cmocka_unit_test(not_in_the_inventory),
 		cmocka_unit_test(standby_given_up), cmocka_unit_test(states),
 		cmocka_unit_test(foreign), cmocka_unit_test(twins),
-		cmocka_unit_test(posts), cmocka_unit_test(places),
+		cmocka_unit_test(posts), cmocka_unit_test(topics),
+		cmocka_unit_test(places),
 		cmocka_unit_test(queues),
 		cmocka_unit_test(crash_before_deletion),
 		cmocka_unit_test(blocked_queue), cmocka_unit_test(two_at_once),
