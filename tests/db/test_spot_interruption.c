@@ -31,6 +31,7 @@
 #include "modules/spot/queue.h"
 #include "modules/spot/sns.h"
 #include "modules/spot/spot.h"
+#include "modules/spot/status.h"
 #include "net/net.h"
 #include "tests/harness/fakeec2.h"
 #include "tests/harness/forked.h"
@@ -1033,6 +1034,78 @@ blocked_queue(void **state)
 	good(spot_source_delete(env.db, one.tenant_id, fine.id, &err));
 }
 
+/* ---- silence ------------------------------------------------------------------------------ */
+
+static const char *
+source_state(const struct spot_source *s)
+{
+	return mariadb_value(a, DB, arena_printf(a, "SELECT state FROM "
+	    "spot_source WHERE id = X'%s'", hex(s->id)));
+}
+
+static void
+loops(void)
+{
+	struct loop_ctx c = { .env = &env, .db = env.db,
+	    .a = arena_new(64 << 20), .keep = env.a };
+
+	good(spot_interruption_loops[0].run(&c, &err));
+	good(spot_status_loops[0].run(&c, &err));
+	arena_free(c.a);
+}
+
+/* The cloud takes one machine and a person another, and no message tells of
+ * it; then the queue speaks again. */
+static void
+silent_queue(void **state)
+{
+	const char *taken = fresh(), *ended;
+	struct spot_source s = queue_source("silent");
+	struct probe probe;
+
+	(void)state;
+	queue("silent", "", NULL);
+	ended = mariadb_value(a, DB, arena_printf(a, "SELECT instance_id FROM "
+	    "spot_instance WHERE account_id = X'%s' AND region = '" REGION "' "
+	    "AND lifecycle = 'spot' AND state = 'running' AND gone_at IS NULL "
+	    "AND aws_signal = 'NONE' AND instance_id <> '%s' LIMIT 1",
+	    hex(acc.id), taken));
+	loops();
+	assert_string_equal(source_state(&s), "new");
+	(void)fakeec2_control(&fake, a, env.net, "/_control/interrupt",
+	    arena_printf(a, "{\"ids\":[\"%s\"],\"notice_s\":0,\"silent\":"
+	    "true}", taken));
+	(void)fakeec2_control(&fake, a, env.net, "/_control/fleet",
+	    arena_printf(a, "{\"terminate\":[\"%s\"]}", ended));
+	sql("UPDATE spot_source SET created_at = created_at - INTERVAL 601 "
+	    "SECOND WHERE id = X'%s'", hex(s.id));
+	loops();
+	assert_string_equal(source_state(&s), "silent");
+	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "source FROM spot_interruption WHERE instance_id = '%s'",
+	    taken)), "status");
+	assert_string_equal(state_of(taken), "interruption replacing");
+	/* nobody knows that the cloud took this one */
+	assert_int_equal(rows_of(ended), 0);
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_instance WHERE "
+	    "instance_id = '%s' AND state = 'terminated'", ended), 1);
+	spot_source_probe(&env, &probe);
+	assert_non_null(strstr(probe.detail, "1 silent"));
+	/* found again: known */
+	sql("UPDATE spot_source SET last_status_at = NULL WHERE id = X'%s'",
+	    hex(s.id));
+	loops();
+	assert_int_equal(moves_of(taken), 1);
+	/* a message, and it is a source like any other again */
+	queue("silent", "", notice("REBALANCE", new_event(), fresh(), 1));
+	assert_true(eventually(emptied, (void *)(uintptr_t)"silent", 30000));
+	loops();
+	assert_string_equal(source_state(&s), "ok");
+	assert_true(number("SELECT COUNT(*) FROM events_outbox WHERE body "
+	    "LIKE '%%spot.notices%%'") >= 2);
+	good(spot_source_delete(env.db, one.tenant_id, s.id, &err));
+}
+
 /* ---- many at once --------------------------------------------------------------------------- */
 
 struct racer {
@@ -1125,7 +1198,8 @@ main(void)
 		cmocka_unit_test(places),
 		cmocka_unit_test(queues),
 		cmocka_unit_test(crash_before_deletion),
-		cmocka_unit_test(blocked_queue), cmocka_unit_test(two_at_once),
+		cmocka_unit_test(blocked_queue), cmocka_unit_test(silent_queue),
+		cmocka_unit_test(two_at_once),
 		cmocka_unit_test(simulated)
 	};
 

@@ -17,9 +17,6 @@
 #include "modules/spot/provider.h"
 #include "modules/spot/status.h"
 
-/* A program without acts asks nothing. */
-#pragma weak spot_acts_of
-
 enum { PERIOD_MS = 10000, ACCOUNT_CAP = 64 << 20, LEASE_S = 120 };
 
 struct asking {
@@ -177,8 +174,6 @@ run(struct loop_ctx *c, struct err *e)
 {
 	struct rows rows;
 
-	if (spot_acts_of == NULL)
-		return 0;
 	if (spot_source_on(c->db, c->a, &rows, e) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
