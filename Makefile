@@ -183,13 +183,15 @@ compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
 .PHONY: bench-http bench-discover bench-relay bench-queue-core bench-worker \
-    bench-ws bench-shm bench-decide
+    bench-ws bench-shm bench-decide bench-interrupt
 bench-worker: all $(BUILD)/tests/bench/worker
 	@$(BUILD)/tests/bench/worker $(JOBS)
 bench-shm: $(BUILD)/tests/bench/shm
 	@$<
 bench-decide: $(BUILD)/tests/bench/decide
 	@$(BUILD)/tests/bench/decide
+bench-interrupt: $(BUILD)/tests/bench/interrupt
+	@$< $(N) $(PROCESSES)
 bench-relay: $(BUILD)/tests/bench/relay
 	@$< $(ROWS) $(TENANTS)
 bench-http: all

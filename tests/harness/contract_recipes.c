@@ -176,8 +176,10 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.source.create",
 	    .body = "{\"account_id\":\"$id:spot.account\",\"kind\":"
 	    "\"webhook\"}" },
-	{ .id = "spot.notice.sns", .flags = CT_OUTSIDE },
-	{ .id = "spot.notice.webhook", .flags = CT_OUTSIDE },
+	{ .id = "spot.notice.sns", .path = "id=$id:spot.source",
+	    .flags = CT_OUTSIDE },
+	{ .id = "spot.notice.webhook", .path = "id=$id:spot.source",
+	    .flags = CT_OUTSIDE },
 	{ .id = "spot.notice.policy", .path = "id=$cloud" },
 	{ .id = "spot.notice.policy_put", .path = "id=$cloud" },
 	{ .id = "spot.interruption.totals", .flags = CT_VOLATILE },

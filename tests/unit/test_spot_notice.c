@@ -10,11 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/codec.h"
@@ -26,6 +21,7 @@
 #include "modules/spot/sns.h"
 #include "modules/spot/source.h"
 #include "modules/spot/sqs_wire.h"
+#include "tests/harness/signer.h"
 
 #include <cmocka.h>
 
@@ -480,41 +476,13 @@ static const char *pem;
 static const char *
 make_cert(EVP_PKEY *k, const char *name, long from_s, long to_s)
 {
-	X509 *x = X509_new();
-	BIO *b = BIO_new(BIO_s_mem());
-	char *text;
-	const char *out;
-	long n;
-
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), from_s);
-	X509_gmtime_adj(X509_getm_notAfter(x), to_s);
-	X509_set_pubkey(x, k);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN",
-	    MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-	X509_set_issuer_name(x, X509_get_subject_name(x));
-	assert_true(X509_sign(x, k, EVP_sha256()) > 0);
-	assert_int_equal(PEM_write_bio_X509(b, x), 1);
-	n = BIO_get_mem_data(b, &text);
-	out = arena_strndup(a, text, (size_t)n);
-	BIO_free(b);
-	X509_free(x);
-	return out;
+	return signer_cert(a, k, name, from_s, to_s);
 }
 
 static const char *
 sign(const struct spot_sns *m, const EVP_MD *md)
 {
-	const char *text = spot_sns_canonical(a, m);
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	uint8_t sig[512];
-	size_t n = sizeof(sig);
-
-	assert_int_equal(EVP_DigestSignInit(c, NULL, md, NULL, key), 1);
-	assert_int_equal(EVP_DigestSign(c, sig, &n, (const void *)text,
-	    strlen(text)), 1);
-	EVP_MD_CTX_free(c);
-	return base64_encode(a, sig, n, false);
+	return signer_sign(a, key, md, spot_sns_canonical(a, m));
 }
 
 static struct spot_sns

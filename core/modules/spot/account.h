@@ -30,6 +30,7 @@ struct spot_account {
 	struct list missing_actions;	/* the same for JSON */
 	const char *access_key_last4, *role_arn, *external_id;
 	struct utc credential_checked_at;
+	const char *notices;		/* state of its sources; "" = none */
 };
 extern const struct schema spot_account_schema;
 extern const struct query *const spot_account_queries[];

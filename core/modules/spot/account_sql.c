@@ -72,6 +72,10 @@ static const struct field account_fields[] = {
 	    .doc = "External id the role must ask for"),
 	FIELD(struct spot_account, credential_checked_at,
 	    .flags = FF_NULLABLE | FF_READONLY, .doc = "Last verification"),
+	FIELD(struct spot_account, notices, .flags = FF_READONLY,
+	    .doc = "Sources of interruption notices, the worst of them: "
+	    "failing, silent (statuses are polled instead), new, ok; empty = "
+	    "there is none"),
 	FIELD_END
 };
 const struct schema spot_account_schema = {
@@ -139,7 +143,10 @@ const struct schema spot_account_file_schema = {
 	"c.state AS credential_state, c.last_error AS credential_error, " \
 	"c.missing_actions AS missing_names, " \
 	"RIGHT(c.access_key_id, 4) AS access_key_last4, c.role_arn, " \
-	"c.external_id, c.checked_at AS credential_checked_at " \
+	"c.external_id, c.checked_at AS credential_checked_at, " \
+	"COALESCE((SELECT s.state FROM spot_source s WHERE s.account_id = " \
+	"a.id AND s.state <> 'off' ORDER BY FIELD(s.state, 'failing', " \
+	"'silent', 'new', 'ok') LIMIT 1), '') AS notices " \
 	"FROM spot_account a " \
 	"LEFT JOIN spot_credential c ON c.account_id = a.id "
 

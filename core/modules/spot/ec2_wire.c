@@ -205,6 +205,7 @@ static const struct aws_field instance_fields[] = {
 	I(spot_request_id, "spotInstanceRequestId", 64),
 	I(tenancy, "placement/tenancy", 32),
 	I(root_device, "rootDeviceType", 32),
+	I(state_reason, "stateReason/code", 64),
 	I(token, "clientToken", 256),
 	FIELD(instance_row, i.ebs_optimized, AWS_BOOL, "ebsOptimized"),
 	FIELD(instance_row, i.managed, AWS_BOOL, "operator/managed"),

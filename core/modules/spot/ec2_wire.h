@@ -25,6 +25,8 @@ struct ec2_instance {
 	const char *product;	/* price product: "Linux/UNIX" "Windows" … */
 	const char *subnet_id, *vpc_id, *private_ip, *public_ip;
 	const char *spot_request_id, *tenancy, *root_device;
+	const char *state_reason;	/* "Server.SpotInstanceTermination" …;
+					 * NULL in the simulated cloud */
 	const char *asg, *name;	/* tags aws:autoscaling:groupName and Name */
 	const char *tags;	/* JSON object */
 	const char *token;	/* client token of its launch; may be NULL

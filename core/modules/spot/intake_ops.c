@@ -20,6 +20,8 @@
 #include "modules/spot/scan.h"
 #include "shm/shm.h"
 
+enum { TRIES = 3 };
+
 static const struct metric_label outcome_label = { "outcome",
     (const char *const[]){ "accepted", "duplicate", "foreign", "forged",
     "malformed", "late", NULL } };
@@ -85,9 +87,11 @@ apply_notice(struct spot_taking *t, const struct spot_notice *n, struct err *e)
 	if (n->kind == NOTICE_OTHER)
 		return 0;
 	for (size_t i = 0; i < n->n; i++) {
-		struct spot_item it = { .n = n, .instance = n->instances[i] };
+		struct spot_item *it = arena_alloc(t->in->a, sizeof(*it));
 
-		if (spot_item_apply(t, &it, e) == -1)
+		it->n = n;
+		it->instance = n->instances[i];
+		if (spot_item_apply(t, it, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -119,9 +123,12 @@ apply(struct db *db, void *arg, struct err *e)
 	t->told = event_pack_new(t->in->a);
 	t->rescan = false;
 	t->requested = 0;
+	memset(&t->pending, 0, sizeof(t->pending));
 	rc = use_nonce(t, e);
 	for (size_t i = 0; rc == 0 && i < t->n; i++)
 		rc = apply_notice(t, t->v[i], e);
+	if (rc == 0)
+		rc = spot_items_reserve(t, e);
 	if (rc == 0 && t->rescan)
 		rc = spot_scan_queue(db, t->in->a, acc->tenant_id, acc->id,
 		    "inventory", "notice", t->now, &scan, e);
@@ -169,6 +176,21 @@ sort_out(struct spot_taking *t, struct spot_notice *v, size_t n)
 	spot_notice_sort(t->v, t->n);
 }
 
+/* Two who open the matter of one machine at the same instant: the key lets
+ * one of them, the other looks again and finds it. */
+static int
+run(struct spot_taking *t, struct err *e)
+{
+	for (int i = 0;; i++) {
+		if (db_txn(t->in->db, t->in->a, apply, t, e) == 0)
+			return 0;
+		if (i == TRIES || e->code == NULL ||
+		    strcmp(e->code, "duplicate") != 0)
+			return -1;
+		err_clear(e);
+	}
+}
+
 static int
 take(const struct spot_intake *in, struct spot_notice *v, size_t n,
     int64_t malformed, struct utc now, struct spot_taken *out, struct err *e)
@@ -181,11 +203,11 @@ take(const struct spot_intake *in, struct spot_notice *v, size_t n,
 	    !uuid_equal(in->source->account_id, in->account->id))
 		return err_set(e, 500, "source", "The source is of another "
 		    "account");
+	t.market = in->market != NULL ? in->market : spot_market_new(in->a);
 	sort_out(&t, v, n);
 	if (spot_notice_policy_get(in->db, in->a, in->account->tenant_id,
 	    in->account->id, &t.policy, e) == -1 ||
-	    look_up_all(&t, e) == -1 ||
-	    db_txn(in->db, in->a, apply, &t, e) == -1)
+	    look_up_all(&t, e) == -1 || run(&t, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t.requested; i++)
 		metric_observe_ns(&spot_interruption_seconds, 0, 0,
@@ -263,7 +285,8 @@ spot_intake_again(struct env *env, struct db *db, struct arena *a,
 	    ? NOTICE_INTERRUPTION : NOTICE_REBALANCE, .region = x->region,
 	    .event_id = x->event_id, .at = x->noticed_at,
 	    .action = x->action };
-	struct spot_taking t = { .in = &in, .now = now };
+	struct spot_taking t = { .in = &in, .now = now,
+	    .market = spot_market_new(a) };
 	struct spot_item it = { .n = &n, .instance = x->instance_id };
 	struct resuming r = { &t, &it, x->id };
 	struct rows rows;

@@ -195,6 +195,7 @@ struct spot_intake {
 	const struct spot_account *account;
 	const char *how;		/* spot_interruption.source */
 	const char *nonce;
+	struct spot_market *market;	/* of the process; NULL = loads anew */
 };
 int spot_intake_take(const struct spot_intake *, struct spot_notice *,
     size_t n, struct utc now, struct spot_taken *, struct err *);
@@ -235,6 +236,7 @@ int spot_interruption_rehearse(struct env *, struct arena *,
 /* ---- pools and the executor (interruption_move_ops.c) ---------------------- */
 
 struct spot_standin {
+	const struct env *env;
 	const char *kind;		/* "replace" or "launch" (a standby) */
 	const char *adopt;		/* standby that takes over, or NULL */
 	const struct spot_account *account;
@@ -249,9 +251,15 @@ struct spot_candidates {
 	const char *refused;		/* JSON array for the decision */
 	struct utc oldest;
 	const char *model;
+	struct uuid model_id;
+	struct dec on_demand;		/* an hour of the same; 0 = not known */
 };
-/* Best three other pools. Reads only; outside the transaction. */
-int spot_candidates_get(struct db *, struct arena *,
+/* Pools of regions as they were a few seconds ago: hundreds of notices in a
+ * second do not load them hundreds of times. Lives in the arena. */
+struct spot_market;
+struct spot_market *spot_market_new(struct arena *);
+/* Best three other pools. Reads only. */
+int spot_candidates_get(struct db *, struct arena *, struct spot_market *,
     const struct spot_account *, const char *region,
     const struct spot_noticed *, struct utc now, struct spot_candidates *,
     struct err *);
@@ -260,6 +268,9 @@ int spot_candidates_get(struct db *, struct arena *,
 int spot_standin_reserve(struct db *, struct arena *,
     const struct spot_standin *, struct utc now, struct uuid *decision,
     struct uuid *move, struct err *);
+/* A standby is given up: terminated, or its launch cancelled. */
+int spot_standin_retire(const struct env *, struct db *, struct arena *,
+    const struct spot_interruption *, struct err *);
 
 extern const struct event spot_interruption_events[];
 extern const struct metric spot_notices_total, spot_interruption_seconds;

@@ -17,6 +17,10 @@ struct spot_item {
 	const struct spot_noticed *i;	/* NULL = not in the inventory */
 	const struct spot_interruption *known;
 	const struct spot_candidates *pools;	/* NULL = none looked for */
+	/* what is to be reserved for it */
+	enum spot_answer answer;
+	struct spot_interruption *x;
+	bool fresh, standby;
 };
 
 struct spot_taking {
@@ -25,8 +29,12 @@ struct spot_taking {
 	size_t n;
 	struct utc now;
 	struct spot_notice_policy policy;
+	struct spot_market *market;
 	VEC(struct spot_noticed) noticed;	/* as the inventory has them */
 	struct spot_taken t;
+	/* Reservations wait for the end of the batch: they take the lock that
+	 * all who spend share. */
+	VEC(struct spot_item *) pending;
 	struct event_pack *told;
 	bool rescan;
 	int64_t since_ns;		/* of the clock, for the histogram */
@@ -35,6 +43,8 @@ struct spot_taking {
 
 /* Inside the transaction: the notice's effect on one instance. */
 int spot_item_apply(struct spot_taking *, struct spot_item *, struct err *);
+/* Makes the reservations that wait. Before the commit. */
+int spot_items_reserve(struct spot_taking *, struct err *);
 /* An open "unknown" one whose instance is known by now (item.known, locked). */
 int spot_item_resume(struct spot_taking *, struct spot_item *, struct err *);
 

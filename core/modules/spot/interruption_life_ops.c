@@ -184,7 +184,7 @@ spot_interruption_rehearse(struct env *env, struct arena *a,
 	    acc.aws_account, i.region, i.instance_id, now);
 	text.n = strlen(text.p);
 	if (spot_intake_texts(&(struct spot_intake){ env, env->db, a, &s,
-	    &acc, "rehearsal", NULL }, &text, 1, now, &t, e) == -1 ||
+	    &acc, "rehearsal", NULL, NULL }, &text, 1, now, &t, e) == -1 ||
 	    spot_interruption_page(env->db, a, &f, &rows, e) == -1)
 		return -1;
 	if (rows.n == 0)
@@ -197,10 +197,28 @@ spot_interruption_rehearse(struct env *env, struct arena *a,
 /* ---- upkeep ----------------------------------------------------------------------- */
 
 struct tending {
+	const struct env *env;
 	struct arena *a;
 	struct uuid tenant, id;
 	struct utc now;
 };
+
+/* Judged again under the lock: what was found may have changed. */
+static bool
+is_over(const struct spot_interruption *x, struct utc now)
+{
+	int64_t age = (now.us - x->received_at.us) / US_PER_S;
+
+	if (is(x->state, "unknown"))
+		return age >= NOTICE_ACT_S;
+	if (is(x->state, "watched") || is(x->state, "refused"))
+		return age >= 3600;
+	if (is(x->state, "replica"))
+		return now.us >= x->replica_until.us;
+	if (is(x->state, "replacing") || is(x->state, "serving"))
+		return age >= 86400;
+	return true;
+}
 
 /* Whose time is over. What is replaced, refused or watched leaves the list of
  * open matters; the rows stay. */
@@ -211,12 +229,11 @@ close_one(struct db *db, void *arg, struct err *e)
 	struct spot_interruption x;
 	int rc = spot_interruption_lock(db, t->a, t->tenant, t->id, &x, e);
 
-	if (rc != 0 || x.ended_at.us != 0)
+	if (rc != 0 || x.ended_at.us != 0 || !is_over(&x, t->now))
 		return rc == 1 ? 0 : rc;
-	if (is(x.state, "unknown") && t->now.us - x.received_at.us <
-	    NOTICE_ACT_S * US_PER_S)
-		return 0;
 	if (is(x.state, "replica")) {
+		if (spot_standin_retire(t->env, db, t->a, &x, e) == -1)
+			return -1;
 		x.state = "over";
 		x.why = "No warning came: the standby is given up";
 	} else if (is(x.state, "unknown") || is(x.state, "watched"))
@@ -243,7 +260,7 @@ spot_interruption_tend(struct env *env, struct db *db, struct arena *a,
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct spot_interruption *x = ROW(&rows,
 		    struct spot_interruption, i);
-		struct tending t = { .a = a, .tenant = x->tenant_id,
+		struct tending t = { .env = env, .a = a, .tenant = x->tenant_id,
 		    .id = x->id, .now = now };
 
 		if (is(x->state, "unknown") && spot_intake_again(env, db,

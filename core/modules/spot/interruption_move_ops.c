@@ -1,7 +1,7 @@
 /*
  * From an interruption to a move: the best three other pools, the decision
- * with what was refused, and the urgent reservation. Refuses (4xx) when no
- * pool fits or the stop switch is on; the interruption keeps the sentence.
+ * with what was refused, and the urgent reservation. Refuses (4xx) when the
+ * stop switch is on or a cap is reached; the interruption keeps the sentence.
  * Invariant: decision and move are of the same transaction as the notice.
  */
 #include <string.h>
@@ -10,13 +10,20 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "modules/platform/platform.h"
 #include "modules/spot/account.h"
-#include "modules/spot/catalog.h"
 #include "modules/spot/interruption.h"
-#include "modules/spot/pool.h"
+#include "modules/spot/move.h"
+#include "modules/spot/risk_ops.h"
+#include "modules/spot/rows.h"
 
-enum { TARGETS = 3, REFUSALS_TOLD = 20 };
+/* Reservations are refused, with a word, where no executor is linked in. */
+#pragma weak spot_move_reserve
+#pragma weak spot_move_cancel
+
+enum { TARGETS = 3, REFUSALS_TOLD = 20, MARKET_S = 5,
+    REGION_CAP = 64 << 20, MARKET_CAP = 4 << 20 };
 
 static const char *
 refused_json(struct arena *a, const struct spot_ranking *r)
@@ -37,47 +44,145 @@ refused_json(struct arena *a, const struct spot_ranking *r)
 	return s.p;
 }
 
+/* ---- the market ---------------------------------------------------------------- */
+
+struct region {
+	const char *market, *region, *product;
+	struct arena *a;		/* of what was loaded */
+	struct spot_offer *v;
+	size_t n;
+	const char *model;
+	struct uuid model_id;
+	struct utc at;
+};
+struct spot_market {
+	struct arena *a;
+	VEC(struct region *) v;
+};
+
+static void
+free_arena(void *a)
+{
+	arena_free(a);
+}
+
+struct spot_market *
+spot_market_new(struct arena *a)
+{
+	struct spot_market *m = arena_alloc(a, sizeof(*m));
+
+	/* its own, since a transaction that is repeated rewinds the other */
+	m->a = arena_new(MARKET_CAP);
+	arena_defer(a, free_arena, m->a);
+	return m;
+}
+
+static struct region *
+region_of(struct spot_market *m, const char *market, const char *region,
+    const char *product)
+{
+	struct region *r;
+
+	for (size_t i = 0; i < m->v.n; i++) {
+		r = m->v.v[i];
+		if (strcmp(r->market, market) == 0 &&
+		    strcmp(r->region, region) == 0 &&
+		    strcmp(r->product, product) == 0)
+			return r;
+	}
+	r = arena_alloc(m->a, sizeof(*r));
+	*r = (struct region){ .market = arena_strdup(m->a, market),
+	    .region = arena_strdup(m->a, region),
+	    .product = arena_strdup(m->a, product),
+	    .a = arena_new(REGION_CAP) };
+	arena_defer(m->a, free_arena, r->a);
+	*VEC_ADD(m->a, &m->v) = r;
+	return r;
+}
+
+static int
+load(struct db *db, struct spot_market *m, const char *market,
+    const char *region, const char *product, struct utc now,
+    struct region **out, struct err *e)
+{
+	struct region *r = region_of(m, market, region, product);
+
+	*out = r;
+	if (r->at.us != 0 && now.us - r->at.us < MARKET_S * US_PER_S &&
+	    now.us >= r->at.us)
+		return 0;
+	arena_reset(r->a);
+	r->at.us = 0;
+	if (spot_offers_load(db, r->a, market, region, product, now, &r->v,
+	    &r->n, &r->model, &r->model_id, e) == -1)
+		return -1;
+	if (r->model == NULL)
+		r->model = SPOT_CLASS_MODEL;
+	r->at = now;
+	return 0;
+}
+
+/* What runs on the machine must run on the other; its type says what that
+ * takes. */
+static void
+size_of(const struct region *r, const struct spot_noticed *i,
+    struct spot_need *need, struct dec *on_demand)
+{
+	for (size_t k = 0; k < r->n; k++) {
+		const struct spot_offer *o = &r->v[k];
+
+		if (strcmp(o->instance_type, i->instance_type) != 0)
+			continue;
+		need->vcpu = o->vcpu;
+		need->mem_mib = o->mem_mib;
+		need->gpu = o->gpu;
+		need->hypervisor = o->hypervisor;
+		*on_demand = o->on_demand;
+		return;
+	}
+}
+
 int
-spot_candidates_get(struct db *db, struct arena *a,
+spot_candidates_get(struct db *db, struct arena *a, struct spot_market *m,
     const struct spot_account *acc, const char *region,
     const struct spot_noticed *i, struct utc now,
     struct spot_candidates *out, struct err *e)
 {
-	struct spot_ranking r = { 0 };
+	struct spot_ranking k = { 0 };
 	struct spot_need need = { .arch = i->arch, .avoid_az = i->az,
 	    .avoid_type = i->instance_type, .here_az = i->az,
 	    .here_type = i->instance_type, .now = now };
-	struct spot_type type;
+	struct dec on_demand = { 0 };
+	struct region *r;
 	struct str s;
-	int rc = spot_type_by_name(db, a, i->instance_type, &type, e);
 
-	if (rc == -1)
+	if (load(db, m, acc->provider, region, spot_product(i->product), now,
+	    &r, e) == -1)
 		return -1;
-	if (rc == 0) {
-		need.vcpu = type.vcpu;
-		need.mem_mib = type.mem_mib;
-		need.gpu = type.gpu;
-		need.hypervisor = type.hypervisor;
-	}
-	if (spot_pools_for(db, a, acc->provider, region,
-	    spot_product(i->product), &need, &r, e) == -1)
-		return -1;
+	size_of(r, i, &need, &on_demand);
+	spot_pools_rank(a, r->v, r->n, &need, &k);
 	str_init(&s, a);
-	*out = (struct spot_candidates){ .n = r.n < TARGETS ? r.n : TARGETS,
-	    .ranked = r.v, .refused = refused_json(a, &r),
-	    .oldest = r.oldest, .model = r.model };
-	for (size_t k = 0; k < out->n; k++) {
-		str_add(&s, k > 0 ? ", " : "");
-		str_add(&s, spot_pool_name(a, r.v[k].o->az,
-		    r.v[k].o->instance_type));
+	*out = (struct spot_candidates){ .n = k.n < TARGETS ? k.n : TARGETS,
+	    .ranked = k.v, .refused = refused_json(a, &k),
+	    .oldest = k.oldest, .model = r->model, .model_id = r->model_id,
+	    .on_demand = on_demand };
+	for (size_t j = 0; j < out->n; j++) {
+		str_add(&s, j > 0 ? ", " : "");
+		str_add(&s, spot_pool_name(a, k.v[j].o->az,
+		    k.v[j].o->instance_type));
 	}
+	if (out->n == 0)
+		str_addf(&s, "%s on-demand", spot_pool_name(a, i->az,
+		    i->instance_type));
 	out->text = s.p;
 	return 0;
 }
 
+/* ---- decision and reservation ---------------------------------------------------- */
+
 static int
 decide(struct db *db, struct arena *a, const struct spot_standin *s,
-    struct utc now, struct uuid *id, struct err *e)
+    struct uuid *id, struct err *e)
 {
 	const struct spot_ranked *best = s->pools->n > 0 ? s->pools->ranked :
 	    NULL;
@@ -96,13 +201,70 @@ decide(struct db *db, struct arena *a, const struct spot_standin *s,
 	    .expected = { best == NULL ? "{}" : arena_printf(a,
 	    "{\"hourly_cost\":%.8f,\"risk_1h\":%.6f}", best->c.ehc,
 	    best->c.loss_1h) },
-	    .model = s->pools->model != NULL ? s->pools->model : "",
+	    .model = s->pools->model, .model_id = s->pools->model_id,
 	    .by = "notice" };
 
-	(void)now;
 	if (platform_decide(db, &d, e) == -1)
 		return -1;
 	*id = d.id;
+	return 0;
+}
+
+/* The three pools, and the same machine on demand where no spot pool has
+ * room: what serves must go on serving. */
+static size_t
+places(struct arena *a, const struct spot_standin *s,
+    struct spot_move_pool **out)
+{
+	const struct spot_ranked *r = s->pools->ranked;
+	struct spot_move_pool *v = arena_array(a, s->pools->n + 1,
+	    sizeof(*v));
+
+	for (size_t i = 0; i < s->pools->n; i++)
+		v[i] = (struct spot_move_pool){ .az = r[i].o->az,
+		    .instance_type = r[i].o->instance_type,
+		    .lifecycle = "spot", .price = r[i].o->price };
+	v[s->pools->n] = (struct spot_move_pool){ .az = s->i->az,
+	    .instance_type = s->i->instance_type, .lifecycle = "on-demand",
+	    .price = s->pools->on_demand };
+	*out = v;
+	return s->pools->n + 1;
+}
+
+static int
+cancel_launch(struct db *db, struct arena *a,
+    const struct spot_interruption *x, struct err *e)
+{
+	struct spot_move was;
+
+	if (spot_move_cancel == NULL)
+		return 0;
+	if (spot_move_cancel(db, a, x->tenant_id, x->move_id, "notices", &was,
+	    e) == 0)
+		return 0;
+	if (e->status != 409 && e->status != 404)
+		return -1;
+	err_clear(e);		/* it is over already */
+	return 0;
+}
+
+int
+spot_standin_retire(const struct env *env, struct db *db, struct arena *a,
+    const struct spot_interruption *x, struct err *e)
+{
+	struct spot_move_new m = { .env = env, .tenant = x->tenant_id,
+	    .account = x->account_id, .kind = "terminate",
+	    .reason = "replica", .region = x->region,
+	    .target = x->replacement, .by_name = "notices",
+	    .why = "No warning came: the standby is given up" };
+
+	if (*x->replacement == '\0')
+		return cancel_launch(db, a, x, e);
+	if (spot_move_reserve == NULL || spot_move_reserve(db, a, &m, e) == 0)
+		return 0;
+	if (e->status >= 500)
+		return -1;
+	err_clear(e);		/* the sweeper finds what is left of it */
 	return 0;
 }
 
@@ -111,8 +273,34 @@ spot_standin_reserve(struct db *db, struct arena *a,
     const struct spot_standin *s, struct utc now, struct uuid *decision,
     struct uuid *move, struct err *e)
 {
-	if (s->pools == NULL || (s->pools->n == 0 && s->adopt == NULL))
-		return err_set(e, 409, "no_pool", "No other pool of %s fits: "
-		    "see the refusals of /api/v1/evaluate", s->x->region);
-	return decide(db, a, s, now, decision, e);
+	struct spot_move_pool *v;
+	bool launch = strcmp(s->kind, "launch") == 0;
+	struct spot_move_new m = { .env = s->env,
+	    .tenant = s->x->tenant_id, .account = s->x->account_id,
+	    .kind = s->kind, .reason = launch ? "replica" : s->x->kind,
+	    .region = s->x->region, .target = s->x->instance_id, .adopt = s->adopt, .urgent = true,
+	    .deadline = s->x->deadline_at, .by_name = "notices" };
+
+	if (spot_move_reserve == NULL)
+		return err_set(e, 409, "no_executor",
+		    "This program has no executor of moves");
+	/* a standby that is not ready yet is given up for one that is
+	 * launched as part of the replacement */
+	if (!launch && s->adopt == NULL && strcmp(s->x->state, "replica") ==
+	    0 && cancel_launch(db, a, s->x, e) == -1)
+		return -1;
+	if (decide(db, a, s, decision, e) == -1)
+		return -1;
+	m.decision = *decision;
+	m.npools = places(a, s, &v);
+	m.pools = v;
+	if (m.deadline.us < now.us)
+		m.deadline.us = 0;
+	if (spot_move_reserve(db, a, &m, e) == -1)
+		return -1;
+	*move = m.id;
+	if (strcmp(m.state, "refused") != 0)
+		return 0;
+	return err_set(e, 409, m.code != NULL ? m.code : "refused", "%.200s",
+	    m.refusal != NULL ? m.refusal : "The move was refused");
 }

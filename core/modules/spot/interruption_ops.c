@@ -44,8 +44,9 @@ static int
 reserve(struct spot_taking *t, const struct spot_item *it, enum spot_answer answer,
     struct spot_interruption *x, struct err *e)
 {
-	struct spot_standin s = { .kind = answer == ANSWER_REPLICA ?
-	    "launch" : "replace", .account = t->in->account, .x = x,
+	struct spot_standin s = { .env = t->in->env,
+	    .kind = answer == ANSWER_REPLICA ? "launch" : "replace",
+	    .account = t->in->account, .x = x,
 	    .i = it->i, .pools = it->pools,
 	    .adopt = answer == ANSWER_PROMOTE && *x->replacement != '\0' ?
 	    x->replacement : NULL };
@@ -192,39 +193,60 @@ nothing_new(const struct spot_item *it)
 	    || is(it->known->kind, "interruption"))));
 }
 
+/* The row, and the downtime of a spot machine that goes. */
 static int
-interrupt(struct spot_taking *t, struct spot_item *it, struct spot_interruption **out,
-    struct err *e)
+keep(struct spot_taking *t, const struct spot_item *it, struct err *e)
 {
-	bool fresh = it->known == NULL || it->known->ended_at.us != 0;
-	struct spot_interruption *x = arena_alloc(t->in->a, sizeof(*x));
-	enum spot_answer answer;
-	const char *why;
-	bool standby;
+	if (store(t, it->x, it->fresh, e) == -1)
+		return -1;
+	if (it->n->kind != NOTICE_INTERRUPTION || it->i == NULL ||
+	    !is(it->i->lifecycle, "spot"))
+		return 0;
+	return log_downtime(t, it->x, it->standby, e);
+}
 
-	*out = NULL;
+int
+spot_items_reserve(struct spot_taking *t, struct err *e)
+{
+	for (size_t i = 0; i < t->pending.n; i++) {
+		const struct spot_item *it = t->pending.v[i];
+
+		if (reserve(t, it, it->answer, it->x, e) == -1 ||
+		    keep(t, it, e) == -1)
+			return -1;
+	}
+	t->pending.n = 0;
+	return 0;
+}
+
+static int
+interrupt(struct spot_taking *t, struct spot_item *it, struct err *e)
+{
+	struct spot_interruption *x = arena_alloc(t->in->a, sizeof(*x));
+	const char *why;
+
+	if (tell_pool(t, it, e) == -1)
+		return -1;
 	if (nothing_new(it))
-		return tell_pool(t, it, e);
-	answer = spot_interruption_answer(&t->policy, it->n, it->i, it->known,
-	    t->now, &why);
-	*x = fresh ? new_row(t, it) : *it->known;
-	standby = is(x->state, "replica");
-	if (!fresh)
+		return 0;
+	it->answer = spot_interruption_answer(&t->policy, it->n, it->i,
+	    it->known, t->now, &why);
+	it->fresh = it->known == NULL || it->known->ended_at.us != 0;
+	it->x = x;
+	*x = it->fresh ? new_row(t, it) : *it->known;
+	it->standby = is(x->state, "replica");
+	if (!it->fresh)
 		escalate(it, t->now, x);
 	fill(x, it);
 	if (it->i == NULL && it->n->kind != NOTICE_HEALTH)
 		t->rescan = true;
-	if (answer == ANSWER_WATCH)
-		x->why = *x->why == '\0' ? why : x->why;
-	else if (reserve(t, it, answer, x, e) == -1)
-		return -1;
-	if (store(t, x, fresh, e) == -1 || tell_pool(t, it, e) == -1)
-		return -1;
-	*out = x;
-	if (it->n->kind != NOTICE_INTERRUPTION || it->i == NULL ||
-	    !is(it->i->lifecycle, "spot"))
+	if (it->answer != ANSWER_WATCH) {
+		*VEC_ADD(t->in->a, &t->pending) = it;
 		return 0;
-	return log_downtime(t, x, standby, e);
+	}
+	if (*x->why == '\0')
+		x->why = why;
+	return keep(t, it, e);
 }
 
 /* ---- the other kinds -------------------------------------------------------------- */
@@ -301,13 +323,24 @@ find_noticed(const struct spot_taking *t, const char *region, const char *id)
 	return NULL;
 }
 
-int
-spot_item_apply(struct spot_taking *t, struct spot_item *it, struct err *e)
+/* Whether something waits to be reserved for the machine: what comes next
+ * must see it. */
+static bool
+waits(const struct spot_taking *t, const struct spot_item *it)
+{
+	for (size_t i = 0; i < t->pending.n; i++)
+		if (is(t->pending.v[i]->instance, it->instance) &&
+		    is(t->pending.v[i]->n->region, it->n->region))
+			return true;
+	return false;
+}
+
+static int
+look(struct spot_taking *t, struct spot_item *it, struct err *e)
 {
 	const char *ids[] = { it->instance };
 	const struct spot_intake *in = t->in;
-	struct spot_interruption *made;
-	struct spot_candidates pools;
+	struct spot_candidates *pools;
 	struct rows known;
 
 	it->i = find_noticed(t, it->n->region, it->instance);
@@ -317,18 +350,25 @@ spot_item_apply(struct spot_taking *t, struct spot_item *it, struct err *e)
 	if (known.n > 0)
 		it->known = ROW(&known, struct spot_interruption,
 		    known.n - 1);
+	if (it->i == NULL || nothing_new(it) || (it->n->kind !=
+	    NOTICE_INTERRUPTION && it->n->kind != NOTICE_REBALANCE))
+		return 0;
+	pools = arena_alloc(in->a, sizeof(*pools));
+	it->pools = pools;
+	return spot_candidates_get(in->db, in->a, t->market, in->account,
+	    it->n->region, it->i, t->now, pools, e);
+}
+
+int
+spot_item_apply(struct spot_taking *t, struct spot_item *it, struct err *e)
+{
+	if ((waits(t, it) && spot_items_reserve(t, e) == -1) ||
+	    look(t, it, e) == -1)
+		return -1;
 	if (it->n->kind == NOTICE_STATE)
 		return state_changed(t, it, e);
-	if (it->n->kind == NOTICE_ASG)
-		return group_acted(t, it, e);
-	if (it->i != NULL && it->n->kind != NOTICE_HEALTH &&
-	    !nothing_new(it)) {
-		if (spot_candidates_get(in->db, in->a, in->account,
-		    it->n->region, it->i, t->now, &pools, e) == -1)
-			return -1;
-		it->pools = &pools;
-	}
-	return interrupt(t, it, &made, e);
+	return it->n->kind == NOTICE_ASG ? group_acted(t, it, e) :
+	    interrupt(t, it, e);
 }
 
 int
@@ -345,8 +385,8 @@ spot_item_resume(struct spot_taking *t, struct spot_item *it, struct err *e)
 		x.state = "watched";
 		x.why = why;
 	} else {
-		if (spot_candidates_get(t->in->db, t->in->a, t->in->account,
-		    x.region, it->i, t->now, &pools, e) == -1)
+		if (spot_candidates_get(t->in->db, t->in->a, t->market,
+		    t->in->account, x.region, it->i, t->now, &pools, e) == -1)
 			return -1;
 		it->pools = &pools;
 		if (reserve(t, it, answer, &x, e) == -1)

@@ -28,10 +28,17 @@
 
 enum {
 	SHARDS = 2, LONG_POLL_S = 20, MESSAGES = 10, TURN_S = 40, LEASE_S = 90,
-	IDLE_MS = 5000, FAILED_S = 5, PARALLEL = 64, QUEUE_CAP = 32 << 20
+	IDLE_MS = 5000, FAILED_S = 5, PARALLEL = 64, QUEUE_CAP = 32 << 20,
+	LANES_N = 3
 };
 
+/* One lane of a queue. The first waits for messages; the others help as long
+ * as the answers are full, so that a burst is not held up by the way there and
+ * back of one call after another. */
 struct queue {
+	struct queue *first;
+	bool hot;			/* of the first: the last answer was
+					 * full */
 	const struct spot_source *s;
 	struct spot_account acc;
 	struct spot_access x;
@@ -50,6 +57,7 @@ struct round {
 	struct queue *v;
 	size_t n, at;
 	struct spot_queue_turn *t;
+	struct spot_market *market;
 	bool stop;
 	struct err err;			/* of the database */
 };
@@ -83,6 +91,18 @@ ours_failed(const struct err *e)
 	    strncmp(e->code, "db_", 3) == 0;
 }
 
+static void
+add_lanes(struct round *r, struct queue *first)
+{
+	first->first = first;
+	for (size_t i = 0; i < LANES_N; i++) {
+		if (i > 0)
+			first[i] = *first;
+		first[i].a = arena_new(QUEUE_CAP);
+	}
+	r->n += LANES_N;
+}
+
 static int
 load(struct round *r, struct err *e)
 {
@@ -94,7 +114,7 @@ load(struct round *r, struct err *e)
 		net_allow(r->env->net, cf->sqs_endpoint);
 	if (spot_source_kind(r->db, r->a, "sqs", &rows, e) == -1)
 		return -1;
-	r->v = arena_array(r->a, rows.n, sizeof(*r->v));
+	r->v = arena_array(r->a, rows.n * LANES_N, sizeof(*r->v));
 	for (size_t i = 0; i < rows.n; i++) {
 		struct queue *q = &r->v[r->n];
 		struct err why = { 0 };
@@ -103,8 +123,7 @@ load(struct round *r, struct err *e)
 		if (!mine(q->s, r->t))
 			continue;
 		if (open_queue(r, q, &why) == 0) {
-			q->a = arena_new(QUEUE_CAP);
-			r->n++;
+			add_lanes(r, q);
 			continue;
 		}
 		if (ours_failed(&why)) {
@@ -116,7 +135,7 @@ load(struct round *r, struct err *e)
 			return -1;
 		memset(q, 0, sizeof(*q));
 	}
-	r->t->queues = r->n;
+	r->t->queues = r->n / LANES_N;
 	return 0;
 }
 
@@ -158,6 +177,8 @@ build(struct round *r, struct queue *q, struct arena *a,
 	struct err e = { 0 };
 	int rc;
 
+	if (q != q->first)
+		wait = 0;
 	q->signed_at = clock_now();
 	if (q->n > 0)
 		rc = spot_sqs_delete(a, &q->x.client, q->s->region,
@@ -176,8 +197,10 @@ ready(const struct round *r, const struct queue *q, int64_t now)
 {
 	if (q->busy || q->ready_ns > now)
 		return false;
+	if (q != q->first && !q->first->hot && q->n == 0)
+		return false;
 	/* what is committed is still deleted when the time is over */
-	return q->n > 0 || (!q->dry && now < r->t->until_boot_ns &&
+	return q->n > 0 || (!q->first->dry && now < r->t->until_boot_ns &&
 	    !proc_draining());
 }
 
@@ -207,7 +230,8 @@ take(struct round *r, struct queue *q, const struct sqs_message *m, size_t n,
     struct err *e)
 {
 	struct spot_intake in = { .env = r->env, .db = r->db, .a = q->a,
-	    .source = q->s, .account = &q->acc, .how = "sqs" };
+	    .source = q->s, .account = &q->acc, .how = "sqs",
+	    .market = r->market };
 	struct spot_text *texts = arena_array(q->a, n, sizeof(*texts));
 	struct spot_taken t;
 
@@ -259,10 +283,11 @@ received(struct round *r, struct queue *q, const struct net_reply *reply,
 		return;
 	}
 	m = l.items;
+	q->first->hot = l.n >= MESSAGES;
 	if (l.n == 0) {
 		polled(r, q, NULL);
 		/* short polls are for hosts that look once a minute */
-		q->dry = r->t->wait_s == 0;
+		q->first->dry = r->t->wait_s == 0;
 		return;
 	}
 	arena_reset(q->a);
@@ -317,7 +342,7 @@ pause_ns(const struct round *r)
 		const struct queue *q = &r->v[i];
 		int64_t d = q->ready_ns > now ? q->ready_ns - now : 0;
 
-		if (q->n == 0 && (q->dry || r->t->wait_s == 0 ||
+		if (q->n == 0 && (q != q->first || q->dry || r->t->wait_s == 0 ||
 		    now + d >= r->t->until_boot_ns))
 			continue;
 		if (best == -1 || d < best)
@@ -346,6 +371,7 @@ spot_queue_run(struct env *env, struct db *db, struct spot_queue_turn *t,
 	int rc;
 
 	arena_set_secret(r.a);
+	r.market = spot_market_new(r.a);
 	rc = load(&r, e);
 	while (rc == 0 && r.n > 0) {
 		rc = net_run(env->net, &batch, e);

@@ -35,6 +35,7 @@
 #include "modules/spot/source.h"
 #include "modules/spot/simulation.h"
 #include "modules/spot/spot.h"
+#include "modules/spot/status.h"
 #include "modules/spot/summary.h"
 #include "modules/spot/waste.h"
 
@@ -285,7 +286,7 @@ const struct module spot_module = {
 		NULL },
 	.loops = (const struct loop *const[]){
 		spot_scan_loops, spot_interruption_loops, spot_queue_loops,
-		spot_move_loops, NULL },
+		spot_move_loops, spot_status_loops, NULL },
 	.events = (const struct event *const[]){
 		spot_scan_events, spot_waste_events, spot_governance_events,
 		spot_interruption_events, spot_source_events,

@@ -51,6 +51,8 @@ class Queue:
                 self.changed.wait(min(left, 0.25))
             rows, out = rows[:count], []
             for row in rows:
+                if len(out) == count:
+                    break       # the rest was not given out
                 times = 2 if len(out) + 2 <= count and \
                     self._rng.random() < self.duplicate else 1
                 row["hidden"] = time.monotonic() + (

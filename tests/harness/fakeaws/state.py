@@ -80,9 +80,9 @@ class Cloud:
     def kill(self, one, why):
         if not one.alive():
             return
+        one.why = why
         one.set_state("shutting-down")
         one.dead_at = self.life() + self.settings["terminate_s"]
-        one.why = why
         self._moves(one)
         self._changed(one)
 

@@ -178,12 +178,15 @@ class Instance:
         spot = self.spot and (
             "<instanceLifecycle>spot</instanceLifecycle><spotInstanceRequestId>"
             f"{self.request}</spotInstanceRequestId>") or ""
+        reason = self.why and not alive and (
+            f"<stateReason><code>{escape(self.why)}</code><message>"
+            f"{escape(self.why)}</message></stateReason>") or ""
         windows = "<platform>windows</platform>" \
             if self.platform.startswith("Windows") else ""
         return (
             f"<item><instanceId>{escape(self.id)}</instanceId><imageId>"
             f"{self.image}</imageId><instanceState><code>{STATES[self.state]}"
-            f"</code><name>{self.state}</name></instanceState>{net}<reason/>"
+            f"</code><name>{self.state}</name></instanceState>{net}<reason/>{reason}"
             f"<amiLaunchIndex>0</amiLaunchIndex><productCodes/><instanceType>"
             f"{escape(self.type)}</instanceType><launchTime>{self.launch}"
             f"</launchTime><placement><availabilityZone>{escape(self.az)}"
