@@ -11,6 +11,7 @@
 #include "modules/spot/asset.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/cloud.h"
+#include "modules/spot/episode.h"
 #include "modules/spot/group.h"
 #include "modules/spot/price.h"
 #include "modules/spot/saving.h"
@@ -229,7 +230,9 @@ sweep(const struct spot_run *run, struct db *db, const struct spot_shard *s,
 	uint64_t others;
 
 	if (what == EC2_INSTANCES)
-		return spot_instance_sweep(db, &seen, gone, e);
+		return spot_instance_sweep(db, &seen, gone, e) == -1 ? -1 :
+		    spot_episode_reconcile(db, seen.tenant, seen.account,
+		    seen.region, seen.at, e);
 	if (what == EC2_GROUPS)
 		return spot_group_sweep(db, &seen, &others, e);
 	return what < EC2_VOLUMES ? 0 : spot_asset_sweep(db, &seen,
