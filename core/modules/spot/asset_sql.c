@@ -150,7 +150,8 @@ static void
 upsert_row(struct val *p, const struct spot_seen *s, const char *kind,
     const struct ec2_asset *x)
 {
-	bool idle = usable(kind) && *x->attached_to == '\0' && !x->managed;
+	bool idle = usable(kind) && *x->attached_to == '\0' && !x->managed &&
+	    strcmp(x->state, "available") == 0;
 
 	*p++ = V(uuid_new());
 	*p++ = V(s->tenant);

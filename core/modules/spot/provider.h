@@ -35,6 +35,8 @@ struct spot_listing {
 	const char *token;		/* where to go on; NULL = start */
 	struct utc from, to;		/* prices */
 	unsigned attempts;		/* failed calls in a row */
+	unsigned throttles;		/* throttled ones in a row */
+	int64_t throttled_ns;		/* since when; 0 = not */
 	bool restarted;			/* its token had expired once */
 	bool ended, busy, repeat;	/* the provider's */
 	int64_t ready_ns;		/* not before */

@@ -22,6 +22,7 @@
 #include "net/net.h"
 
 enum { TRIES = 8 };
+#define PATIENCE_NS INT64_C(300000000000)
 #define NO_BUDGET_NS INT64_C(1000000000)
 
 static bool
@@ -254,6 +255,18 @@ build(struct round *r, struct spot_listing *l, struct arena *a,
 	call->repeated = l->repeat;
 }
 
+/* Being asked to wait is no failure: a listing waits as long as it must, but
+ * not for ever. */
+static bool
+patient(struct spot_listing *l)
+{
+	int64_t now = clock_boot_ns();
+
+	if (l->throttles++ == 0)
+		l->throttled_ns = now;
+	return now - l->throttled_ns < PATIENCE_NS;
+}
+
 /* A repeat that the budget has nothing for waits for it, as long as it has
  * tries left. */
 static bool
@@ -265,7 +278,7 @@ may_repeat(struct round *r, struct spot_listing *l)
 	if (!l->repeat || net_may_repeat(r->x->env->net, "aws"))
 		return true;
 	l->ready_ns = clock_boot_ns() + NO_BUDGET_NS;
-	if (++l->attempts >= TRIES)
+	if (!patient(l))
 		end(r, l, &empty);
 	return false;
 }
@@ -351,10 +364,12 @@ failed(struct round *r, struct spot_listing *l, const struct net_reply *reply,
 		r->f->err = *e;
 		return;
 	}
-	if (spot_aws_retryable(e) && ++l->attempts < TRIES) {
+	if (is(e, "aws_throttle") ? patient(l) : spot_aws_retryable(e) &&
+	    ++l->attempts < TRIES) {
 		wait = e->retry_after_s > 0 && e->retry_after_s <= 20 ?
 		    e->retry_after_s * US_PER_S :
-		    spot_aws_backoff_us(l->attempts, some_bits());
+		    spot_aws_backoff_us(l->attempts + l->throttles,
+		    some_bits());
 		l->ready_ns = clock_boot_ns() + wait * 1000;
 		l->repeat = true;
 		return;
@@ -387,7 +402,8 @@ done_call(void *arg, void *tag, struct arena *a,
 		failed(r, l, reply, &e);
 		return;
 	}
-	l->attempts = 0;
+	l->attempts = l->throttles = 0;
+	l->throttled_ns = 0;
 	if (r->f->page(r->f->arg, l, a, &page, &e) == -1) {
 		r->f->stop = true;
 		r->f->err = e;

@@ -11,6 +11,7 @@
 #include "modules/spot/asset.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/cloud.h"
+#include "modules/spot/episode.h"
 #include "modules/spot/group.h"
 #include "modules/spot/episode.h"
 #include "modules/spot/price.h"
