@@ -33,6 +33,7 @@
 #include "modules/spot/source.h"
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
+#include "modules/spot/ui.h"
 #include "modules/spot/waste.h"
 
 #define C struct spot_conf
@@ -234,6 +235,7 @@ const struct module spot_module = {
 		spot_signal_queries, spot_risk_queries, spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, NULL },
+	.pages = (const struct page *const[]){ spot_pages, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_account_view_routes,
 		spot_scan_routes, spot_instance_routes,
