@@ -17,6 +17,8 @@
  * event handlers and unquoted attributes are refused when the template is
  * read, as are unknown names, filters, permissions and unclosed sections.
  *
+ * Filters: age date (times); num raw real bytes secs ms us pct permille money
+ * price (numbers); short words (texts); yes (flags); json count query.
  * Without filter a time becomes "3 min ago" with the instant as its title, a
  * whole number is grouped, a real is rounded for reading.
  */

@@ -34,7 +34,9 @@ static const struct { const char *name; unsigned types; } filters[] = {
 	[TF_QUERY] = { "query", 1 << FT_STR },
 	[TF_WORDS] = { "words", T_TEXT | T_FREE },
 	[TF_REAL] = { "real", T_NUM | T_FREE },
-	[TF_YES] = { "yes", T_BOOL | T_FREE }
+	[TF_YES] = { "yes", T_BOOL | T_FREE },
+	[TF_MONEY] = { "money", T_NUM | T_FREE },
+	[TF_PRICE] = { "price", T_NUM | T_FREE }
 };
 
 int
@@ -124,26 +126,38 @@ put_bytes(struct str *out, double n)
 	str_addf(out, "%.*f%s%s", u == 0 || n >= 100 ? 0 : 1, n, THIN, units[u]);
 }
 
+/* "2 h 5 min", "2 h" */
+static void
+put_two(struct str *out, double s, double big, const char *big_unit,
+    double small, const char *small_unit)
+{
+	double rest = floor(fmod(s, big) / small);
+
+	str_addf(out, "%.0f" THIN "%s", floor(s / big), big_unit);
+	if (rest > 0)
+		str_addf(out, " %.0f" THIN "%s", rest, small_unit);
+}
+
 static void
 put_us(struct str *out, double us)
 {
 	double s = us / 1e6;
 
-	if (s < 1e-3)
+	if (us == 0)
+		str_add(out, "0" THIN "s");
+	else if (s < 1e-3)
 		str_addf(out, "%.0f" THIN "\xc2\xb5s", us);
 	else if (s < 1)
 		str_addf(out, "%.*f" THIN "ms", s < 0.01 ? 1 : 0, s * 1e3);
 	else if (s < 60)
-		str_addf(out, "%.*f" THIN "s", s < 10 ? 1 : 0, s);
+		str_addf(out, "%.*f" THIN "s", s < 10 && s != floor(s) ? 1 : 0,
+		    s);
 	else if (s < 3600)
-		str_addf(out, "%.0f" THIN "min %.0f" THIN "s", floor(s / 60),
-		    fmod(s, 60));
+		put_two(out, s, 60, "min", 1, "s");
 	else if (s < 86400)
-		str_addf(out, "%.0f" THIN "h %.0f" THIN "min", floor(s / 3600),
-		    floor(fmod(s, 3600) / 60));
+		put_two(out, s, 3600, "h", 60, "min");
 	else
-		str_addf(out, "%.0f" THIN "d %.0f" THIN "h", floor(s / 86400),
-		    floor(fmod(s, 86400) / 3600));
+		put_two(out, s, 86400, "d", 3600, "h");
 }
 
 static void
@@ -228,6 +242,12 @@ put_number(struct str *out, const struct template_node *nd, const char *text)
 		break;
 	case TF_REAL:
 		put_real(&s, x);
+		break;
+	case TF_MONEY:
+		str_addf(&s, "%.2f", x);
+		break;
+	case TF_PRICE:
+		str_addf(&s, "%.4f", x);
 		break;
 	default:
 		put_grouped(&s, text);

@@ -31,7 +31,7 @@ const typed = (el) => {
 	switch (el.dataset.type) {
 	case 'int': return el.value === '' ? undefined : Number(el.value)
 	case 'bool': return el.type === 'checkbox' ? el.checked : el.value === 'true'
-	case 'list': return el.value.split(/[\s,]+/).filter((s) => s !== '')
+	case 'list': return el.value.trim() === '' ? undefined : el.value.trim().split(/[\s,]+/)
 	case 'json': return JSON.parse(el.value)
 	case 'time': return el.value === '' ? undefined : new Date(el.value).toISOString()
 	default: return el.value === '' && (el.dataset.optional || !el.required && el.nodeName !== 'SELECT' && el.type !== 'hidden') ? undefined : el.value

@@ -223,7 +223,7 @@ class Page:
 
     def shot(self, path, full=True):
         size = self.send('Page.getLayoutMetrics')['cssContentSize']
-        clip = {'x': 0, 'y': 0, 'width': size['width'], 'height': min(size['height'], 6000), 'scale': 1}
+        clip = {'x': 0, 'y': 0, 'width': size['width'], 'height': min(size['height'], 2400), 'scale': 1}
         r = self.send('Page.captureScreenshot', {'format': 'png', 'captureBeyondViewport': full,
                       **({'clip': clip} if full else {})})
         with open(path, 'wb') as f:

@@ -151,7 +151,7 @@ test_values(void **state)
 		{ "{{it.x}}", "0.1235" }, { "{{it.x|pct}}",
 		    "12.3\xe2\x80\xaf%" },
 		{ "{{it.n|bytes}}", "1.2\xe2\x80\xafMiB" },
-		{ "{{it.n|ms}}", "20\xe2\x80\xafmin 35\xe2\x80\xafs" },
+		{ "{{it.n|ms}}", "20\xe2\x80\xafmin 34\xe2\x80\xafs" },
 		{ "{{it.on}}", "yes" },
 		{ "{{it.at}}", "<time datetime=\"2027-01-15T07:57:00Z\" title="
 		    "\"2027-01-15 07:57:00 UTC\">3\xe2\x80\xafmin ago</time>" },

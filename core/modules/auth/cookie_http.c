@@ -154,12 +154,6 @@ auth_bearer(struct ctx *c, const char **token)
 
 /* ---- pages ------------------------------------------------------------------ */
 
-const struct page auth_pages[] = {
-	{ .path = PAGE_LOGIN, .title = "Log in", .template = "ui/login.html",
-	    .flags = PAGE_PUBLIC | PAGE_BARE },
-	{ .path = NULL }
-};
-
 struct login_in {
 	const char *identifier, *password, *next;
 };

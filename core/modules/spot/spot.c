@@ -37,6 +37,7 @@
 #include "modules/spot/spot.h"
 #include "modules/spot/status.h"
 #include "modules/spot/summary.h"
+#include "modules/spot/ui.h"
 #include "modules/spot/waste.h"
 
 #define C struct spot_conf
@@ -259,8 +260,9 @@ const struct module spot_module = {
 		spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, spot_sim_queries,
-		spot_move_queries,
-		spot_budget_queries, NULL },
+		spot_move_queries, spot_budget_queries, NULL },
+	.pages = (const struct page *const[]){
+		spot_pages, NULL },
 	.routes = (const struct route *const[]){
 		spot_account_routes, spot_account_view_routes,
 		spot_scan_routes, spot_instance_routes,
