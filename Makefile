@@ -157,7 +157,7 @@ chaos: chaos-programs
 	@QX_BIN=$(abspath $(BUILD))/chaos/bin QX_CHAOS_FULL=$(abspath $(BUILD))/chaos/full.so \
 	$(RUNTEST) chaos $(BUILD)/tests/chaos/chaos
 
-# Eight planted faults: the chaos run must fail with each. About fifteen minutes.
+# Nine planted faults: the chaos run must fail with each. About fifteen minutes.
 .PHONY: chaos-selftest
 chaos-selftest: all
 	@/usr/bin/python3 -B tests/chaos/selftest.py
@@ -190,7 +190,7 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover bench-relay bench-queue-core bench-worker \
+.PHONY: bench-http bench-discover bench-relay bench-queue bench-queue-core bench-worker \
     bench-ws bench-shm bench-decide
 bench-worker: all $(BUILD)/tests/bench/worker
 	@$(BUILD)/tests/bench/worker $(JOBS)
@@ -210,7 +210,10 @@ bench-ws: all $(BUILD)/tests/bench/wsfan
 	@tests/bench/ws.sh $(CONNECTIONS)
 bench-queue-core: $(BUILD)/tests/bench/queue
 	@packaging/deps.sh bench
-	@tests/bench/queue.sh
+	@tests/bench/queue.sh core $(JOBS)
+bench-queue: $(BUILD)/tests/bench/queue
+	@packaging/deps.sh bench
+	@tests/bench/queue.sh all $(REPS)
 
 # ---- installing ---------------------------------------------------------------------
 # Programs, data, units and what belongs to them; nothing is enabled, no user

@@ -39,7 +39,7 @@ static const struct meaning meanings[] = {
 	    "Something this refers to does not exist" },
 	{ 1969, SLOW }, { 3024, SLOW }, { 1317, SLOW },
 	{ 1836, READONLY }, { 1290, READONLY }, { 1792, READONLY },
-	{ 1114, FULL }, { 1021, FULL }, { 1030, FULL },
+	{ 1114, FULL }, { 1021, FULL },
 	{ 1048, VALUE }, { 1153, VALUE }, { 1264, VALUE }, { 1265, VALUE },
 	{ 1292, VALUE }, { 1365, VALUE }, { 1366, VALUE }, { 1406, VALUE },
 	{ 1411, VALUE }, { 1690, VALUE }, { 4025, VALUE },
