@@ -67,7 +67,14 @@ CHAOS := $(addprefix $(BUILD)/chaos/bin/,quincunx quincunx.fcgi quincunx-worker)
 $(CHAOS): $(BUILD)/obj/tests/chaos/program.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(BUILD)/tests/chaos/chaos: $(BUILD)/obj/tests/chaos/proxy.o
+$(BUILD)/tests/chaos/chaos: $(addprefix $(BUILD)/obj/tests/chaos/,chaos.o proxy.o clients.o judge.o) \
+		$(HARNESS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+# Loaded into the database server: never with a sanitizer.
+$(BUILD)/chaos/full.so: tests/chaos/full.c tests/chaos/control.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -fPIC -shared -I. -o $@ $< -ldl
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
@@ -145,11 +152,12 @@ check-e2e: $(E2E) $(PROGS)
 
 # Kills, stops and lost COMMITs under load: make chaos ROUNDS=200 SEED=1
 .PHONY: chaos chaos-programs
-chaos-programs: $(BUILD)/tests/chaos/chaos $(CHAOS)
+chaos-programs: $(BUILD)/tests/chaos/chaos $(CHAOS) $(BUILD)/chaos/full.so
 chaos: chaos-programs
-	@QX_BIN=$(abspath $(BUILD))/chaos/bin $(RUNTEST) chaos $(BUILD)/tests/chaos/chaos
+	@QX_BIN=$(abspath $(BUILD))/chaos/bin QX_CHAOS_FULL=$(abspath $(BUILD))/chaos/full.so \
+	$(RUNTEST) chaos $(BUILD)/tests/chaos/chaos
 
-# Eight planted faults: the chaos run must fail with each. About fifteen minutes.
+# Nine planted faults: the chaos run must fail with each. About fifteen minutes.
 .PHONY: chaos-selftest
 chaos-selftest: all
 	@/usr/bin/python3 -B tests/chaos/selftest.py
@@ -182,7 +190,7 @@ fuzz:
 compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
-.PHONY: bench-http bench-discover bench-relay bench-queue-core bench-worker \
+.PHONY: bench-http bench-discover bench-relay bench-queue bench-queue-core bench-worker \
     bench-ws bench-shm bench-decide bench-interrupt
 bench-worker: all $(BUILD)/tests/bench/worker
 	@$(BUILD)/tests/bench/worker $(JOBS)
@@ -204,7 +212,10 @@ bench-ws: all $(BUILD)/tests/bench/wsfan
 	@tests/bench/ws.sh $(CONNECTIONS)
 bench-queue-core: $(BUILD)/tests/bench/queue
 	@packaging/deps.sh bench
-	@tests/bench/queue.sh
+	@tests/bench/queue.sh core $(JOBS)
+bench-queue: $(BUILD)/tests/bench/queue
+	@packaging/deps.sh bench
+	@tests/bench/queue.sh all $(REPS)
 
 # ---- installing ---------------------------------------------------------------------
 # Programs, data, units and what belongs to them; nothing is enabled, no user

@@ -11,7 +11,7 @@ test="$run libcmocka-dev lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fc
  libclang-rt-14-dev redis-server wrk chromium"
 bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache python3-fastapi uvicorn
  python3-uvloop python3-httptools python3-sqlalchemy python3-mysqldb
- python3-jose python3-cryptography beanstalkd"
+ python3-jose python3-cryptography beanstalkd python3-celery python3-redis"
 dev="$run inotify-tools"
 deb="$run debhelper dpkg-dev fakeroot"
 room="$deb lintian debootstrap systemd zstd prometheus python3-yaml"

@@ -21,7 +21,7 @@ step "unit tests" make -s -j"$jobs" check
 step "host tests" make -s -j"$jobs" check-host
 step "database tests" make -s -j"$jobs" JOBS=2 check-db
 step "end to end" make -s -j"$jobs" JOBS=2 check-e2e
-step "chaos" make -s ROUNDS="${ROUNDS:-20}" SEED="${SEED:-1}" chaos
+step "chaos" make -s ROUNDS="${ROUNDS:-21}" SEED="${SEED:-1}" chaos
 step "fresh clone" tests/e2e/run.sh
 step "build with sanitizers" make -s -j"$jobs" SAN=$SAN all
 step "unit tests with sanitizers" make -s -j"$jobs" SAN=$SAN check

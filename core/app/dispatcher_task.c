@@ -40,6 +40,7 @@ task_new(struct dispatcher *d, const struct job_row *row, int64_t claim_n)
 	    .token = row->token, .attempt = row->attempt,
 	    .tries = row->tries, .timeout_s = row->timeout_s,
 	    .type = copy(t->a, row->type), .actor = copy(t->a, row->actor),
+	    .fire_at = row->fire_at,
 	    .traceparent = copy(t->a, row->traceparent) } };
 	if (strlen(row->payload) <= WIRE_TEXT)
 		t->job.payload = copy(t->a, row->payload);

@@ -22,6 +22,7 @@ struct meaning {
 #define VALUE 422, "db_value", "A value does not fit the database"
 #define CONFLICT 409, "conflict", "Other data depends on this"
 #define READONLY 503, "db_readonly", "The database accepts no changes now"
+#define FULL 503, "db_full", "The database has no room on its disk"
 #define SCHEMA 503, "db_schema", \
 	"The database schema does not fit this version: run the migrations"
 
@@ -38,6 +39,7 @@ static const struct meaning meanings[] = {
 	    "Something this refers to does not exist" },
 	{ 1969, SLOW }, { 3024, SLOW }, { 1317, SLOW },
 	{ 1836, READONLY }, { 1290, READONLY }, { 1792, READONLY },
+	{ 1114, FULL }, { 1021, FULL },
 	{ 1048, VALUE }, { 1153, VALUE }, { 1264, VALUE }, { 1265, VALUE },
 	{ 1292, VALUE }, { 1365, VALUE }, { 1366, VALUE }, { 1406, VALUE },
 	{ 1411, VALUE }, { 1690, VALUE }, { 4025, VALUE },

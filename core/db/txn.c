@@ -147,12 +147,12 @@ db_txn(struct db *db, struct arena *a, int (*fn)(struct db *, void *,
 	int attempt;
 
 	for (attempt = 0;; attempt++) {
-		if (db_begin(db, err) == -1)
-			return -1;
-		if (fn(db, arg, err) == -1)
-			db_rollback(db);
-		else if (db_commit(db, err) == 0)
-			return 0;
+		if (db_begin(db, err) == 0) {
+			if (fn(db, arg, err) == -1)
+				db_rollback(db);
+			else if (db_commit(db, err) == 0)
+				return 0;
+		}
 		if (!db_retryable(err) || attempt == TXN_RETRIES)
 			return -1;
 		pause_before(attempt);

@@ -14,7 +14,7 @@ enum { JOBS_BATCH = 16, JOBS_PACKED = 40 };
 	"backoff_s, run_at, expires_at, token, lease_id, cancel, needed, " \
 	"waits, unique_key, limit_key, counted, workflow, actor, traceparent, " \
 	"error_class, error, replay_of, replays, version, created_at, " \
-	"started_at, finished_at"
+	"started_at, finished_at, fire_at"
 
 /* A time that has not come: NULL would make the row grow when it comes. */
 #define JOBS_NO_TIME "'1970-01-01 00:00:00'"

@@ -40,6 +40,7 @@ struct job_row {
 	struct uuid replay_of;
 	int64_t replays, version;
 	struct utc created_at, started_at, finished_at;
+	struct utc fire_at;	/* nominal time of a schedule */
 };
 extern const struct schema job_row_schema;
 

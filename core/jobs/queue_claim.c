@@ -43,7 +43,7 @@ static const struct field taken_fields[] = {
 	N(workflow), T(actor),
 	N(traceparent), T(error_class), T(error),
 	N(replay_of), T(replays), T(version),
-	T(created_at), T(started_at), FIELD_END
+	T(created_at), T(started_at), N(fire_at), FIELD_END
 };
 static const struct schema taken_schema = {
 	.name = "JobsTaken", .size = sizeof(struct taken),
@@ -57,7 +57,7 @@ static const struct query READY_TAKE = { "jobs_ready.take",
 	"j.timeout_s, j.backoff_s, j.run_at, j.expires_at, j.token, "
 	"j.needed, j.unique_key, j.limit_key, j.workflow, j.actor, "
 	"j.traceparent, j.error_class, j.error, j.replay_of, j.replays, "
-	"j.version, j.created_at, NOW(6) AS started_at "
+	"j.version, j.created_at, NOW(6) AS started_at, j.fire_at "
 	"FROM jobs_ready r FORCE INDEX (PRIMARY) STRAIGHT_JOIN jobs_job j "
 	"FORCE INDEX (PRIMARY) ON j.id = r.job_id WHERE r.queue_id = ? "
 	"AND r.lane = ? AND r.tag > ? ORDER BY r.tag LIMIT ? "

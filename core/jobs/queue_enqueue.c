@@ -27,8 +27,8 @@ static const struct query JOB_INSERT = { "jobs_job.insert",
 	"INSERT INTO jobs_job (id, tenant_id, queue_id, lane, state, type, "
 	"payload, tries, timeout_s, backoff_s, run_at, expires_at, waits, "
 	"unique_key, limit_key, workflow, actor, traceparent, replay_of, "
-	"replays, created_at) SELECT ?, ?, q.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?, ?, ?, NOW(6) FROM jobs_queue q "
+	"replays, fire_at, created_at) SELECT ?, ?, q.id, ?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NOW(6) FROM jobs_queue q "
 	"WHERE q.tenant_id = ? AND q.name = ? AND q.external = ?", NULL };
 static const struct query QUEUE_INSERT = { "jobs_queue.insert",
 	"INSERT INTO jobs_queue (tenant_id, name, external, created_at, "
@@ -344,7 +344,8 @@ insert_job(struct enqueue *q, uint64_t *hit, struct err *e)
 	    DEF_BACKOFF)), V(o->run_at), V(o->expires_at), V(q->waits),
 	    V(q->unique), V(q->place.limit_key), V(o->workflow),
 	    V(o->actor != NULL ? o->actor : ""), V(o->traceparent),
-	    V(o->replay_of), V(q->replays), val_id(q->place.queue.tenant_id),
+	    V(o->replay_of), V(q->replays), V(o->fire_at),
+	    val_id(q->place.queue.tenant_id),
 	    V(q->place.queue.name), V(q->place.queue.external)), hit, e);
 }
 

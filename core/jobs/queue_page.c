@@ -20,7 +20,7 @@ enum { SLACK_S = 60 };	/* clocks of hosts differ */
 	"j.expires_at, j.token, j.lease_id, j.cancel, j.needed, j.waits, " \
 	"j.unique_key, j.limit_key, j.counted, j.workflow, j.actor, " \
 	"j.traceparent, j.error_class, j.error, j.replay_of, j.replays, " \
-	"j.version, j.created_at, j.started_at, j.finished_at"
+	"j.version, j.created_at, j.started_at, j.finished_at, j.fire_at"
 #define IDS "SELECT id FROM jobs_job WHERE tenant_id = ? " \
 	"AND (? IS NULL OR id < ?) AND id >= ? ORDER BY id DESC "
 

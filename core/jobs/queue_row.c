@@ -76,6 +76,7 @@ static const struct field row_fields[] = {
 	J(created_at, .doc = "When it was asked for"),
 	J(started_at, .flags = FF_NULLABLE, .doc = "Last start"),
 	J(finished_at, .flags = FF_NULLABLE, .doc = "End"),
+	J(fire_at, .flags = FF_NULLABLE, .doc = "Time of its schedule"),
 	FIELD_END
 };
 const struct schema job_row_schema = {

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Does the chaos run see anything? Eight faults are planted, one at a time,
+"""Does the chaos run see anything? Nine faults are planted, one at a time,
 into a copy of the tree; the run must fail with each of them.
 
 usage: make chaos-selftest [ROUNDS=40] [SEED=1] [ONLY=4,5]
@@ -44,6 +44,9 @@ FAULTS = [
      "\tif (rc == 1 && db_exec(q->db, &UNIQUE_INSERT, ",
      "\tif (rc == 1)\n\t\treturn 0;\n"
      "\tif (rc == 1 && db_exec(q->db, &UNIQUE_INSERT, "),
+    ("a crash passes for success", "core/jobs/queue_settle.c",
+     "\tcase END_CRASH:\n\t\tcrashed(j, o);\n",
+     "\tcase END_CRASH:\n\t\tj->state = JS_SUCCEEDED;\n"),
 ]
 
 

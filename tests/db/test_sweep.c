@@ -164,15 +164,29 @@ test_all_declared_tables(void **state)
 	struct retention r = { 0 };
 
 	(void)state;
-	mariadb_sql(DB, "INSERT INTO auth_reset (token_hash, user_id, created_at, expires_at) "
-	    "SELECT UNHEX(SHA2(seq, 256)), UNHEX(MD5(seq)), NOW(6), NOW(6) - "
-	    "INTERVAL 2 DAY FROM seq_1_to_3");
+	/* of each, some that are over for long and one that is not */
+	mariadb_sql(DB, "INSERT INTO auth_reset (token_hash, user_id, "
+	    "created_at, expires_at) SELECT UNHEX(SHA2(seq, 256)), "
+	    "UNHEX(MD5(seq)), NOW(6), NOW(6) - INTERVAL (seq > 1) * 2 - 1 DAY "
+	    "FROM seq_1_to_4; "
+	    "INSERT INTO auth_session (id, user_id, tenant_id, n, nonce, "
+	    "device, agent, ip, auth_time, created_at, used_at, expires_at) "
+	    "SELECT UNHEX(MD5(seq)), UNHEX(MD5(1)), UNHEX(MD5(2)), 1, "
+	    "UNHEX(MD5(3)), UNHEX(SHA2(4, 256)), '', '', NOW(6), NOW(6), "
+	    "NOW(6), NOW(6) - INTERVAL (seq > 1) * 62 - 31 DAY "
+	    "FROM seq_1_to_4; "
+	    "INSERT INTO http_idempotency (key_hash, digest, status, body, "
+	    "expires_at) SELECT UNHEX(SHA2(seq, 256)), UNHEX(SHA2(5, 256)), "
+	    "200, '{}', NOW(6) - INTERVAL (seq > 1) * 4 - 2 DAY "
+	    "FROM seq_1_to_4");
 	if (retention_sweep(db, a, modules, &r, &err) != 0)
 		fail_msg("%s: %s", err.detail, err.cause);
 	assert_int_equal(r.failed, 0);
-	assert_true(r.rows >= 3);
-	assert_string_equal(mariadb_value(a, DB, "SELECT COUNT(*) FROM "
-	    "auth_reset"), "0");
+	assert_true(r.rows >= 9);
+	assert_string_equal(mariadb_value(a, DB, "SELECT CONCAT_WS(' ', "
+	    "(SELECT COUNT(*) FROM auth_reset), (SELECT COUNT(*) FROM "
+	    "auth_session), (SELECT COUNT(*) FROM http_idempotency))"),
+	    "1 1 1");
 }
 
 int

@@ -33,7 +33,7 @@ create(struct db *db, void *arg, struct err *e)
 	struct principal by;
 	char id[UUID_TEXT];
 
-	if (auth_found(auth_account_by_login(db, n->a, n->owner, &acc, e),
+	if (db_found(auth_account_by_login(db, n->a, n->owner, &acc, e),
 	    "User", e) == -1 || auth_access_principal(n->env, db, n->a,
 	    &acc.user, &by, e) == -1)
 		return -1;
@@ -81,7 +81,7 @@ revoke(struct db *db, void *arg, struct err *e)
 {
 	const struct removal *r = arg;
 
-	if (auth_found(auth_apikey_delete_any(db, r->id, e), "API key",
+	if (db_found(auth_apikey_delete_any(db, r->id, e), "API key",
 	    e) == -1)
 		return -1;
 	return auth_audit_note(db, (struct uuid){ { 0 } }, auth_operator.name,

@@ -33,7 +33,7 @@ static const struct schema key_in_schema = {
 static int
 apikey_list(struct ctx *c, const void *in)
 {
-	const struct auth_page_in *p = in;
+	const struct page_only_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -48,10 +48,10 @@ apikey_list(struct ctx *c, const void *in)
 static int
 apikey_get(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 	struct auth_apikey k;
 
-	if (auth_found(auth_apikey_one(c->db, c->a, c->who.user_id, w->id, &k,
+	if (db_found(auth_apikey_one(c->db, c->a, c->who.user_id, w->id, &k,
 	    &c->err), "API key", &c->err) == -1)
 		return fail_err(c);
 	return reply(c, &k);
@@ -75,10 +75,10 @@ apikey_create(struct ctx *c, const void *in)
 static int
 apikey_delete(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 
 	auth_target(c, "apikey", w->id);
-	if (auth_found(auth_apikey_delete(c->db, c->who.user_id, w->id,
+	if (db_found(auth_apikey_delete(c->db, c->who.user_id, w->id,
 	    &c->err), "API key", &c->err) == -1)
 		return fail_err(c);
 	return reply_none(c);
@@ -88,7 +88,7 @@ const struct route auth_apikey_routes[] = {
 	{ .id = "auth.apikey.list", .method = HTTP_GET,
 	    .path = "/api/auth/keys", .summary = "One's API keys",
 	    .auth = AUTH_USER, .permission = "auth:keys",
-	    .in = &auth_page_in_schema, .out = &auth_apikey_schema, .ok = 200,
+	    .in = &page_only_schema, .out = &auth_apikey_schema, .ok = 200,
 	    .flags = R_LIST, .run = apikey_list },
 	{ .id = "auth.apikey.create", .method = HTTP_POST,
 	    .path = "/api/auth/keys", .summary = "Make an API key",
@@ -102,12 +102,12 @@ const struct route auth_apikey_routes[] = {
 	{ .id = "auth.apikey.get", .method = HTTP_GET,
 	    .path = "/api/auth/keys/{id}", .summary = "One of one's API keys",
 	    .auth = AUTH_USER, .permission = "auth:keys",
-	    .in = &auth_id_in_schema, .out = &auth_apikey_schema, .ok = 200,
+	    .in = &id_in_schema, .out = &auth_apikey_schema, .ok = 200,
 	    .errors = ERRORS(404), .run = apikey_get },
 	{ .id = "auth.apikey.delete", .method = HTTP_DELETE,
 	    .path = "/api/auth/keys/{id}",
 	    .summary = "End one of one's API keys", .auth = AUTH_USER,
-	    .permission = "auth:keys", .in = &auth_id_in_schema, .ok = 204,
+	    .permission = "auth:keys", .in = &id_in_schema, .ok = 204,
 	    .errors = ERRORS(404), .flags = R_TXN | R_AUDIT,
 	    .run = apikey_delete },
 	ROUTE_END

@@ -9,18 +9,6 @@
 #include "modules/auth/rows.h"
 #include "modules/auth/session.h"
 
-/* One row of a list, by the identifier in the path. */
-struct auth_id_in {
-	struct uuid id;
-};
-extern const struct schema auth_id_in_schema;
-
-/* A page of a list without filters. */
-struct auth_page_in {
-	struct page_in page;
-};
-extern const struct schema auth_page_in_schema;
-
 /* What the audit row is about. */
 void auth_target(struct ctx *, const char *kind, struct uuid id);
 /* Where the request comes from. */

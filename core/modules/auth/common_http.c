@@ -6,24 +6,6 @@
 #include "base/random.h"
 #include "modules/auth/common.h"
 
-static const struct field id_fields[] = {
-	FIELD(struct auth_id_in, id, .flags = FF_REQUIRED,
-	    .doc = "Identifier"), FIELD_END
-};
-const struct schema auth_id_in_schema = {
-	.name = "AuthId", .doc = "One row of a list",
-	.size = sizeof(struct auth_id_in), .fields = id_fields
-};
-
-static const struct field page_fields[] = {
-	PAGE_LIMIT(struct auth_page_in), PAGE_CURSOR(struct auth_page_in),
-	FIELD_END
-};
-const struct schema auth_page_in_schema = {
-	.name = "AuthPage", .doc = "Page of a list",
-	.size = sizeof(struct auth_page_in), .fields = page_fields
-};
-
 void
 auth_target(struct ctx *c, const char *kind, struct uuid id)
 {

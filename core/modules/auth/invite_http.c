@@ -24,7 +24,7 @@ static const struct schema invite_in_schema = {
 static int
 invite_list(struct ctx *c, const void *in)
 {
-	const struct auth_page_in *p = in;
+	const struct page_only_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -52,10 +52,10 @@ invite_create(struct ctx *c, const void *in)
 static int
 invite_delete(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 
 	auth_target(c, "invite", w->id);
-	if (auth_found(auth_invite_delete(c->db, c->who.tenant_id, w->id,
+	if (db_found(auth_invite_delete(c->db, c->who.tenant_id, w->id,
 	    &c->err), "Invitation", &c->err) == -1)
 		return fail_err(c);
 	return reply_none(c);
@@ -65,7 +65,7 @@ const struct route auth_invite_routes[] = {
 	{ .id = "auth.invite.list", .method = HTTP_GET,
 	    .path = "/api/auth/invites", .summary = "Invitations",
 	    .auth = AUTH_USER, .permission = "auth:users",
-	    .in = &auth_page_in_schema, .out = &auth_invite_schema, .ok = 200,
+	    .in = &page_only_schema, .out = &auth_invite_schema, .ok = 200,
 	    .flags = R_LIST, .run = invite_list },
 	{ .id = "auth.invite.create", .method = HTTP_POST,
 	    .path = "/api/auth/invites", .summary = "Invite somebody",
@@ -77,7 +77,7 @@ const struct route auth_invite_routes[] = {
 	{ .id = "auth.invite.delete", .method = HTTP_DELETE,
 	    .path = "/api/auth/invites/{id}",
 	    .summary = "Take an invitation back", .auth = AUTH_USER,
-	    .permission = "auth:users", .in = &auth_id_in_schema, .ok = 204,
+	    .permission = "auth:users", .in = &id_in_schema, .ok = 204,
 	    .errors = ERRORS(404), .flags = R_TXN | R_AUDIT,
 	    .run = invite_delete },
 	ROUTE_END

@@ -71,7 +71,7 @@ role_list(struct ctx *c, const void *in)
 static int
 role_get(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 	struct auth_role r;
 
 	if (auth_role_get(c->env, c->a, c->who.tenant_id, w->id, &r,
@@ -109,7 +109,7 @@ role_update(struct ctx *c, const void *in)
 static int
 role_delete(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 
 	auth_target(c, "role", w->id);
 	if (auth_role_remove(c->env, c->a, &c->who, w->id, &c->err) == -1)
@@ -172,7 +172,7 @@ const struct route auth_role_routes[] = {
 	{ .id = "auth.role.get", .method = HTTP_GET,
 	    .path = "/api/auth/roles/{id}", .summary = "One role",
 	    .auth = AUTH_USER, .permission = "auth:roles",
-	    .in = &auth_id_in_schema, .out = &auth_role_schema, .ok = 200,
+	    .in = &id_in_schema, .out = &auth_role_schema, .ok = 200,
 	    .errors = ERRORS(404), .run = role_get },
 	{ .id = "auth.role.update", .method = HTTP_PUT,
 	    .path = "/api/auth/roles/{id}", .summary = "Change a role",
@@ -183,7 +183,7 @@ const struct route auth_role_routes[] = {
 	{ .id = "auth.role.delete", .method = HTTP_DELETE,
 	    .path = "/api/auth/roles/{id}",
 	    .summary = "Remove a role that nobody has", .auth = AUTH_USER,
-	    .permission = "auth:roles", .in = &auth_id_in_schema, .ok = 204,
+	    .permission = "auth:roles", .in = &id_in_schema, .ok = 204,
 	    .errors = ERRORS(404, 409),
 	    .flags = R_TXN | R_AUDIT | R_STEP_UP, .run = role_delete },
 	{ .id = "auth.role.permissions", .method = HTTP_GET,

@@ -52,7 +52,7 @@ auth_role_get(struct env *env, struct arena *a, struct uuid tenant,
 			*out = builtin_role(env, a, b);
 			return 0;
 		}
-	return auth_found(auth_role_by_id(env->db, a, tenant, id, out, e),
+	return db_found(auth_role_by_id(env->db, a, tenant, id, out, e),
 	    "Role", e);
 }
 

@@ -18,14 +18,6 @@ const struct schema auth_count_schema = {
 	.size = sizeof(struct auth_count), .fields = count_fields
 };
 
-int
-auth_found(int rc, const char *noun, struct err *e)
-{
-	if (rc != 1)
-		return rc;
-	return err_set(e, 404, "not_found", "%s not found", noun);
-}
-
 const char *
 auth_fit(struct arena *a, const char *text, size_t max)
 {

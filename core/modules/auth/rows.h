@@ -12,8 +12,6 @@ struct auth_count {
 };
 extern const struct schema auth_count_schema;
 
-/* Turns "no such row" (1) into 404 "<noun> not found"; passes 0 and -1. */
-int auth_found(int rc, const char *noun, struct err *);
 /* Text from outside as a column of max bytes takes it: cut at a character,
  * bytes that are not UTF-8 as '?'. */
 const char *auth_fit(struct arena *, const char *, size_t max);

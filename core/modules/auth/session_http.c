@@ -188,7 +188,7 @@ session_logout(struct ctx *c, const void *in)
 static int
 session_list(struct ctx *c, const void *in)
 {
-	const struct auth_page_in *p = in;
+	const struct page_only_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -208,11 +208,11 @@ session_list(struct ctx *c, const void *in)
 static int
 session_delete(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 	struct auth_session s;
 
 	auth_target(c, "session", w->id);
-	if (auth_found(auth_session_one(c->db, c->a, c->who.user_id, w->id, &s,
+	if (db_found(auth_session_one(c->db, c->a, c->who.user_id, w->id, &s,
 	    &c->err), "Session", &c->err) == -1 || auth_session_close(c->env,
 	    c->a, w->id, c->now, &c->err) == -1)
 		return fail_err(c);
@@ -254,13 +254,13 @@ const struct route auth_session_routes[] = {
 	    .run = session_step_up },
 	{ .id = "auth.session.list", .method = HTTP_GET,
 	    .path = "/api/auth/sessions", .summary = "One's own sessions",
-	    .auth = AUTH_USER, .permission = "auth:self", .in = &auth_page_in_schema,
+	    .auth = AUTH_USER, .permission = "auth:self", .in = &page_only_schema,
 	    .out = &auth_session_schema, .ok = 200, .flags = R_LIST,
 	    .run = session_list },
 	{ .id = "auth.session.delete", .method = HTTP_DELETE,
 	    .path = "/api/auth/sessions/{id}",
 	    .summary = "End one of one's sessions", .auth = AUTH_USER,
-	    .permission = "auth:self", .in = &auth_id_in_schema, .ok = 204,
+	    .permission = "auth:self", .in = &id_in_schema, .ok = 204,
 	    .errors = ERRORS(404), .flags = R_TXN | R_AUDIT,
 	    .run = session_delete },
 	ROUTE_END

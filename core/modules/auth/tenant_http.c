@@ -80,7 +80,7 @@ static const struct schema tenant_patch_schema = {
 static int
 tenant_list(struct ctx *c, const void *in)
 {
-	const struct auth_page_in *p = in;
+	const struct page_only_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -95,10 +95,10 @@ tenant_list(struct ctx *c, const void *in)
 static int
 tenant_get(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 	struct auth_tenant t;
 
-	if (auth_found(auth_tenant_by_id(c->db, c->a, w->id, &t, &c->err),
+	if (db_found(auth_tenant_by_id(c->db, c->a, w->id, &t, &c->err),
 	    "Tenant", &c->err) == -1)
 		return fail_err(c);
 	return reply(c, &t);
@@ -135,7 +135,7 @@ tenant_update(struct ctx *c, const void *in)
 	struct auth_tenant was, to;
 
 	auth_target(c, "tenant", p->id);
-	if (auth_found(auth_tenant_by_id(c->db, c->a, p->id, &was, &c->err),
+	if (db_found(auth_tenant_by_id(c->db, c->a, p->id, &was, &c->err),
 	    "Tenant", &c->err) == -1)
 		return fail_err(c);
 	to = was;
@@ -156,7 +156,7 @@ const struct route auth_tenant_routes[] = {
 	    .aliases = ALIASES(
 	  { "/api/v1/admin/clients", "001", false }),
 	  .auth = AUTH_USER, .permission = "auth:tenants",
-	    .in = &auth_page_in_schema, .out = &auth_tenant_schema, .ok = 200,
+	    .in = &page_only_schema, .out = &auth_tenant_schema, .ok = 200,
 	    .flags = R_LIST, .run = tenant_list },
 	{ .id = "auth.tenant.create", .method = HTTP_POST,
 	    .path = "/api/auth/tenants", .summary = "Make a tenant",
@@ -168,7 +168,7 @@ const struct route auth_tenant_routes[] = {
 	{ .id = "auth.tenant.get", .method = HTTP_GET,
 	    .path = "/api/auth/tenants/{id}", .summary = "One tenant",
 	    .auth = AUTH_USER, .permission = "auth:tenants",
-	    .in = &auth_id_in_schema, .out = &auth_tenant_schema, .ok = 200,
+	    .in = &id_in_schema, .out = &auth_tenant_schema, .ok = 200,
 	    .errors = ERRORS(404), .run = tenant_get },
 	{ .id = "auth.tenant.update", .method = HTTP_PATCH,
 	    .path = "/api/auth/tenants/{id}", .summary = "Change a tenant",

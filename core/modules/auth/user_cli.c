@@ -38,7 +38,7 @@ find_tenant(struct db *db, struct arena *a, const char *text,
 	    auth_tenant_by_id(db, a, id, out, e) :
 	    auth_tenant_by_name(db, a, text, out, e);
 
-	return auth_found(rc, "Tenant", e);
+	return db_found(rc, "Tenant", e);
 }
 
 static int
@@ -179,7 +179,7 @@ change(struct db *db, void *arg, struct err *e)
 	struct auth_account acc;
 	struct auth_user to;
 
-	if (auth_found(auth_account_by_login(db, n->a, n->who, &acc, e),
+	if (db_found(auth_account_by_login(db, n->a, n->who, &acc, e),
 	    "User", e) == -1)
 		return -1;
 	to = acc.user;

@@ -177,7 +177,7 @@ user_register(struct ctx *c, const void *in)
 static int
 myself(struct ctx *c, struct auth_user *out)
 {
-	return auth_found(auth_user_by_id(c->db, c->a, c->who.tenant_id,
+	return db_found(auth_user_by_id(c->db, c->a, c->who.tenant_id,
 	    c->who.user_id, out, &c->err), "User", &c->err);
 }
 
@@ -243,7 +243,7 @@ user_profile_patch(struct ctx *c, const void *in)
 static int
 user_list(struct ctx *c, const void *in)
 {
-	const struct auth_page_in *p = in;
+	const struct page_only_in *p = in;
 	struct uuid after;
 	struct rows rows;
 
@@ -258,10 +258,10 @@ user_list(struct ctx *c, const void *in)
 static int
 user_get(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 	struct auth_user u;
 
-	if (auth_found(auth_user_by_id(c->db, c->a, c->who.tenant_id, w->id,
+	if (db_found(auth_user_by_id(c->db, c->a, c->who.tenant_id, w->id,
 	    &u, &c->err), "User", &c->err) == -1)
 		return fail_err(c);
 	return reply(c, &u);
@@ -307,7 +307,7 @@ user_update(struct ctx *c, const void *in)
 static int
 user_delete(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 
 	auth_target(c, "user", w->id);
 	if (auth_user_remove(c->env, c->a, &c->who, w->id, &c->err) == -1)
@@ -336,7 +336,7 @@ user_set_roles(struct ctx *c, const void *in)
 static int
 user_reset(struct ctx *c, const void *in)
 {
-	const struct auth_id_in *w = in;
+	const struct id_in *w = in;
 	struct reset_made r = { 0 };
 	struct auth_user u;
 
@@ -381,7 +381,7 @@ const struct route auth_user_routes[] = {
 	    .aliases = ALIASES(
 	  { "/api/v1/admin/users", "001", false }),
 	  .auth = AUTH_USER, .permission = "auth:users",
-	    .in = &auth_page_in_schema, .out = &auth_user_schema, .ok = 200,
+	    .in = &page_only_schema, .out = &auth_user_schema, .ok = 200,
 	    .flags = R_LIST, .run = user_list },
 	{ .id = "auth.user.create", .method = HTTP_POST,
 	    .path = "/api/auth/users", .summary = "Make a user",
@@ -393,7 +393,7 @@ const struct route auth_user_routes[] = {
 	{ .id = "auth.user.get", .method = HTTP_GET,
 	    .path = "/api/auth/users/{id}", .summary = "One user",
 	    .auth = AUTH_USER, .permission = "auth:users",
-	    .in = &auth_id_in_schema, .out = &auth_user_schema, .ok = 200,
+	    .in = &id_in_schema, .out = &auth_user_schema, .ok = 200,
 	    .errors = ERRORS(404), .run = user_get },
 	{ .id = "auth.user.update", .method = HTTP_PATCH,
 	    .path = "/api/auth/users/{id}", .summary = "Change a user",
@@ -404,7 +404,7 @@ const struct route auth_user_routes[] = {
 	{ .id = "auth.user.delete", .method = HTTP_DELETE,
 	    .path = "/api/auth/users/{id}", .summary = "Remove a user",
 	    .auth = AUTH_USER, .permission = "auth:users",
-	    .in = &auth_id_in_schema, .ok = 204,
+	    .in = &id_in_schema, .ok = 204,
 	    .errors = ERRORS(403, 404, 409),
 	    .flags = R_TXN | R_AUDIT | R_STEP_UP, .run = user_delete },
 	{ .id = "auth.user.set_roles", .method = HTTP_PUT,
@@ -419,7 +419,7 @@ const struct route auth_user_routes[] = {
 	{ .id = "auth.user.reset", .method = HTTP_POST,
 	    .path = "/api/auth/users/{id}/reset",
 	    .summary = "Make a reset link for a user", .auth = AUTH_USER,
-	    .permission = "auth:users", .in = &auth_id_in_schema,
+	    .permission = "auth:users", .in = &id_in_schema,
 	    .out = &reset_made_schema, .ok = 201, .errors = ERRORS(403, 404),
 	    .flags = R_TXN | R_AUDIT | R_SECRET | R_STEP_UP,
 	    .run = user_reset },

@@ -136,7 +136,7 @@ int
 auth_user_managed(struct env *env, struct arena *a, const struct principal *by,
     struct uuid id, struct auth_user *out, struct err *e)
 {
-	if (auth_found(auth_user_by_id(env->db, a, by->tenant_id, id, out, e),
+	if (db_found(auth_user_by_id(env->db, a, by->tenant_id, id, out, e),
 	    "User", e) == -1)
 		return -1;
 	return within_rights(env, a, by, out->role_names,

@@ -9,7 +9,7 @@
 
 #include "base/types.h"
 #include "module.h"
-#include "modules/platform/terminal.h"
+#include "modules/platform/terminal.h"	/* for other modules' commands */
 
 struct arena;
 struct bulkhead;

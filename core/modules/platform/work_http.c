@@ -58,6 +58,7 @@ struct held {
 	struct utc deadline, created_at;
 	struct uuid workflow;
 	const char *actor, *traceparent;
+	struct utc fire_at;
 };
 #define H(m, ...) FIELD(struct held, m, __VA_ARGS__)
 static const struct field held_fields[] = {
@@ -70,7 +71,9 @@ static const struct field held_fields[] = {
 	H(created_at, .doc = "When it was asked for"),
 	H(workflow, .flags = FF_NULLABLE, .doc = "Jobs that belong together"),
 	H(actor, .doc = "Who asked for it"),
-	H(traceparent, .flags = FF_NULLABLE, .doc = "Trace"), FIELD_END
+	H(traceparent, .flags = FF_NULLABLE, .doc = "Trace"),
+	H(fire_at, .flags = FF_NULLABLE, .doc = "Time of the schedule that "
+	    "made it"), FIELD_END
 };
 static const struct schema held_schema = {
 	.name = "JobHeld", .doc = "A job in the hands of a worker",
@@ -277,7 +280,7 @@ work_claim(struct ctx *c, const void *in)
 		*VEC_ADD(c->a, &v) = (struct held){ j->id, j->token, j->type,
 		    { j->payload }, j->attempt, j->tries, i->lease_s,
 		    deadline(j), j->created_at, j->workflow, j->actor,
-		    j->traceparent };
+		    j->traceparent, j->fire_at };
 	}
 	return reply(c, &(struct claim_out){ { v.v, v.n } });
 }

@@ -62,9 +62,7 @@ spot_names_join(struct arena *a, struct list l)
 int
 spot_found(int rc, const char *noun, struct err *e)
 {
-	if (rc != 1)
-		return rc;
-	return err_set(e, 404, "not_found", "%s not found", noun);
+	return db_found(rc, noun, e);
 }
 
 const char *
