@@ -160,7 +160,7 @@ apt-get -qq -y purge quincunx quincunx-client >/tmp/purge.out 2>&1 || die purge
 cmp -s <(victim) /tmp/victim || die "purge followed a link: $(victim)"
 is "$(sql "SHOW DATABASES LIKE 'quincunx'")" "" "database"
 is "$(sql "SELECT COUNT(*) FROM mysql.user WHERE user LIKE 'quincunx%'")" 0 "database account"
-if getent passwd quincunx; then die "the user is still there"; fi
+if getent passwd quincunx; then die "the user is still there: $(cat /tmp/purge.out; ps -u quincunx -o pid,args)"; fi
 apt-get -qq -y autoremove --purge >/tmp/autoremove.out 2>&1 || true
 left=$(find / -xdev \( -path /proc -o -path /tmp -o -path /var/cache -o -path /var/log/apt -o -path /var/log/dpkg.log -o -path /root \) -prune -o -name '*quincunx*' -print)
 [ -z "$left" ] || die "left behind: $left"
