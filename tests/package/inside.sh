@@ -24,11 +24,11 @@ start_mariadb() {
 }
 
 start_services() {
-	as_user /usr/lib/quincunx/quincunx.fcgi --listen -c /etc/quincunx/quincunx.conf >/tmp/fcgi.out 2>&1 &
+	(exec setpriv --reuid=quincunx --regid=quincunx --init-groups /usr/lib/quincunx/quincunx.fcgi --listen -c /etc/quincunx/quincunx.conf >/tmp/fcgi.out 2>&1) &
 	fcgi=$!
-	as_user /usr/lib/quincunx/quincunx-worker -c /etc/quincunx/quincunx.conf >/tmp/worker.out 2>&1 &
+	(exec setpriv --reuid=quincunx --regid=quincunx --init-groups /usr/lib/quincunx/quincunx-worker -c /etc/quincunx/quincunx.conf >/tmp/worker.out 2>&1) &
 	worker=$!
-	as_user /usr/lib/quincunx/quincunx-live -c /etc/quincunx/quincunx.conf >/tmp/live.out 2>&1 &
+	(exec setpriv --reuid=quincunx --regid=quincunx --init-groups /usr/lib/quincunx/quincunx-live -c /etc/quincunx/quincunx.conf >/tmp/live.out 2>&1) &
 	live=$!
 	[ -s /run/nginx.pid ] || nginx
 	until_ok 30 curl -fsS -o /dev/null $url/health/ready || die "not ready: $(api $url/health)"
