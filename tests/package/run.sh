@@ -94,6 +94,7 @@ inside() {
 		exec chroot "$0" /bin/bash /tmp/inside.sh' "$root" "$room"
 }
 
+step "container, compose, chart" /usr/bin/python3 -B tests/package/deploy.py
 step "packages" make -s deb
 step "lintian" lintian --tag-display-limit 0 --fail-on error,warning build/deb/*.changes
 step "units" check_units
