@@ -15,7 +15,7 @@ LIB=/usr/local/lib/quincunx
 CONF=$ETC/quincunx.conf READY=$ETC/quincunx.conf.d/10-setup.conf
 SECRETS=$ETC/secrets SITES=$ETC/sites
 SOCKET=${QUINCUNX_SETUP_SOCKET:-/run/mysqld/mysqld.sock}
-email=admin@localhost.localdomain listen= name= tls= web= url= migrate_file= start=yes mode=setup
+email=admin@localhost.localdomain listen= name= tls= web= url= migrate_file= restore= phrase= start=yes mode=setup
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "quincunx setup: $*"; exit 1; }
@@ -32,13 +32,15 @@ usage() {
 	  --migrate-database URL_FILE       account there that may change the schema
 	  --no-start                        does not start services
 	  --migrate                         schema only (each start of a service does this)
+	  --restore FILE                    everything from a backup of another host, instead of a new installation
+	  --passphrase-file FILE            what it was sealed with
 	  --upgrade                         schema and site, after new files were installed
 	  --remove-site                     takes the site away again
 	END
 }
 while [ $# -gt 0 ]; do
 	case $1 in
-	--web | --listen | --server-name | --tls | --email | --database | --migrate-database)
+	--web | --listen | --server-name | --tls | --email | --database | --migrate-database | --restore | --passphrase-file)
 		[ $# -ge 2 ] || die "$1 needs a value" ;;
 	esac
 	case $1 in
@@ -49,6 +51,8 @@ while [ $# -gt 0 ]; do
 	--email) email=$2; shift ;;
 	--database) url=$2; shift ;;
 	--migrate-database) migrate_file=$2; shift ;;
+	--restore) restore=$2; shift ;;
+	--passphrase-file) phrase=$2; shift ;;
 	--no-start) start=no ;;
 	--migrate | --upgrade | --remove-site) mode=${1#--} ;;
 	--help | -h) usage; exit 0 ;;
@@ -136,7 +140,7 @@ make_database() {
   apt-get install mariadb-server, start it, and run this again; or name another: --database FILE"
 	sql "CREATE DATABASE IF NOT EXISTS quincunx CHARACTER SET utf8mb4;
 	CREATE USER IF NOT EXISTS quincunx@localhost IDENTIFIED VIA unix_socket;
-	GRANT SELECT, INSERT, UPDATE, DELETE ON quincunx.* TO quincunx@localhost;
+	GRANT SELECT, INSERT, UPDATE, DELETE, SHOW VIEW ON quincunx.* TO quincunx@localhost;
 	GRANT PROCESS ON *.* TO quincunx@localhost;"
 	echo "mysql://quincunx@localhost/quincunx?unix_socket=$SOCKET" | secret database_url 640 quincunx
 	echo "mysql://root@localhost/quincunx?unix_socket=$SOCKET" | secret migrate_url 600 root
@@ -156,6 +160,16 @@ migrate() {
 
 make_admin() {
 	qx admin init --email "$email" --url "$1" --out /var/lib/quincunx/admin.json
+}
+
+# Proved before anything is touched; the keys of the backup come with it, the
+# key that signs tokens does not.
+restore_all() {
+	[ ! -e "$READY" ] || die "this host is set up; a restore wants one that is not"
+	qx_root ${phrase:+-o "backup.passphrase_file=$phrase"} -o "database.url_file=$SECRETS/database_url" \
+	    restore --secrets "$SECRETS" - <"$restore" || die "nothing was restored"
+	chgrp quincunx "$SECRETS/encryption_key" "$SECRETS/audit_key"
+	chmod 640 "$SECRETS/encryption_key" "$SECRETS/audit_key"
 }
 
 # The settings become visible last: until then units and cron do nothing.
@@ -284,8 +298,9 @@ migrate | upgrade)
 	;;
 esac
 make_account
-make_secrets
 make_database
+[ -z "$restore" ] || restore_all
+make_secrets
 site_words
 fresh=yes
 [ ! -e "$READY" ] || fresh=no
@@ -296,8 +311,9 @@ make_site
 start_services
 say ""
 say "  Quincunx is set up: $public"
-say "  first login         /var/lib/quincunx/admin.json"
+if [ -n "$restore" ]; then say "  restored            look at what runs in the cloud, then: quincunx installation confirm"
+else say "  first login         /var/lib/quincunx/admin.json"; fi
 [ "$start" = yes ] && [ -d /run/systemd/system ] || say "  without systemd     cron works the queue; the responders are started by
                       setpriv --reuid=quincunx --regid=quincunx --init-groups $LIB/quincunx.fcgi -c $CONF --listen"
 [ ! -e "$ETC/database-made" ] || say "  purge               drops the database; touch $ETC/keep-database keeps it"
-say "  backup              quincunx backup FILE"
+say "  backup              quincunx -o backup.passphrase_file=FILE backup - >quincunx.qxb"

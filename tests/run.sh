@@ -23,6 +23,7 @@ step "database tests" make -s -j"$jobs" JOBS=2 check-db
 step "end to end" make -s -j"$jobs" JOBS=2 check-e2e
 step "chaos" make -s ROUNDS="${ROUNDS:-21}" SEED="${SEED:-1}" chaos
 step "fresh clone" tests/e2e/run.sh
+step "packages" make -s check-package
 step "build with sanitizers" make -s -j"$jobs" SAN=$SAN all
 step "unit tests with sanitizers" make -s -j"$jobs" SAN=$SAN check
 step "host tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-host

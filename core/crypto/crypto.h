@@ -71,6 +71,31 @@ void keyring_derive(const struct keyring *, const char *use,
 int keyring_derive_by(const struct keyring *, const char *id, const char *use,
     uint8_t out[SHA256_LEN]);
 
+/* ---- sealed streams: AES-256-GCM over a file of any size --------------- */
+/* Pieces of STREAM_PIECE bytes, the last one shorter or as long. Bound: the
+ * head of the file (into the key), the place of each piece, and which is the
+ * last: nothing can be changed, moved, left out or cut off. The head must hold
+ * random bytes of its own (a salt), so that no two files share a key. */
+enum { STREAM_PIECE = 65536, STREAM_TAG = 16, STREAM_SALT = 16 };
+struct sealed_stream {
+	uint8_t key[SHA256_LEN];
+	uint64_t n;
+};
+void sealed_stream_begin(struct sealed_stream *, const uint8_t key[SHA256_LEN],
+    const void *head, size_t nhead);
+/* out holds n + STREAM_TAG bytes. */
+void sealed_stream_seal(struct sealed_stream *, const void *, size_t n,
+    bool last, uint8_t *out);
+/* n with the tag; out holds n - STREAM_TAG bytes. 0, or -1 and the stream
+ * stays where it is. */
+int sealed_stream_open(struct sealed_stream *, const void *, size_t n,
+    bool last, uint8_t *out);
+void sealed_stream_end(struct sealed_stream *);
+struct password_cost;
+/* Key of a passphrase (argon2id). -1: no memory, or a cost out of bounds. */
+int passphrase_key(const char *passphrase, const uint8_t salt[STREAM_SALT],
+    struct password_cost, uint8_t out[SHA256_LEN], struct err *);
+
 /* ---- Fernet (import only) -------------------------------------------- */
 /* key: 32 bytes. ttl_s 0 = no expiry check. -1 on anything irregular. */
 int fernet_open(struct arena *, const uint8_t key[32], const char *token,

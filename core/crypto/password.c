@@ -167,6 +167,30 @@ password_hash(struct arena *a, const char *password,
 }
 
 int
+passphrase_key(const char *passphrase, const uint8_t salt[STREAM_SALT],
+    struct password_cost cost, uint8_t out[SHA256_LEN], struct err *err)
+{
+	struct phc o = { .type = Argon2_id, .version = ARGON2_VERSION_13,
+	    .cost = cost, .nsalt = SALT_LEN, .ntag = TAG_LEN };
+	int rc;
+
+	if (strnlen(passphrase, PASSWORD_MAX + 1) > PASSWORD_MAX)
+		return err_set(err, 422, "validation", "The passphrase is "
+		    "longer than %d bytes", PASSWORD_MAX);
+	if (cost.memory_kib > MEMORY_MAX || cost.passes > PASSES_MAX ||
+	    cost.lanes > LANES_MAX ||
+	    (uint64_t)cost.memory_kib * cost.passes > WORK_MAX)
+		return err_set(err, 422, "password_cost", "The cost of the "
+		    "passphrase's key is out of bounds");
+	memcpy(o.salt, salt, SALT_LEN);
+	if ((rc = argon2_tag(&o, passphrase, out)) == ARGON2_OK)
+		return 0;
+	err_set(err, 503, "password_hash", "The passphrase cannot be made a "
+	    "key now");
+	return err_cause(err, "argon2: %s", argon2_error_message(rc));
+}
+
+int
 password_verify(const char *hash, const char *password)
 {
 	struct phc o;

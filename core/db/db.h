@@ -56,6 +56,11 @@ struct rows {
 int db_url_check(const char *url, struct arena *, const char **shown,
     struct err *);
 
+/* The same place and account as an option file of MariaDB's own programs
+ * (group [client]), and the name of the database. Holds the password. */
+int db_client_options(const char *url, struct arena *, const char **text,
+    const char **database, struct err *);
+
 /* Connects lazily at the first statement. Lives in the arena. */
 int  db_open(struct db **, struct arena *, const struct db_conf *,
     struct err *);
@@ -69,9 +74,15 @@ void db_forget(struct db *);
 int  db_ping(struct db *, struct err *);
 /* Boot check: refuses what is not MariaDB ≥ 10.11; names unsafe settings
  * (innodb_flush_log_at_trx_commit≠1, sync_binlog, STATEMENT binlog, clock
- * skew > 500 ms) as lines in *warnings. */
+ * skew > 500 ms) as lines in *warnings. Refuses a database in which a restore
+ * has begun and not ended (409 "half_restored"). */
 int  db_check_server(struct db *, struct arena *, const char **warnings,
     struct err *);
+
+/* Marks a restore that has begun: its last act is to drop this table. */
+#define DB_RESTORE_MARK "db_restore"
+/* 0, or -1 with 409 "half_restored". */
+int  db_check_whole(struct db *, struct err *);
 
 /* 0 found, 1 none, -1 error; more than one row is an error. */
 int db_one(struct db *, struct arena *, const struct query *,

@@ -43,8 +43,12 @@ static const struct query GUARD = { "db_lease.guard",
 	"UPDATE db_lease SET writes = writes + 1 "
 	"WHERE role = ? AND holder = ? AND token = ?", NULL };
 
+static const struct query RESTORED = { "db_lease.restored",
+	"UPDATE db_lease SET token = token + 1000000000, expires = NOW(6)",
+	NULL };
+
 const struct query *const lease_queries[] = {
-	&TAKE, &EXISTS, &CREATE, &RELEASE, &GUARD, NULL
+	&TAKE, &EXISTS, &CREATE, &RELEASE, &GUARD, &RESTORED, NULL
 };
 
 static int
@@ -125,4 +129,10 @@ lease_guard(struct db *db, const struct lease *l, struct err *err)
 	err_set(err, 409, "lease_lost", "Another process has taken over");
 	return err_cause(err, "lease %s, token %lld", l->role,
 	    (long long)l->token);
+}
+
+int
+lease_restored(struct db *db, struct err *err)
+{
+	return db_exec(db, &RESTORED, NO_ARGS, NULL, err);
 }

@@ -26,6 +26,10 @@ int lease_release(struct db *, struct lease *, struct err *);
  * -1 with 409 "lease_lost" when it is no longer ours. */
 int lease_guard(struct db *, const struct lease *, struct err *);
 
+/* After a restore: every lease is free, and its next token is one that no
+ * holder of before the restore can have had. */
+int lease_restored(struct db *, struct err *);
+
 extern const struct query *const lease_queries[];
 
 #endif

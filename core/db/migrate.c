@@ -433,6 +433,8 @@ run(struct run *r, struct err *err)
 	struct err ignored;
 	int rc;
 
+	if (db_check_whole(r->db, err) == -1)
+		return -1;
 	if (db_text(r->db, "db_migration.make", make_ledger, SENT_NOTHING,
 	    err) == -1 || db_text(r->db, "db_lease.make", make_lease,
 	    SENT_NOTHING, err) == -1 || take_lease(r, err) == -1)

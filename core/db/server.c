@@ -60,6 +60,36 @@ static const struct query SERVER = {
 	"@@default_storage_engine AS storage", &server_schema
 };
 
+struct mark_row {
+	int64_t n;
+};
+static const struct field mark_fields[] = {
+	FIELD(struct mark_row, n, .doc = "Marks"), FIELD_END
+};
+static const struct schema mark_schema = {
+	.name = "DbMark", .size = sizeof(struct mark_row),
+	.fields = mark_fields
+};
+static const struct query MARK = {
+	"db.restore_mark", "SELECT COUNT(*) AS n FROM "
+	"information_schema.tables WHERE table_schema = DATABASE() "
+	"AND table_name = '" DB_RESTORE_MARK "'", &mark_schema
+};
+
+int
+db_check_whole(struct db *db, struct err *err)
+{
+	struct arena *a = arena_new(64 << 10);
+	struct mark_row row = { 0 };
+	int rc = db_one(db, a, &MARK, NO_ARGS, &row, err);
+
+	arena_free(a);
+	if (rc == -1 || row.n == 0)
+		return rc;
+	return err_set(err, 409, "half_restored", "A restore into this "
+	    "database has begun and not ended: run `quincunx restore` again");
+}
+
 int
 db_now(struct db *db, struct utc *out, struct err *err)
 {
@@ -106,6 +136,8 @@ db_check_server(struct db *db, struct arena *a, const char **warnings,
 	*warnings = "";
 	/* Connected before, so that the times enclose one round trip. */
 	if (db_ping(db, err) == -1)
+		return -1;
+	if (db_check_whole(db, err) == -1)
 		return -1;
 	before = clock_now();
 	if (db_one(db, a, &SERVER, NO_ARGS, &row, err) != 0)

@@ -8,6 +8,7 @@
 
 #include "base/codec.h"
 #include "base/number.h"
+#include "base/str.h"
 #include "base/types.h"
 #include "db/internal.h"
 
@@ -296,5 +297,54 @@ db_url_check(const char *url, struct arena *a, const char **out,
 		return -1;
 	if (out != NULL)
 		*out = u.shown;
+	return 0;
+}
+
+/* Values in double quotes, as option files want them. */
+static void
+option(struct str *s, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	str_addf(s, "%s=\"", name);
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' || *value == '"')
+			str_addc(s, '\\');
+		str_addc(s, *value);
+	}
+	str_add(s, "\"\n");
+}
+
+int
+db_client_options(const char *url, struct arena *a, const char **out,
+    const char **database, struct err *err)
+{
+	struct db_url u;
+	struct str s;
+
+	if (db_url_parse(&u, a, url, err) == -1)
+		return -1;
+	for (const char *p = url; *p != '\0'; p++)
+		if (*p == '\n' || *p == '\r')
+			return refuse(err, "a line break");
+	str_init(&s, a);
+	str_add(&s, "[client]\ndefault-character-set=utf8mb4\n");
+	option(&s, "user", u.user);
+	option(&s, "password", u.pass);
+	option(&s, "host", u.host);
+	option(&s, "socket", u.socket);
+	if (u.tcp)
+		str_addf(&s, "port=%u\nprotocol=tcp\n", u.port);
+	if (u.ssl)
+		str_add(&s, "ssl\n");
+	option(&s, "ssl-ca", u.ssl_ca);
+	option(&s, "ssl-capath", u.ssl_capath);
+	option(&s, "ssl-cert", u.ssl_cert);
+	option(&s, "ssl-key", u.ssl_key);
+	option(&s, "ssl-cipher", u.ssl_cipher);
+	if (u.ssl_verify)
+		str_add(&s, "ssl-verify-server-cert\n");
+	*out = s.p;
+	*database = u.name;
 	return 0;
 }

@@ -94,12 +94,13 @@ inside() {
 		exec chroot "$0" /bin/bash /tmp/inside.sh' "$root" "$room"
 }
 
+step "container, compose, chart" /usr/bin/python3 -B tests/package/deploy.py
 step "packages" make -s deb
 step "lintian" lintian --tag-display-limit 0 --fail-on error,warning build/deb/*.changes
 step "units" check_units
 step "base system" base
 step "room" unpack
-ls "$room"/apt/*.deb >/dev/null 2>&1 && [ "$room/apt" -nt build/room/base.tar.zst ] && [ -z "${FETCH:-}" ] || step "fetch" fetch
+step "fetch" fetch || { ls "$room"/apt/*.deb >/dev/null && echo "   no mirror: with what is there"; }
 step "install, use, upgrade, purge" inside
 rm -rf "$root" "$room/next"
 echo "package: all good"

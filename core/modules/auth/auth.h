@@ -54,6 +54,10 @@ int auth_audit_note(struct db *, struct uuid tenant, const char *actor,
     const char *action, const char *target_kind, const char *target_id,
     const char *detail_json, struct err *);
 
+/* Inside the transaction that ends a restore: every session is over and every
+ * token issued before is dead, also those that the backup knows nothing of. */
+int auth_restored(struct db *, struct utc now, struct err *);
+
 /* Creates tenant "main" and a super_admin with a generated password, once. 0
  * created (password is arena text), 1 an admin exists, -1 error. */
 int auth_first_admin(struct env *, struct arena *, const char *email,

@@ -4,6 +4,8 @@
  * transaction reached; the row lock on the epoch makes epochs grow in commit
  * order, so that a reader who saw epoch n sees all rows up to n.
  */
+#include "base/clock.h"
+#include "modules/auth/auth.h"
 #include "modules/auth/revocation.h"
 #include "modules/auth/rows.h"
 
@@ -42,10 +44,35 @@ static const struct query REVOCATION_SINCE = { "auth_revocation.since",
 	"SELECT kind, subject, epoch, expires_at FROM auth_revocation "
 	"WHERE epoch > ? AND expires_at > ? ORDER BY epoch", &auth_revocation_schema };
 
+/* Epochs count up by one; the clock is past any that a database that is gone
+ * may have reached. */
+static const struct query RESTORED_EPOCH = { "auth_epoch.restored",
+	"INSERT INTO auth_epoch (id, epoch) VALUES (1, ?) ON DUPLICATE KEY "
+	"UPDATE epoch = GREATEST(epoch + 1, VALUES(epoch))", NULL };
+static const struct query RESTORED_TENANTS = { "auth_revocation.restored",
+	"INSERT INTO auth_revocation (kind, subject, epoch, expires_at) "
+	"SELECT 'tenant', t.id, e.epoch, NOW(6) + INTERVAL 2 DAY "
+	"FROM auth_tenant t, auth_epoch e WHERE e.id = 1 "
+	"ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), "
+	"expires_at = VALUES(expires_at)", NULL };
+static const struct query RESTORED_SESSIONS = { "auth_session.restored",
+	"DELETE FROM auth_session", NULL };
+
 const struct query *const auth_revocation_queries[] = {
 	&EPOCH_READ, &EPOCH_STEP, &REVOCATION_PUT, &REVOCATION_PUT_SESSIONS,
-	&REVOCATION_SINCE, NULL
+	&REVOCATION_SINCE, &RESTORED_EPOCH, &RESTORED_TENANTS,
+	&RESTORED_SESSIONS, NULL
 };
+
+int
+auth_restored(struct db *db, struct utc now, struct err *e)
+{
+	if (db_exec(db, &RESTORED_EPOCH, ARGS(V(now.us / US_PER_S)), NULL,
+	    e) == -1 ||
+	    db_exec(db, &RESTORED_TENANTS, NO_ARGS, NULL, e) == -1)
+		return -1;
+	return db_exec(db, &RESTORED_SESSIONS, NO_ARGS, NULL, e);
+}
 
 int
 auth_epoch_read(struct db *db, struct arena *a, int64_t *epoch, struct err *e)

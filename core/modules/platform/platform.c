@@ -8,6 +8,7 @@
 #include "jobs/queue.h"
 #include "modules/platform/admin.h"
 #include "modules/platform/approval.h"
+#include "modules/platform/backup.h"
 #include "modules/platform/decision.h"
 #include "modules/platform/docs.h"
 #include "modules/platform/event.h"
@@ -154,6 +155,7 @@ static const struct query *const *const queries[] = {
 	platform_dependency_queries,
 	schedule_queries,
 	platform_installation_queries,
+	platform_backup_queries,
 	NULL
 };
 static const struct route *const routes[] = {
@@ -193,6 +195,7 @@ static const struct settings *const settings[] = {
 	&platform_redis_settings,
 	&platform_webhook_settings,
 	&platform_live_settings,
+	&platform_backup_settings,
 	NULL
 };
 static const struct event *const events[] = {
@@ -229,6 +232,7 @@ static const struct command *const commands[] = {
 	platform_schedule_commands,
 	platform_installation_commands,
 	platform_setup_commands,
+	platform_backup_commands,
 	NULL
 };
 static const struct loop *const loops[] = {
