@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "tests/harness/data.h"
 #include "tests/harness/jobs_http.h"
+#include "tests/harness/mariadb.h"
 
 #define GOOG "market/quotes/GOOG_daily_2004_2013.csv"
 #define CROSS "{\"indicators\":{\"f\":[\"sma\",\"close\",10],\"s\":[\"sma\"," \
@@ -297,6 +298,195 @@ many_symbols_are_scanned(void **state)
 	    "result.hits")), 319);
 }
 
+/* ---- orders -------------------------------------------------------------------------- */
+
+static const struct reply *
+order(const char *token, const char *body)
+{
+	return jobs_send(&st, token, "POST", "/mcp/orders", body);
+}
+
+static void
+quote(const char *bid, const char *ask)
+{
+	expect_status(call("POST", "/api/trade/quotes", http_text(&st,
+	    "{\"symbol\":\"PAPER\",\"bid\":%s,\"ask\":%s}", bid, ask)),
+	    200);
+}
+
+static double
+money(const char *member)
+{
+	const struct reply *r = http_get(&st, "/mcp/funds", ann);
+
+	expect_status(r, 200);
+	return json_object_get_double(json_at(r->json, member));
+}
+
+/* The books agree: the ledger's sum is the cash, fills make the positions,
+ * nothing is held for orders that are over. */
+static void
+the_books_agree(void)
+{
+	const char *const wrong[] = {
+		"SELECT COUNT(*) FROM trade_session s WHERE cash <> (SELECT "
+		"SUM(amount) FROM trade_cash c WHERE c.session_id = s.id)",
+		"SELECT COUNT(*) FROM trade_session s WHERE reserved <> "
+		"(SELECT COALESCE(SUM(reserved), 0) FROM trade_order o WHERE "
+		"o.session_id = s.id AND open = 1)",
+		"SELECT COUNT(*) FROM trade_order WHERE open IS NULL AND "
+		"reserved <> 0",
+		"SELECT COUNT(*) FROM trade_position p WHERE quantity <> "
+		"(SELECT SUM(IF(side = 'buy', f.quantity, -f.quantity)) FROM "
+		"trade_fill f WHERE f.session_id = p.session_id AND f.symbol "
+		"= p.symbol)",
+		"SELECT COUNT(*) FROM trade_order o WHERE filled <> (SELECT "
+		"COALESCE(SUM(quantity), 0) FROM trade_fill f WHERE "
+		"f.order_id = o.id)"
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *n = mariadb_value(st.a, st.db, wrong[i]);
+
+		if (strcmp(n, "0") != 0)
+			fail_msg("%s: %s", wrong[i], n);
+	}
+}
+
+static void
+orders_are_placed_once(void **state)
+{
+	const struct reply *r;
+	const char *id;
+
+	(void)state;
+	expect_status(call("PUT", "/api/trade/instruments",
+	    "{\"symbol\":\"PAPER\"}"), 200);
+	expect_status(order(ann, "{\"symbol\":\"PAPER\",\"side\":\"buy\","
+	    "\"quantity\":1}"), 404);
+	expect_status(call("POST", "/mcp/login", "{\"cash\":10000}"), 200);
+	/* no price is known: refused, and kept */
+	r = order(ann, "{\"symbol\":\"PAPER\",\"side\":\"buy\","
+	    "\"quantity\":1,\"client_order_id\":\"early\"}");
+	expect_status(r, 422);
+	r = http_get(&st, "/mcp/orders?state=denied", ann);
+	assert_string_equal(json_text_at(r->json, "items.0.reject_code"),
+	    "no_quote");
+	quote("99.99", "100.01");
+	r = order(ann, "{\"symbol\":\"PAPER\",\"side\":\"buy\","
+	    "\"quantity\":\"10\",\"client_order_id\":\"one\"}");
+	expect_status(r, 201);
+	assert_string_equal(json_text_at(r->json, "state"), "filled");
+	assert_string_equal(json_text_at(r->json, "avg_price"), "100.01");
+	id = arena_strdup(st.a, json_text_at(r->json, "id"));
+	r = order(ann, "{\"symbol\":\"PAPER\",\"side\":\"buy\","
+	    "\"quantity\":10,\"client_order_id\":\"one\"}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "id"), id);
+	expect_status(order(ann, "{\"symbol\":\"PAPER\",\"side\":\"buy\","
+	    "\"quantity\":11,\"client_order_id\":\"one\"}"), 409);
+	r = http_get(&st, "/mcp/trades", ann);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    1);
+	/* 10 * 100.01 and two hundredths of a percent */
+	assert_true(fabs(money("cash") - (10000 - 1000.1 - 0.20002)) < 1e-9);
+	assert_true(fabs(money("equity") - (10000 - 0.1 - 0.20002)) < 1e-9);
+	the_books_agree();
+}
+
+static void
+orders_rest_and_are_cancelled(void **state)
+{
+	const struct reply *r = order(ann, "{\"symbol\":\"PAPER\",\"side\":"
+	    "\"sell\",\"type\":\"limit\",\"limit_price\":104,"
+	    "\"quantity\":4}");
+	const char *sell, *stop;
+
+	(void)state;
+	expect_status(r, 201);
+	assert_string_equal(json_text_at(r->json, "state"), "accepted");
+	sell = arena_strdup(st.a, json_text_at(r->json, "id"));
+	r = order(ann, "{\"symbol\":\"PAPER\",\"side\":\"sell\",\"type\":"
+	    "\"stop\",\"stop_price\":95,\"quantity\":6}");
+	expect_status(r, 201);
+	stop = arena_strdup(st.a, json_text_at(r->json, "id"));
+	quote("104.5", "104.7");
+	r = http_get(&st, http_text(&st, "/mcp/orders/%s", sell), ann);
+	assert_string_equal(json_text_at(r->json, "state"), "filled");
+	assert_string_equal(json_text_at(r->json, "avg_price"), "104.5");
+	expect_status(http_send(&st, "DELETE", http_text(&st,
+	    "/mcp/orders/%s", sell), ann, NULL), 409);
+	expect_status(http_get(&st, http_text(&st, "/mcp/orders/%s", stop),
+	    bob), 404);
+	r = http_send(&st, "DELETE", http_text(&st, "/mcp/orders/%s", stop),
+	    ann, NULL);
+	expect_status(r, 200);
+	r = http_get(&st, http_text(&st, "/mcp/orders/%s/events", stop), ann);
+	assert_string_equal(json_text_at(r->json, "items.1.to_state"),
+	    "cancelled");
+	r = http_get(&st, "/mcp/positions", ann);
+	assert_string_equal(json_text_at(r->json, "items.0.quantity"), "6");
+	the_books_agree();
+}
+
+/* Sixteen at once for cash that is enough for some of them. */
+static void
+the_last_cash_is_spent_once(void **state)
+{
+	enum { N = 16 };
+	struct call calls[N];
+	const struct reply *out[N];
+	unsigned taken = 0;
+
+	(void)state;
+	quote("100", "100");
+	for (int i = 0; i < N; i++)
+		calls[i] = (struct call){ .method = "POST",
+		    .path = "/mcp/orders", .token = ann,
+		    .body = http_text(&st, "{\"symbol\":\"PAPER\",\"side\":"
+		    "\"buy\",\"type\":\"limit\",\"limit_price\":%d,"
+		    "\"quantity\":%d}", 99, 20 + i) };
+	http_parallel(&st, calls, N, out);
+	for (int i = 0; i < N; i++) {
+		taken += out[i]->status == 201;
+		assert_true(out[i]->status == 201 || out[i]->status == 422);
+	}
+	assert_true(taken >= 2 && taken < N);
+	assert_true(money("reserved") <= money("cash"));
+	the_books_agree();
+}
+
+static void
+a_stopped_account_takes_nothing(void **state)
+{
+	const struct reply *r;
+
+	(void)state;
+	r = call("POST", "/mcp/killswitch", "{}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "state"), "halted");
+	r = http_get(&st, "/mcp/orders?open=true", ann);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    0);
+	r = order(ann, "{\"symbol\":\"PAPER\",\"side\":\"sell\","
+	    "\"quantity\":1}");
+	expect_status(r, 422);
+	assert_true(money("reserved") == 0);
+	r = call("POST", "/mcp/orders/preview", "{\"symbol\":\"PAPER\","
+	    "\"side\":\"sell\",\"quantity\":1}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "code"), "halted");
+	expect_status(call("POST", "/mcp/killswitch",
+	    "{\"state\":\"active\"}"), 200);
+	/* the switch of the whole module holds as well */
+	expect_status(call("POST", "/api/system/switches/stop", "{\"scope\":"
+	    "\"tenant\",\"reason\":\"drill\"}"), 200);
+	r = order(ann, "{\"symbol\":\"PAPER\",\"side\":\"sell\","
+	    "\"quantity\":1}");
+	expect_status(r, 409);
+	the_books_agree();
+}
+
 int
 main(void)
 {
@@ -308,7 +498,11 @@ main(void)
 		cmocka_unit_test(a_backtest_is_done_by_the_worker),
 		cmocka_unit_test(folds_and_grids),
 		cmocka_unit_test(refused_at_once),
-		cmocka_unit_test(many_symbols_are_scanned)
+		cmocka_unit_test(many_symbols_are_scanned),
+		cmocka_unit_test(orders_are_placed_once),
+		cmocka_unit_test(orders_rest_and_are_cancelled),
+		cmocka_unit_test(the_last_cash_is_spent_once),
+		cmocka_unit_test(a_stopped_account_takes_nothing)
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -5,7 +5,7 @@
 
 #include "base/number.h"
 #include "http/ctx.h"
-#include "modules/trade/bar.h"
+#include "modules/trade/orders.h"
 
 struct list_in {
 	struct page_in page;
@@ -84,6 +84,7 @@ bar_put(struct ctx *c, const void *in)
 	const struct put_in *p = in;
 	const struct trade_bar *b = p->bars.items;
 	struct trade_bar_report out = { .rows = (int64_t)p->bars.n };
+	struct trade_desk d = trade_desk_of(c);
 	struct trade_instrument i;
 	uint64_t changed;
 
@@ -95,7 +96,8 @@ bar_put(struct ctx *c, const void *in)
 		}
 	if (instrument(c, p->symbol, p->exchange, &i) == -1 ||
 	    trade_bar_put(c->db, i.id, p->timeframe, b, p->bars.n, c->a,
-	    &changed, &c->err) == -1)
+	    &changed, &c->err) == -1 || trade_paper_on_bars(&d, i.id, b,
+	    p->bars.n, &c->err) == -1)
 		return fail_err(c);
 	out.changed = (int64_t)changed;
 	return reply(c, &out);

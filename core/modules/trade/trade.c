@@ -1,13 +1,16 @@
 /*
  * The trading system. This file gathers the module's tables and has no
  * functions. Read the nouns in this order: instrument, bar, indicator, candle,
- * strategy, sim, stats, backtest.
+ * strategy, sim, stats, backtest, session, order.
  */
 #include "db/table.h"
 #include "modules/trade/bar.h"
+#include "modules/trade/conf.h"
 #include "modules/trade/instrument.h"
+#include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/result.h"
+#include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/trade.h"
 
@@ -17,10 +20,51 @@ static const struct permission permissions[] = {
 	    false },
 	{ "trade:data", "Store instruments and bars",
 	    "admin operator trader analyst", false },
+	{ "trade:order", "Place and cancel own orders",
+	    "admin operator trader", false },
 	{ "trade:write", "Write strategies and run backtests",
 	    "admin operator trader analyst", false },
 	{ NULL, NULL, NULL, false }
 };
+
+#define C struct trade_conf
+#define LIMIT(m, key, d, top, text) SETTING(C, m, "trade." key, .def = d, \
+	.min = 0, .max = top, .doc = text)
+static const struct setting setting_rows[] = {
+	LIMIT(max_quantity, "max_quantity", "1000000", 90000000000,
+	    "Units in one order; 0 = no limit"),
+	LIMIT(max_notional, "max_notional", "1000000", 90000000000,
+	    "Worth of one order; 0 = no limit"),
+	LIMIT(max_position, "max_position", "10000000", 90000000000,
+	    "Units of one symbol; 0 = no limit"),
+	LIMIT(max_open_notional, "max_open_notional", "5000000", 90000000000,
+	    "Worth of open orders; 0 = no limit"),
+	LIMIT(max_open_orders, "max_open_orders", "500", 5000,
+	    "Open orders of an account"),
+	LIMIT(per_second, "orders_per_second", "10", 10000,
+	    "Orders of an account in a second"),
+	LIMIT(per_minute, "orders_per_minute", "200", 100000,
+	    "Orders of an account in a minute"),
+	LIMIT(quote_age_s, "quote_age", "900", 604800,
+	    "Age in seconds up to which a market order trusts a price"),
+	LIMIT(collar_limit_bp, "collar_limit", "500", 100000,
+	    "Distance of a limit from the last price, in hundredths of a "
+	    "percent"),
+	LIMIT(collar_stop_bp, "collar_stop", "1000", 100000,
+	    "The same of a stop"),
+	LIMIT(max_share_pct, "max_share", "0", 1000,
+	    "Percent of the equity in one symbol; 0 = no limit"),
+	LIMIT(daily_loss_pct, "daily_loss", "20", 100,
+	    "Percent lost in a day after which nothing new is opened"),
+	LIMIT(paper_fee_bp, "paper_fee", "2", 10000,
+	    "Fee of paper trades, in hundredths of a percent"),
+	LIMIT(paper_cash, "paper_cash", "100000", 1000000000,
+	    "Cash of a new paper account"),
+	SETTING_END
+};
+#undef C
+const struct settings trade_settings = { .name = "trade",
+    .size = sizeof(struct trade_conf), .rows = setting_rows };
 
 static const struct exchange bars = { .noun = "trade.bar",
     .doc = "Bars with their symbols", .row = &trade_bar_row_schema,
@@ -32,13 +76,17 @@ const struct module trade_module = {
 	.needs = (const char *const[]){ "auth", "platform", NULL },
 	.tables = (const struct table *const[]){ trade_instrument_tables,
 		trade_bar_tables, trade_strategy_tables, trade_result_tables,
-		NULL },
+		trade_session_tables, trade_order_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_instrument_queries, trade_bar_queries,
-		trade_strategy_queries, trade_result_queries, NULL },
+		trade_strategy_queries, trade_result_queries,
+		trade_session_queries, trade_order_queries, NULL },
 	.routes = (const struct route *const[]){ trade_instrument_routes,
 		trade_bar_routes, trade_strategy_routes, trade_result_routes,
-		trade_pattern_routes, NULL },
+		trade_pattern_routes, trade_session_routes,
+		trade_order_routes, NULL },
+	.settings = (const struct settings *const[]){ &trade_settings, NULL },
+	.events = (const struct event *const[]){ trade_order_events, NULL },
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
 	.permissions = permissions,

@@ -1,0 +1,97 @@
+/*
+ * Orders. The pure part: which state follows which event, what a fill does to
+ * a position, which of fourteen checks refuses an order, when an order fills
+ * on a quote. All amounts are exact decimals; a product is rounded once, half
+ * to even.
+ */
+#ifndef TRADE_ORDER_H
+#define TRADE_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/types.h"
+
+struct err;
+
+enum trade_order_state {
+	ORDER_DENIED, ORDER_ACCEPTED, ORDER_TRIGGERED, ORDER_PARTIAL,
+	ORDER_FILLED, ORDER_CANCELLED, ORDER_EXPIRED, ORDER_STATES
+};
+extern const char *const trade_order_states[];	/* names, NULL at the end */
+enum trade_order_happening {
+	HAPPENS_TRIGGER, HAPPENS_FILL, HAPPENS_LAST_FILL, HAPPENS_CANCEL,
+	HAPPENS_EXPIRE, HAPPENINGS
+};
+/* -1: that cannot happen in this state. */
+int trade_order_next(enum trade_order_state, enum trade_order_happening);
+bool trade_order_is_open(enum trade_order_state);
+/* -1 unknown. */
+int trade_order_state_parse(const char *);
+
+/* ---- positions --------------------------------------------------------------- */
+
+struct trade_holding {
+	struct dec quantity;		/* signed */
+	struct dec avg_price, realized, fees;
+};
+/* A fill: q > 0 buys. Same direction: the mean price moves; against it: the
+ * closed part is realized; beyond zero the rest opens at the fill's price.
+ * -1 overflow (422), nothing changed. */
+int trade_holding_fill(struct trade_holding *, struct dec q, struct dec price,
+    struct dec fee, struct err *);
+
+/* ---- pre-trade checks ----------------------------------------------------------- */
+
+struct trade_limits {
+	struct dec max_quantity, max_notional, max_position, max_open_notional;
+	int64_t max_open_orders, per_second, per_minute;
+	double collar_limit, collar_stop;	/* parts of the reference */
+	double max_share;			/* of equity in one symbol */
+	double daily_loss;			/* part of the day's equity */
+	int64_t quote_age_s;
+};
+
+struct trade_risk_in {
+	struct trade_limits limits;
+	const char *session_state;	/* active reducing halted closed */
+	bool restricted;
+	/* the order */
+	bool buy, market, stop, reduce_only;
+	struct dec quantity, limit_price, stop_price, tick, lot;
+	/* what is known */
+	struct dec reference;		/* last price; 0 = none */
+	int64_t reference_age_s;
+	struct dec cash, reserved, equity, day_equity;
+	struct dec position;		/* signed, of this symbol */
+	struct dec open_quantity;	/* of open orders on the same side */
+	struct dec open_notional;	/* of all open orders */
+	int64_t open_orders, last_second, last_minute;
+	bool duplicate;			/* the same within 500 ms */
+	bool crosses_own;		/* an own resting order would match */
+	double fee;			/* part of the value */
+};
+/* 0, or -1 with 422 and the check's code: halted, reducing, restricted, lot,
+ * tick, price, no_quote, stale_quote, collar, max_quantity, max_notional,
+ * duplicate, rate, open_orders, open_notional, position, reduce_only, cash,
+ * daily_loss, self_trade, concentration. *reserve: cash to hold for it. */
+int trade_risk_check(const struct trade_risk_in *, struct dec *reserve,
+    struct err *);
+
+/* ---- paper ----------------------------------------------------------------------- */
+
+struct trade_paper_order {
+	bool buy, triggered;
+	enum { PAPER_MARKET, PAPER_LIMIT, PAPER_STOP, PAPER_STOP_LIMIT } type;
+	struct dec limit_price, stop_price;
+};
+/* On a quote: true when it fills, *price; *triggered when its stop was
+ * reached, filled or not. */
+bool trade_paper_quote(const struct trade_paper_order *, struct dec bid,
+    struct dec ask, struct dec *price, bool *triggered);
+/* Inside a bar, as in a backtest: market at the open, a stop at its price or
+ * a gap's open, a limit at its price or a better open. */
+bool trade_paper_bar(const struct trade_paper_order *, struct dec open,
+    struct dec high, struct dec low, struct dec *price, bool *triggered);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * Sessions with a broker: an account of money with its cash ledger and
+ * positions. A session never changes its mode; a paper session has no way to
+ * a live broker.
+ */
+#ifndef TRADE_SESSION_H
+#define TRADE_SESSION_H
+
+#include "db/db.h"
+#include "db/table.h"
+#include "http/route.h"
+#include "modules/trade/order.h"
+
+struct trade_session {
+	struct uuid id, tenant_id, user_id;
+	const char *broker, *mode, *state;
+	int64_t live;			/* 1, or 0 = NULL: it is over */
+	bool has_live;
+	const char *currency;
+	struct dec start_cash, cash, reserved;
+	struct utc day;
+	struct dec day_equity;
+	int64_t entries;
+	struct utc created_at, updated_at;
+	struct dec equity;		/* computed: cash + positions at last */
+};
+struct trade_position {
+	struct uuid session_id;
+	int64_t instrument_id;
+	struct uuid tenant_id;
+	const char *symbol;
+	struct dec quantity, avg_price, realized, fees;
+	struct utc updated_at;
+	struct dec last;		/* joined; 0 = unknown */
+	struct utc last_at;
+	struct dec unrealized;		/* computed */
+};
+struct trade_cash {
+	struct uuid session_id;
+	int64_t seq;
+	const char *kind;
+	struct dec amount, balance;
+	struct uuid order_id;
+	struct utc at;
+};
+extern const struct schema trade_session_schema, trade_position_schema,
+    trade_cash_schema;
+extern const struct query *const trade_session_queries[];
+extern const struct table trade_session_tables[];
+extern const struct route trade_session_routes[];
+
+/* The user's living paper session. lock: until the transaction ends. 0 found,
+ * 1 none. */
+int trade_session_mine(struct db *, struct arena *, struct uuid tenant,
+    struct uuid user, bool lock, struct trade_session *, struct err *);
+int trade_session_lock(struct db *, struct arena *, struct uuid id,
+    struct trade_session *, struct err *);
+int trade_session_insert(struct db *, const struct trade_session *,
+    struct err *);
+/* Writes state, cash, reserved, day, day_equity, entries. */
+int trade_session_update(struct db *, const struct trade_session *,
+    struct err *);
+int trade_position_all(struct db *, struct arena *, struct uuid session,
+    struct rows *, struct err *);
+int trade_position_get(struct db *, struct arena *, struct uuid session,
+    int64_t instrument, struct trade_position *, struct err *);
+int trade_position_put(struct db *, const struct trade_position *,
+    struct err *);
+int trade_cash_add(struct db *, const struct trade_cash *, struct err *);
+int trade_cash_page(struct db *, struct arena *, struct uuid session,
+    int64_t below, int64_t limit, struct rows *, struct err *);
+
+/* ---- use-cases ---------------------------------------------------------------- */
+
+/* Opens a paper session with this cash, or gives the one that lives. Inside a
+ * transaction. */
+int trade_session_open(struct db *, struct arena *, struct uuid tenant,
+    struct uuid user, struct dec cash, const char *currency, struct utc now,
+    struct trade_session *, struct err *);
+/* Cash plus positions at their last prices; a new day keeps its first. */
+int trade_session_value(struct db *, struct arena *, struct trade_session *,
+    struct utc now, struct err *);
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * Sessions over HTTP: opening a paper account, its money and positions, the
+ * switch of one session.
+ */
+#include <string.h>
+
+#include "base/number.h"
+#include "http/ctx.h"
+#include "modules/trade/conf.h"
+#include "modules/trade/orders.h"
+
+struct open_in {
+	const char *broker, *currency;
+	struct dec cash;
+};
+static const struct field open_fields[] = {
+	FIELD(struct open_in, broker, .oneof = ONEOF("paper"),
+	    .def = "\"paper\"", .doc = "Broker"),
+	FIELD(struct open_in, cash, .flags = FF_NULLABLE, .min = 0,
+	    .max = 1000000000, .doc = "Cash to begin with"),
+	FIELD(struct open_in, currency, .pattern = "^[A-Z]{3}$",
+	    .def = "\"USD\"", .doc = "Currency"), FIELD_END
+};
+static const struct schema open_schema = {
+	.name = "SessionOpen", .doc = "Which account to open",
+	.size = sizeof(struct open_in), .fields = open_fields
+};
+
+static int
+session_open(struct ctx *c, const void *in)
+{
+	const struct open_in *i = in;
+	const struct trade_conf *f = conf_get(c->env->conf, &trade_settings);
+	struct trade_session s;
+	struct dec cash = i->cash.e8 > 0 ? i->cash :
+	    (struct dec){ f->paper_cash * DEC_ONE };
+
+	if (trade_session_open(c->db, c->a, c->who.tenant_id,
+	    c->who.user_id, cash, i->currency, c->now, &s, &c->err) == -1 ||
+	    trade_session_value(c->db, c->a, &s, c->now, &c->err) == -1)
+		return fail_err(c);
+	ctx_target_id(c, "session", s.id);
+	return reply(c, &s);
+}
+
+static int
+mine(struct ctx *c, bool lock, struct trade_session *s)
+{
+	return db_found(trade_session_mine(c->db, c->a, c->who.tenant_id,
+	    c->who.user_id, lock, s, &c->err), "Session", &c->err);
+}
+
+static int
+session_get(struct ctx *c, const void *in)
+{
+	struct trade_session s;
+
+	(void)in;
+	if (mine(c, false, &s) == -1 ||
+	    trade_session_value(c->db, c->a, &s, c->now, &c->err) == -1)
+		return fail_err(c);
+	return reply(c, &s);
+}
+
+/* ---- its switch ---------------------------------------------------------------------- */
+
+struct state_in {
+	const char *state;
+	bool cancel;
+};
+static const struct field state_fields[] = {
+	FIELD(struct state_in, state, .oneof = ONEOF("active", "reducing",
+	    "halted"), .def = "\"halted\"", .doc = "What it takes from now "
+	    "on: everything, what reduces a position, nothing"),
+	FIELD(struct state_in, cancel, .def = "true",
+	    .doc = "Cancel open orders, unless it is active"), FIELD_END
+};
+static const struct schema state_schema = {
+	.name = "SessionState", .doc = "The session's own stop switch",
+	.size = sizeof(struct state_in), .fields = state_fields
+};
+
+static int
+cancel_open(struct ctx *c, const struct trade_session *s)
+{
+	struct trade_desk d = { .db = c->db, .a = c->a,
+	    .tenant = c->who.tenant_id, .user = c->who.user_id,
+	    .now = c->now };
+	struct rows rows;
+
+	if (trade_order_page(c->db, c->a, s->id, "", true,
+	    (struct uuid){ { 0 } }, 1000, &rows, &c->err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		struct trade_order o;
+
+		if (trade_order_cancel(&d, ROW(&rows, struct trade_order,
+		    i)->id, "the session was stopped", &o, &c->err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+session_state(struct ctx *c, const void *in)
+{
+	const struct state_in *i = in;
+	struct trade_session s;
+
+	if (mine(c, true, &s) == -1)
+		return fail_err(c);
+	ctx_target_id(c, "session", s.id);
+	s.state = i->state;
+	s.updated_at = c->now;
+	if (trade_session_update(c->db, &s, &c->err) == -1 ||
+	    (i->cancel && strcmp(i->state, "active") != 0 &&
+	    cancel_open(c, &s) == -1) || mine(c, false, &s) == -1 ||
+	    trade_session_value(c->db, c->a, &s, c->now, &c->err) == -1)
+		return fail_err(c);
+	return reply(c, &s);
+}
+
+/* ---- what it holds ------------------------------------------------------------------- */
+
+static int
+positions(struct ctx *c, bool held_only)
+{
+	struct trade_session s;
+	struct rows rows;
+	size_t n = 0;
+
+	if (mine(c, false, &s) == -1 ||
+	    trade_position_all(c->db, c->a, s.id, &rows, &c->err) == -1)
+		return fail_err(c);
+	for (size_t i = 0; i < rows.n; i++) {
+		struct trade_position *p = ROW(&rows, struct trade_position,
+		    i), *to = ROW(&rows, struct trade_position, n);
+		struct dec gain = { 0 };
+
+		if (held_only && p->quantity.e8 <= 0)
+			continue;
+		if (p->last.e8 > 0 && dec_sub(p->last, p->avg_price,
+		    &gain) == 0)
+			dec_mul(gain, p->quantity, &p->unrealized);
+		*to = *p;
+		n++;
+	}
+	rows.n = n;
+	return reply_list(c, &rows, NULL);
+}
+
+static int
+position_list(struct ctx *c, const void *in)
+{
+	(void)in;
+	return positions(c, false);
+}
+
+static int
+holding_list(struct ctx *c, const void *in)
+{
+	(void)in;
+	return positions(c, true);
+}
+
+static int
+cash_list(struct ctx *c, const void *in)
+{
+	const struct page_only_in *i = in;
+	const char *key, *next = NULL;
+	struct trade_session s;
+	int64_t below = INT32_MAX;
+	struct rows rows;
+
+	if (cursor_open(c, i->page.cursor, &key) == -1)
+		return fail_err(c);
+	if (*key != '\0' && num_i64(key, strlen(key), &below) != NUM_OK)
+		return fail(c, 422, "cursor", "Not a cursor of this list");
+	if (mine(c, false, &s) == -1 || trade_cash_page(c->db, c->a, s.id,
+	    below, i->page.limit + 1, &rows, &c->err) == -1)
+		return fail_err(c);
+	if ((int64_t)rows.n > i->page.limit) {
+		rows.n = (size_t)i->page.limit;
+		next = cursor_seal(c, arena_printf(c->a, "%lld", (long long)
+		    ROW(&rows, struct trade_cash, rows.n - 1)->seq));
+	}
+	return reply_list(c, &rows, next);
+}
+
+#define SEED(path_) .aliases = ALIASES({ path_, "002", false })
+const struct route trade_session_routes[] = {
+	{ .id = "trade.session.open", .method = HTTP_POST,
+	  .path = "/api/trade/sessions", SEED("/mcp/login"),
+	  .summary = "Open a paper account, or get the open one",
+	  .auth = AUTH_USER, .permission = "trade:order",
+	  .in = &open_schema, .out = &trade_session_schema, .ok = 200,
+	  .flags = R_TXN | R_AUDIT, .natural_key = "one live session a user",
+	  .run = session_open },
+	{ .id = "trade.session.get", .method = HTTP_GET,
+	  .path = "/api/trade/sessions/current", .aliases = ALIASES(
+	  { "/mcp/funds", "002", false }, { "/mcp/login", "002", false }),
+	  .summary = "The own account", .auth = AUTH_USER,
+	  .permission = "trade:read", .out = &trade_session_schema,
+	  .ok = 200, .errors = ERRORS(404), .run = session_get },
+	{ .id = "trade.session.state", .method = HTTP_POST,
+	  .path = "/api/trade/sessions/current/state",
+	  SEED("/mcp/killswitch"), .summary = "Stop or start the account",
+	  .auth = AUTH_USER, .permission = "trade:order",
+	  .in = &state_schema, .out = &trade_session_schema, .ok = 200,
+	  .errors = ERRORS(404), .flags = R_TXN | R_AUDIT,
+	  .run = session_state },
+	{ .id = "trade.position.list", .method = HTTP_GET,
+	  .path = "/api/trade/positions", SEED("/mcp/positions"),
+	  .summary = "Positions", .auth = AUTH_USER,
+	  .permission = "trade:read", .out = &trade_position_schema,
+	  .ok = 200, .errors = ERRORS(404), .flags = R_LIST,
+	  .run = position_list },
+	{ .id = "trade.holding.list", .method = HTTP_GET,
+	  .path = "/api/trade/holdings", SEED("/mcp/holdings"),
+	  .summary = "What is owned", .auth = AUTH_USER,
+	  .permission = "trade:read", .out = &trade_position_schema,
+	  .ok = 200, .errors = ERRORS(404), .flags = R_LIST,
+	  .run = holding_list },
+	{ .id = "trade.cash.list", .method = HTTP_GET,
+	  .path = "/api/trade/cash", .summary = "Cash ledger",
+	  .auth = AUTH_USER, .permission = "trade:read",
+	  .in = &page_only_schema, .out = &trade_cash_schema, .ok = 200,
+	  .errors = ERRORS(404), .flags = R_LIST, .run = cash_list },
+	ROUTE_END
+};

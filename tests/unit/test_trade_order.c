@@ -1,0 +1,342 @@
+/*
+ * Orders, pure: the table of states, positions to the last unit, each check
+ * refusing by itself, and when a paper order fills.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/number.h"
+#include "modules/trade/order.h"
+
+#include <cmocka.h>
+
+static struct err err;
+
+static struct dec
+dec(const char *text)
+{
+	struct dec d;
+
+	assert_int_equal(dec_parse(text, strlen(text), &d), NUM_OK);
+	return d;
+}
+
+static void
+equal(struct dec got, const char *want)
+{
+	char buf[DEC_TEXT];
+
+	assert_string_equal(dec_format(got, buf), want);
+}
+
+static void
+ends_are_final(void **state)
+{
+	(void)state;
+	for (int s = 0; s < ORDER_STATES; s++) {
+		bool open = trade_order_is_open((enum trade_order_state)s);
+
+		assert_int_equal(open, s == ORDER_ACCEPTED ||
+		    s == ORDER_TRIGGERED || s == ORDER_PARTIAL);
+		assert_int_equal(trade_order_state_parse(
+		    trade_order_states[s]), s);
+		for (int h = 0; h < HAPPENINGS; h++) {
+			int to = trade_order_next((enum trade_order_state)s,
+			    (enum trade_order_happening)h);
+
+			if (!open)
+				assert_int_equal(to, -1);
+		}
+	}
+	assert_int_equal(trade_order_next(ORDER_TRIGGERED, HAPPENS_TRIGGER),
+	    -1);
+	assert_int_equal(trade_order_state_parse("new"), -1);
+}
+
+static void
+positions_are_exact(void **state)
+{
+	struct trade_holding h = { { 0 }, { 0 }, { 0 }, { 0 } };
+
+	(void)state;
+	assert_int_equal(trade_holding_fill(&h, dec("3"), dec("10"),
+	    dec("0.01"), &err), 0);
+	assert_int_equal(trade_holding_fill(&h, dec("1"), dec("11"),
+	    dec("0.01"), &err), 0);
+	equal(h.avg_price, "10.25");
+	/* closes two */
+	assert_int_equal(trade_holding_fill(&h, dec("-2"), dec("12"),
+	    dec("0.01"), &err), 0);
+	equal(h.quantity, "2");
+	equal(h.avg_price, "10.25");
+	equal(h.realized, "3.5");
+	/* through zero: the rest opens at the fill's price */
+	assert_int_equal(trade_holding_fill(&h, dec("-5"), dec("9"),
+	    dec("0.01"), &err), 0);
+	equal(h.quantity, "-3");
+	equal(h.avg_price, "9");
+	equal(h.realized, "1");
+	/* a short closed higher loses */
+	assert_int_equal(trade_holding_fill(&h, dec("3"), dec("9.5"),
+	    dec("0.01"), &err), 0);
+	equal(h.quantity, "0");
+	equal(h.avg_price, "0");
+	equal(h.realized, "-0.5");
+	equal(h.fees, "0.05");
+}
+
+/* Whatever the order of fills: cash in and out equals realized plus what is
+ * left at its mean price, to within the rounding of the mean. */
+static void
+money_is_kept(void **state)
+{
+	uint32_t seed = 7;
+
+	(void)state;
+	for (int run = 0; run < 200; run++) {
+		struct trade_holding h = { { 0 }, { 0 }, { 0 }, { 0 } };
+		struct dec cash = { 0 }, held, part;
+
+		for (int i = 0; i < 40; i++) {
+			struct dec q, p, worth;
+
+			seed = seed * 1664525 + 1013904223;
+			q.e8 = ((int64_t)(seed >> 20) - 2048) * DEC_ONE;
+			seed = seed * 1664525 + 1013904223;
+			p.e8 = (int64_t)(seed >> 10) * 1000 + DEC_ONE;
+			if (q.e8 == 0)
+				continue;
+			assert_int_equal(trade_holding_fill(&h, q, p,
+			    (struct dec){ 0 }, &err), 0);
+			assert_int_equal(dec_mul(q, p, &worth), 0);
+			cash.e8 -= worth.e8;
+		}
+		assert_int_equal(dec_mul(h.quantity, h.avg_price, &held), 0);
+		part.e8 = h.realized.e8 - held.e8 - cash.e8;
+		/* each mean is off by half a unit of 10^-8 a held unit */
+		assert_true(llabs(part.e8) <= INT64_C(40) * 90000);
+	}
+}
+
+static void
+too_much_is_refused_whole(void **state)
+{
+	struct trade_holding h = { dec("90000000000"), dec("1"), { 0 },
+	    { 0 } }, before = h;
+
+	(void)state;
+	assert_int_equal(trade_holding_fill(&h, dec("90000000000"), dec("1"),
+	    dec("0"), &err), -1);
+	assert_int_equal(err.status, 422);
+	assert_memory_equal(&h, &before, sizeof(h));
+}
+
+/* ---- checks ------------------------------------------------------------------------- */
+
+static struct trade_risk_in
+fine(void)
+{
+	return (struct trade_risk_in){ .limits = { .max_quantity = dec("100"),
+	    .max_notional = dec("5000"), .max_position = dec("150"),
+	    .max_open_notional = dec("8000"), .max_open_orders = 10,
+	    .per_second = 10, .per_minute = 200, .collar_limit = 0.05,
+	    .collar_stop = 0.10, .max_share = 0.5, .daily_loss = 0.1,
+	    .quote_age_s = 2 }, .session_state = "active", .buy = true,
+	    .quantity = dec("10"), .limit_price = dec("100"),
+	    .tick = dec("0.01"), .lot = dec("1"), .reference = dec("100"),
+	    .cash = dec("10000"), .equity = dec("10000"),
+	    .day_equity = dec("10000"), .fee = 0.001 };
+}
+
+static void
+each_check_refuses(void **state)
+{
+	struct trade_risk_in base = fine();
+	struct dec reserve;
+
+	(void)state;
+	assert_int_equal(trade_risk_check(&base, &reserve, &err), 0);
+	equal(reserve, "1001");
+#define REFUSED(code_, ...) do { \
+	struct trade_risk_in r = base; \
+	struct dec held; \
+	__VA_ARGS__; \
+	err_clear(&err); \
+	if (trade_risk_check(&r, &held, &err) != -1) \
+		fail_msg("%s was taken", code_); \
+	assert_int_equal(err.status, 422); \
+	assert_string_equal(err.code, code_); \
+} while (0)
+	REFUSED("halted", r.session_state = "halted");
+	REFUSED("halted", r.session_state = "closed");
+	REFUSED("reducing", r.session_state = "reducing");
+	REFUSED("reduce_only", r.reduce_only = true);
+	REFUSED("reduce_only", r.reduce_only = true, r.position = dec("5"));
+	REFUSED("restricted", r.restricted = true);
+	REFUSED("lot", r.quantity = dec("0.5"));
+	REFUSED("lot", r.quantity = dec("-1"));
+	REFUSED("tick", r.limit_price = dec("100.001"));
+	REFUSED("price", r.limit_price = dec("0"));
+	REFUSED("price", r.stop = true);
+	REFUSED("no_quote", r.reference = dec("0"));
+	REFUSED("stale_quote", r.market = true, r.limit_price = dec("0"),
+	    r.reference_age_s = 3);
+	REFUSED("collar", r.limit_price = dec("106"));
+	REFUSED("collar", r.stop = true, r.stop_price = dec("111"));
+	REFUSED("max_quantity", r.quantity = dec("101"));
+	REFUSED("max_notional", r.quantity = dec("51"));
+	REFUSED("duplicate", r.duplicate = true);
+	REFUSED("rate", r.last_second = 10);
+	REFUSED("rate", r.last_minute = 200);
+	REFUSED("open_orders", r.open_orders = 10);
+	REFUSED("open_notional", r.open_notional = dec("7001"));
+	REFUSED("self_trade", r.crosses_own = true);
+	REFUSED("position", r.position = dec("145"));
+	REFUSED("position", r.open_quantity = dec("145"));
+	REFUSED("cash", r.cash = dec("1000"));
+	REFUSED("cash", r.reserved = dec("9000"));
+	REFUSED("daily_loss", r.equity = dec("8999"), r.limits.max_share = 0);
+	REFUSED("concentration", r.position = dec("41"));
+#undef REFUSED
+}
+
+/* What makes a position smaller needs no cash but its fee, also on a bad day
+ * and while the session only reduces. */
+static void
+the_way_out_stays_open(void **state)
+{
+	struct trade_risk_in r = fine();
+	struct dec reserve;
+
+	(void)state;
+	r.buy = false;
+	r.position = dec("10");
+	r.session_state = "reducing";
+	r.reduce_only = true;
+	r.cash = dec("1");
+	r.equity = dec("5000");
+	assert_int_equal(trade_risk_check(&r, &reserve, &err), 0);
+	equal(reserve, "1");
+	/* turning it needs cash for what opens */
+	r = fine();
+	r.buy = false;
+	r.position = dec("4");
+	assert_int_equal(trade_risk_check(&r, &reserve, &err), 0);
+	equal(reserve, "601");
+}
+
+/* ---- paper -------------------------------------------------------------------------- */
+
+static void
+paper_on_quotes(void **state)
+{
+	static const struct {
+		int type;
+		bool buy, triggered;
+		const char *limit, *stop, *bid, *ask;
+		bool fills, stops;
+		const char *price;
+	} cases[] = {
+		{ PAPER_MARKET, true, false, "0", "0", "9", "10", true, false,
+		    "10" },
+		{ PAPER_MARKET, false, false, "0", "0", "9", "10", true,
+		    false, "9" },
+		{ PAPER_LIMIT, true, false, "9.5", "0", "9", "10", false,
+		    false, "" },
+		{ PAPER_LIMIT, true, false, "10", "0", "9", "10", true, false,
+		    "10" },
+		{ PAPER_LIMIT, true, false, "12", "0", "9", "10", true, false,
+		    "10" },
+		{ PAPER_LIMIT, false, false, "9", "0", "9", "10", true, false,
+		    "9" },
+		{ PAPER_STOP, true, false, "0", "11", "9", "10", false, false,
+		    "" },
+		{ PAPER_STOP, true, false, "0", "10", "9", "10", true, true,
+		    "10" },
+		{ PAPER_STOP, false, false, "0", "9", "8", "10", true, true,
+		    "8" },
+		{ PAPER_STOP_LIMIT, true, false, "10.5", "10", "10", "11",
+		    false, true, "" },
+		{ PAPER_STOP_LIMIT, true, true, "10.5", "10", "9", "10", true,
+		    true, "10" }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct trade_paper_order o = { .buy = cases[i].buy,
+		    .triggered = cases[i].triggered,
+		    .limit_price = dec(cases[i].limit),
+		    .stop_price = dec(cases[i].stop) };
+		struct dec price;
+		bool stops;
+
+		o.type = cases[i].type;
+		assert_int_equal(trade_paper_quote(&o, dec(cases[i].bid),
+		    dec(cases[i].ask), &price, &stops), cases[i].fills);
+		assert_int_equal(stops, cases[i].stops);
+		if (cases[i].fills)
+			equal(price, cases[i].price);
+	}
+}
+
+static void
+paper_in_bars(void **state)
+{
+	static const struct {
+		int type;
+		bool buy;
+		const char *limit, *stop, *open, *high, *low;
+		bool fills;
+		const char *price;
+	} cases[] = {
+		{ PAPER_LIMIT, true, "9", "0", "10", "11", "9", true, "9" },
+		{ PAPER_LIMIT, true, "9", "0", "8", "11", "7", true, "8" },
+		{ PAPER_LIMIT, true, "9", "0", "10", "11", "9.5", false, "" },
+		{ PAPER_LIMIT, false, "11", "0", "12", "13", "10", true,
+		    "12" },
+		{ PAPER_STOP, false, "0", "9", "10", "11", "8", true, "9" },
+		{ PAPER_STOP, false, "0", "9", "7", "8", "6", true, "7" },
+		{ PAPER_STOP, true, "0", "12", "10", "11", "8", false, "" },
+		{ PAPER_STOP_LIMIT, true, "12.5", "12", "13", "14", "12.4",
+		    true, "12.5" }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct trade_paper_order o = { .buy = cases[i].buy,
+		    .limit_price = dec(cases[i].limit),
+		    .stop_price = dec(cases[i].stop) };
+		struct dec price;
+		bool stops;
+
+		o.type = cases[i].type;
+		assert_int_equal(trade_paper_bar(&o, dec(cases[i].open),
+		    dec(cases[i].high), dec(cases[i].low), &price, &stops),
+		    cases[i].fills);
+		if (cases[i].fills)
+			equal(price, cases[i].price);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ends_are_final),
+		cmocka_unit_test(positions_are_exact),
+		cmocka_unit_test(money_is_kept),
+		cmocka_unit_test(too_much_is_refused_whole),
+		cmocka_unit_test(each_check_refuses),
+		cmocka_unit_test(the_way_out_stays_open),
+		cmocka_unit_test(paper_on_quotes),
+		cmocka_unit_test(paper_in_bars)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
