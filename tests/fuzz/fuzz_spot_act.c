@@ -132,11 +132,13 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	struct arena *a = arena_new(64 << 20);
 	struct net_reply r = { 0 };
 	struct err e = { 0 };
+	char *body;
 
 	if (n >= 2) {
-		r.status = 200 + in[1];
-		r.len = n - 2;
-		r.body = arena_strndup(a, (const char *)in + 2, r.len);
+		body = arena_alloc(a, n - 1);	/* ends with a NUL */
+		memcpy(body, in + 2, n - 2);
+		r = (struct net_reply){ .status = 200 + in[1], .body = body,
+		    .len = n - 2 };
 		if (parse(a, in[0] % PARSERS, &r, &e) == -1)
 			check_error(&e);
 	}

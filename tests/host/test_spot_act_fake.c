@@ -531,6 +531,26 @@ test_tag_and_scores(void **state)
 	assert_int_equal(s->score, 9);
 }
 
+/* More than a page, and the token of the second expires. */
+static void
+test_pages(void **state)
+{
+	struct spot_find f = { .region = REGION, .tag = "many", .value = "y" };
+	struct list rows;
+
+	(void)state;
+	control("/fleet", "{\"add\":[{\"region\":\"us-east-1\",\"count\":"
+	    "1100,\"state\":\"running\",\"tags\":{\"many\":\"y\"}}]}");
+	script("{\"action\":\"DescribeInstances\",\"expire_tokens\":true,"
+	    "\"times\":1}");
+	GOOD(acts->describe(&x, t, &f, &rows, &e));
+	assert_int_equal(rows.n, 1100);
+	script("{\"action\":\"DescribeInstances\",\"expire_tokens\":true}");
+	FAILS(acts->describe(&x, t, &f, &rows, &e), "aws_token");
+	f.tag = NULL;
+	FAILS(acts->describe(&x, t, &f, &rows, &e), "aws_bug");
+}
+
 /* ---- groups ---------------------------------------------------------------------- */
 
 static struct spot_group
@@ -649,6 +669,8 @@ test_groups(void **state)
 		control("/group", arena_printf(t, "{\"region\":\"us-east-1\","
 		    "\"name\":\"many-%d\",\"min\":0,\"max\":1,"
 		    "\"desired\":0}", i));
+	script("{\"action\":\"DescribeAutoScalingGroups\","
+	    "\"expire_tokens\":true,\"times\":1}");
 	GOOD(acts->groups(&x, t, REGION, &rows, &e));
 	for (size_t i = 0; i < rows.n; i++)
 		mine += strncmp(((const struct spot_group *)rows.items)[i].name,
@@ -718,7 +740,8 @@ main(void)
 		T(test_fleet), T(test_dry_run), T(test_lost_answer),
 		T(test_throttled), T(test_deadline), T(test_clock),
 		T(test_session_ends), T(test_garbage), T(test_status),
-		T(test_terminate), T(test_tag_and_scores), T(test_group_swap),
+		T(test_terminate), T(test_tag_and_scores), T(test_pages),
+		T(test_group_swap),
 		T(test_attach_once), T(test_groups), T(test_queue)
 	};
 

@@ -375,7 +375,7 @@ test_status_example(void **state)
 	const struct spot_status *st;
 	const char *next;
 	struct list rows;
-	json_object *o;
+	json_object *o, *v;
 	struct tar t;
 	struct str s;
 
@@ -393,8 +393,9 @@ test_status_example(void **state)
 	    "DescribeInstanceStatus");
 	str_init(&s, a);
 	str_add(&s, "<DescribeInstanceStatusResponse><instanceStatusSet>");
-	json_object_object_get_ex(o, "InstanceStatuses", &o);
-	to_xml(&s, o, false);
+	json_object_object_get_ex(o, "InstanceStatuses", &v);
+	to_xml(&s, v, false);
+	json_object_put(o);
 	str_add(&s, "</instanceStatusSet></DescribeInstanceStatusResponse>");
 	assert_int_equal(spot_status_parse(a, s.p, s.len, &rows, &next, &e),
 	    0);

@@ -380,13 +380,15 @@ append_rows(struct arena *a, struct list *to, const struct list *more,
 	to->n += more->n;
 }
 
-/* All pages of DescribeInstances under the filters so far. */
+/* All pages of DescribeInstances under the filters so far; from the start once
+ * more when the token of a page has expired. */
 static int
 find_all(struct spot_access *x, struct arena *a, const char *region,
     struct act_params *p, bool dead, struct list *out, struct err *e)
 {
 	static const char *const alive[] = { "pending", "running", "stopping",
 	    "stopped" };
+	bool restarted = false;
 	size_t fixed;
 
 	*out = (struct list){ 0 };
@@ -403,8 +405,15 @@ find_all(struct spot_access *x, struct arena *a, const char *region,
 
 		if (spot_act_call(x, a, &r, ACT_SAME, &reply, e) == -1 ||
 		    spot_ec2_parse(a, EC2_INSTANCES, reply.body, reply.len,
-		    &rows, e) == -1)
-			return -1;
+		    &rows, e) == -1) {
+			if (!is(e, "aws_token") || restarted)
+				return -1;
+			restarted = true;
+			err_clear(e);
+			*out = (struct list){ 0 };
+			p->v.n = fixed;
+			continue;
+		}
 		append_rows(a, out, &rows.rows, sizeof(struct ec2_instance));
 		if (*rows.next_token == '\0')
 			return 0;

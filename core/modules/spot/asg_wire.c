@@ -212,26 +212,43 @@ spot_asg_group(struct spot_access *x, struct arena *a, const char *region,
 	return 1;
 }
 
+static int
+group_page(struct spot_access *x, struct arena *a, const char *region,
+    const char *token, struct list *rows, const char **next, struct err *e)
+{
+	struct act_params p = { .a = a };
+	struct aws_request r;
+	struct net_reply reply;
+
+	spot_param_int(&p, "MaxRecords", 100);
+	spot_param(&p, "NextToken", token);
+	r = spot_asg_act(region, "DescribeAutoScalingGroups", &p);
+	if (spot_act_call(x, a, &r, ACT_SAME, &reply, e) == -1)
+		return -1;
+	return spot_groups_parse(a, reply.body, reply.len, rows, next, e);
+}
+
 int
 spot_asg_groups(struct spot_access *x, struct arena *a, const char *region,
     struct list *out, struct err *e)
 {
 	VEC(struct spot_group) all = { 0 };
 	const char *next = "";
+	bool restarted = false;
 
 	for (int page = 0; page < PAGES_MAX; page++) {
-		struct act_params p = { .a = a };
-		struct aws_request r;
-		struct net_reply reply;
 		struct list rows;
 
-		spot_param_int(&p, "MaxRecords", 100);
-		spot_param(&p, "NextToken", next);
-		r = spot_asg_act(region, "DescribeAutoScalingGroups", &p);
-		if (spot_act_call(x, a, &r, ACT_SAME, &reply, e) == -1 ||
-		    spot_groups_parse(a, reply.body, reply.len, &rows, &next,
-		    e) == -1)
-			return -1;
+		if (group_page(x, a, region, next, &rows, &next, e) == -1) {
+			if (strcmp(e->code, "aws_token") != 0 || restarted)
+				return -1;
+			/* from the start, once */
+			restarted = true;
+			err_clear(e);
+			next = "";
+			all.n = 0;
+			continue;
+		}
 		for (size_t i = 0; i < rows.n; i++)
 			*VEC_ADD(a, &all) =
 			    ((const struct spot_group *)rows.items)[i];

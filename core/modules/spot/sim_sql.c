@@ -59,7 +59,8 @@ static const struct query SIM_MACHINES = { "spot_sim.machines",
 	"SELECT instance_id, slot, az, type, lifecycle, image_id, token, "
 	"question, stopped, protected, grp, tags, launched_at, joined_at, "
 	"ended_at, why FROM spot_sim_machine WHERE account_id = ? "
-	"AND region = ? ORDER BY launched_at, instance_id LIMIT 5000",
+	"AND region = ? ORDER BY ended_at IS NULL DESC, launched_at DESC, "
+	"instance_id LIMIT 5000",
 	&spot_sim_machine_schema };
 static const struct query SIM_GROUPS = { "spot_sim.groups",
 	"SELECT name, min_size, max_size, desired, type, zones, short_since "
