@@ -62,7 +62,7 @@ enum { MACHINES = 64, LINES = 400 };
 
 struct machine {
 	char id[24], type[24], az[24], token[65], asg[32], state[16];
-	char tags[600], shape[300];
+	char tags[600], shape[700];
 	bool member, healthy, protected;
 	struct utc launched;
 	int ended;			/* times it was told to end */
@@ -180,7 +180,7 @@ static int
 fake_launch(struct spot_access *x, struct arena *to,
     const struct spot_launch *l, struct spot_launched *out, struct err *e)
 {
-	char shape[300];
+	char shape[700];
 	struct machine *m = NULL;
 
 	(void)x, (void)to;
@@ -558,7 +558,8 @@ fresh(void **state)
 	fake->group.max = fake->group.desired = 3;
 	strcpy(fake->group.zones, "us-east-1a,us-east-1b");
 	for (int i = 0; i < 3; i++)
-		add_machine("m5.large", "us-east-1a", "web", "{}");
+		add_machine("m5.large", "us-east-1a", "web",
+		    "{\"Name\":\"w\",\"aws:x\":\"y\"}");
 	return 0;
 }
 
@@ -750,6 +751,10 @@ a_member_is_replaced(void **state)
 	assert_int_equal(steps.n, 10);
 	assert_string_equal(ROW(&steps, struct spot_move_step, 1)->token,
 	    machine(m.new_instance)->token);
+	/* its people's tags are copied, the cloud's own are not */
+	assert_non_null(strstr(machine(m.new_instance)->tags,
+	    "\"Name\":\"w\""));
+	assert_null(strstr(machine(m.new_instance)->tags, "aws:x"));
 	/* the tag is handed over: no sweep looks at it again */
 	assert_non_null(strstr(machine(m.new_instance)->tags,
 	    "\"quincunx:move\":\"kept\""));
@@ -1351,10 +1356,15 @@ cancelled(void **state)
 	struct spot_move_new n = wish("replace", OLD);
 	struct uuid id = reserve(&n);
 	struct spot_move m;
+	int64_t instances;
 
 	(void)state;
 	fake->slow = true;
 	(void)work(id);
+	assert_int_equal(spot_account_remove(&env, a, &one, acc.id,
+	    &instances, &err), -1);
+	assert_string_equal(err.code, "moves_run");
+	err_clear(&err);
 	good(db_txn(env.db, a, cancel_txn, &id, &err));
 	fake->slow = false;
 	m = finish(id);

@@ -163,21 +163,26 @@ pools_as_text(void **state)
 		{ .az = "us-east-1a", .instance_type = "m5.large",
 		  .price = { 4370000 } } };
 	struct arena *a = arena_new(1 << 20);
+	struct pair tag = { "Name", "web \"1\"" };
 	struct spot_move_pool *got;
+	struct list tags;
 	struct err e = { 0 };
-	struct json t = spot_move_pools_text(a, v, 1);
+	struct json t = spot_move_pools_text(a, v, 1,
+	    (struct list){ &tag, 1 });
 	size_t n;
 
 	(void)state;
-	assert_int_equal(spot_move_pools_read(a, t, &got, &n, &e), 0);
+	assert_int_equal(spot_move_pools_read(a, t, &got, &n, &tags, &e), 0);
 	assert_int_equal(n, 1);
 	assert_string_equal(got->az, "us-east-1a");
 	assert_string_equal(got->lifecycle, "spot");
 	assert_int_equal(got->price.e8, 4370000);
+	assert_int_equal(tags.n, 1);
+	assert_string_equal(((struct pair *)tags.items)->value, tag.value);
 	/* twice the same text: it is what an approval binds */
-	assert_string_equal(spot_move_pools_text(a, got, n).p, t.p);
+	assert_string_equal(spot_move_pools_text(a, got, n, tags).p, t.p);
 	assert_int_equal(spot_move_pools_read(a, (struct json){ "{" }, &got,
-	    &n, &e), -1);
+	    &n, NULL, &e), -1);
 	arena_free(a);
 }
 

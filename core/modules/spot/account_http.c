@@ -309,9 +309,10 @@ const struct route spot_account_routes[] = {
 	  .flags = R_TXN | R_AUDIT, .run = account_patch },
 	{ .id = "spot.account.delete", .method = HTTP_DELETE,
 	  .path = "/api/spot/accounts/{id}", .summary = "Remove an account",
-	  .doc = "Its instances, scans and credentials go with it.",
+	  .doc = "Its instances, scans and credentials go with it. Refused "
+	  "while one of its moves is not over.",
 	  .auth = AUTH_USER, .permission = "spot:write",
-	  .in = &spot_id_in_schema, .ok = 204, .errors = ERRORS(404),
+	  .in = &spot_id_in_schema, .ok = 204, .errors = ERRORS(404, 409),
 	  .flags = R_TXN | R_AUDIT, .run = account_delete },
 	{ .id = "spot.account.credentials", .method = HTTP_PUT,
 	  .path = "/api/spot/accounts/{id}/credentials",

@@ -17,6 +17,7 @@
 #include "modules/spot/account.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/instance.h"
+#include "modules/spot/move.h"
 #include "modules/spot/provider.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/scan_event.h"
@@ -345,10 +346,16 @@ spot_account_remove(struct env *env, struct arena *a,
 {
 	struct spot_account acc;
 	struct store s = { .a = a, .acc = &acc };
+	int64_t moves;
 
 	if (spot_found(spot_account_by_id(env->db, a, by->tenant_id, id, &acc,
-	    e), "Account", e) == -1)
+	    e), "Account", e) == -1 || spot_move_busy(env->db, a,
+	    by->tenant_id, id, &moves, e) == -1)
 		return -1;
+	if (moves > 0)
+		return err_set(e, 409, "moves_run", "%lld moves of this "
+		    "account are not over: cancel them first",
+		    (long long)moves);
 	/* The caller's transaction, if there is one. */
 	if ((db_in_txn(env->db) ? remove_rows(env->db, &s, e) :
 	    db_txn(env->db, a, remove_rows, &s, e)) == -1)

@@ -248,12 +248,21 @@ const struct schema spot_move_pool_schema = {
 	.size = sizeof(struct spot_move_pool), .fields = pool_fields
 };
 
+static const struct field tag_fields[] = {
+	FIELD(struct pair, name, .max = 128, .doc = "Key"),
+	FIELD(struct pair, value, .max = 256, .doc = "Value"), FIELD_END
+};
+static const struct schema tag_schema = { .name = "SpotMoveTag",
+    .size = sizeof(struct pair), .fields = tag_fields };
+
 struct pool_list {
-	struct list pools;
+	struct list pools, tags;
 };
 static const struct field list_fields[] = {
 	FIELD(struct pool_list, pools, .sub = &spot_move_pool_schema,
-	    .max = 64, .doc = "Best first"), FIELD_END
+	    .max = 64, .doc = "Best first"),
+	FIELD(struct pool_list, tags, .sub = &tag_schema, .max = 50,
+	    .doc = "Of the instance that is copied"), FIELD_END
 };
 static const struct schema list_schema = {
 	.name = "SpotMovePools", .size = sizeof(struct pool_list),
@@ -262,10 +271,10 @@ static const struct schema list_schema = {
 
 struct json
 spot_move_pools_text(struct arena *a, const struct spot_move_pool *v,
-    size_t n)
+    size_t n, struct list tags)
 {
 	struct spot_move_pool *full = arena_array(a, n, sizeof(*full));
-	struct pool_list l = { { full, n } };
+	struct pool_list l = { { full, n }, tags };
 	struct str s;
 
 	for (size_t i = 0; i < n; i++) {
@@ -281,7 +290,7 @@ spot_move_pools_text(struct arena *a, const struct spot_move_pool *v,
 
 int
 spot_move_pools_read(struct arena *a, struct json text,
-    struct spot_move_pool **v, size_t *n, struct err *e)
+    struct spot_move_pool **v, size_t *n, struct list *tags, struct err *e)
 {
 	struct pool_list l;
 	uint64_t seen;
@@ -291,6 +300,8 @@ spot_move_pools_read(struct arena *a, struct json text,
 		return -1;
 	*v = l.pools.items;
 	*n = l.pools.n;
+	if (tags != NULL)
+		*tags = l.tags;
 	return 0;
 }
 

@@ -69,7 +69,7 @@ spot_move_number(struct spot_saga *g, const char *name)
 struct making {
 	struct spot_launch l;
 	struct spot_launch_place places[SPOT_PLACES_MAX];
-	struct pair tags[5];
+	struct pair tags[4 + MOVE_TAGS];
 	char token[MOVE_TOKEN], move[UUID_TEXT], id[UUID_TEXT], epoch[24];
 };
 
@@ -79,10 +79,11 @@ shape(struct spot_saga *g, int64_t attempt, struct making *k, struct err *e)
 	struct spot_move *m = &g->m;
 	struct spot_move_pool *v;
 	struct spot_move_slice s;
+	struct list copied;
 	size_t n;
 
 	memset(k, 0, sizeof(*k));
-	if (spot_move_pools_read(g->a, m->places, &v, &n, e) == -1)
+	if (spot_move_pools_read(g->a, m->places, &v, &n, &copied, e) == -1)
 		return -1;
 	s = spot_move_slice(v, n, attempt);
 	for (size_t i = 0; i < s.n; i++)
@@ -95,13 +96,15 @@ shape(struct spot_saga *g, int64_t attempt, struct making *k, struct err *e)
 	k->tags[1] = (struct pair){ TAG_EPOCH, k->epoch };
 	k->tags[2] = (struct pair){ TAG_MOVE, uuid_format(m->id, k->move) };
 	k->tags[3] = (struct pair){ "ManagedBy", "SpotOptimizer" };
+	for (size_t i = 0; i < copied.n && i < MOVE_TAGS; i++)
+		k->tags[4 + i] = ((struct pair *)copied.items)[i];
 	k->l = (struct spot_launch){ .region = m->region,
 	    .token = spot_move_token(m->id, SM_LAUNCH, attempt, k->token),
 	    .lifecycle = s.lifecycle, .places = k->places, .nplaces = s.n,
 	    .template_id = m->template_id,
 	    .template_version = m->template_version,
 	    .image_id = m->image_id, .key_name = "", .tags = k->tags,
-	    .ntags = 4 };
+	    .ntags = 4 + (copied.n < MOVE_TAGS ? copied.n : MOVE_TAGS) };
 	return 0;
 }
 

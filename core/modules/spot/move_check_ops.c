@@ -2,6 +2,7 @@
  * Step 0: is there anything in the way of a move, where may its replacement
  * run and from what is it made. Refuses by a word of ours; changes nothing.
  */
+#include <json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,17 +73,43 @@ listed(const char *names, const char *name)
 	return false;
 }
 
+/* What people, or their tools, have written on it; not what AWS or we did. */
+static struct list
+copy_tags(struct arena *a, const struct ec2_instance *old)
+{
+	struct pair *v = arena_array(a, MOVE_TAGS, sizeof(*v));
+	struct json_object *o = old == NULL ? NULL :
+	    json_tokener_parse(old->tags);
+	size_t n = 0;
+
+	if (!json_object_is_type(o, json_type_object)) {
+		json_object_put(o);
+		return (struct list){ v, 0 };
+	}
+	json_object_object_foreach(o, key, value) {
+		if (n == MOVE_TAGS || strncmp(key, "aws:", 4) == 0 ||
+		    strncmp(key, "quincunx:", 9) == 0 ||
+		    is(key, "ManagedBy"))
+			continue;
+		v[n++] = (struct pair){ arena_strdup(a, key),
+		    arena_strdup(a, json_object_get_string(value)) };
+	}
+	json_object_put(o);
+	return (struct list){ v, n };
+}
+
 /* Pools where the group and a subnet are; with their subnets. */
 static int
 check_places(struct spot_saga *g, const struct spot_group *gr,
     const struct ec2_instance *old, struct err *e)
 {
+	struct list tags = copy_tags(g->a, old);
 	VEC(struct spot_move_pool) keep = { 0 };
 	struct spot_move_pool *v;
 	struct rows subnets = { 0 };
 	size_t n;
 
-	if (spot_move_pools_read(g->a, g->m.pools, &v, &n, e) == -1 ||
+	if (spot_move_pools_read(g->a, g->m.pools, &v, &n, NULL, e) == -1 ||
 	    (old != NULL && *old->vpc_id != '\0' && spot_move_subnets(
 	    g->c->db, g->a, g->m.account_id, g->m.region, old->vpc_id,
 	    &subnets, e) == -1))
@@ -108,7 +135,7 @@ check_places(struct spot_saga *g, const struct spot_group *gr,
 	if (keep.n == 0)
 		return no(e, "no_place", "No pool is in a zone where the "
 		    "group or network of the instance has a subnet");
-	g->f.places = spot_move_pools_text(g->a, keep.v, keep.n);
+	g->f.places = spot_move_pools_text(g->a, keep.v, keep.n, tags);
 	return 0;
 }
 

@@ -49,11 +49,11 @@ struct spot_move_slice {
 };
 struct spot_move_slice spot_move_slice(const struct spot_move_pool *, size_t n,
     int64_t attempt);
-/* JSON of pools and back. */
+/* JSON of pools and of tags (struct pair), and back; tags may be NULL. */
 struct json spot_move_pools_text(struct arena *, const struct spot_move_pool *,
-    size_t n);
+    size_t n, struct list tags);
 int spot_move_pools_read(struct arena *, struct json,
-    struct spot_move_pool **, size_t *n, struct err *);
+    struct spot_move_pool **, size_t *n, struct list *tags, struct err *);
 /* The plan of a move: what an approval binds. */
 struct json spot_move_plan(struct arena *, const struct spot_move *);
 
@@ -75,6 +75,7 @@ enum spot_move_orphan spot_move_judge_orphan(const struct spot_orphan *,
     const struct platform_installation *, const struct spot_move *move,
     int64_t orphan_s, struct utc now);
 
+enum { MOVE_TAGS = 40 };		/* copied at most */
 #define TAG_INSTALLATION "quincunx:installation"
 #define TAG_EPOCH "quincunx:epoch"
 #define TAG_MOVE "quincunx:move"

@@ -207,6 +207,7 @@ const struct query *const spot_move_queries[] = {
 const struct table spot_move_tables[] = {
 	{ .name = "spot_move", .row = &spot_move_schema,
 	    .tenant_column = "tenant_id", .sql_only = ONEOF("live_instance"),
+	    .retention_days = 400, .retention_column = "created_at",
 	    .snapshot = SNAP_FULL },
 	{ .name = "spot_move_step", .row = &spot_move_step_schema,
 	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },

@@ -345,7 +345,7 @@ other(struct spot_saga *g, const struct err *why, struct err *e)
 	struct spot_move_slice slice;
 	size_t n;
 
-	if (spot_move_pools_read(g->a, m->places, &v, &n, e) == -1)
+	if (spot_move_pools_read(g->a, m->places, &v, &n, NULL, e) == -1)
 		return -1;
 	slice = spot_move_slice(v, n, g->has_row ? g->s.attempt : 1);
 	if (close_row(g, "failed", "", why->code, why->detail, e) == -1 ||
