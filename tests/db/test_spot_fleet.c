@@ -352,7 +352,7 @@ test_governance(void **state)
 	    &i, &err), 404, "not_found");
 	good(spot_instance_by_id(env.db, a, one.tenant_id, v->id, &i, &err));
 	good(db_begin(env.db, &err));
-	bad(spot_governance_terminate(env.db, a, &one, NULL, &i, "why", now,
+	bad(spot_governance_terminate(&env, env.db, a, &one, NULL, &i, "why", now,
 	    &t, &err), 409, "authorized");
 	db_rollback(env.db);
 	good(spot_governance_decide(&env, env.db, a, &one, v->id, false, now,
@@ -360,9 +360,9 @@ test_governance(void **state)
 	assert_string_equal(i.auth_status, "FLAGGED");
 	/* a plan in the inbox, once */
 	good(db_begin(env.db, &err));
-	good(spot_governance_terminate(env.db, a, &one, NULL, &i,
+	good(spot_governance_terminate(&env, env.db, a, &one, NULL, &i,
 	    "nobody claims it", now, &t, &err));
-	bad(spot_governance_terminate(env.db, a, &one, NULL, &i, "again",
+	bad(spot_governance_terminate(&env, env.db, a, &one, NULL, &i, "again",
 	    now, &t, &err), 409, "asked");
 	good(db_commit(env.db, &err));
 	assert_int_equal(number("SELECT COUNT(*) FROM platform_approval "

@@ -311,7 +311,7 @@ const struct route spot_account_routes[] = {
 	  .path = "/api/spot/accounts/{id}", .summary = "Remove an account",
 	  .doc = "Its instances, scans and credentials go with it.",
 	  .auth = AUTH_USER, .permission = "spot:write",
-	  .in = &spot_id_in_schema, .ok = 204, .errors = ERRORS(404),
+	  .in = &spot_id_in_schema, .ok = 204, .errors = ERRORS(404, 409),
 	  .flags = R_TXN | R_AUDIT, .run = account_delete },
 	{ .id = "spot.account.credentials", .method = HTTP_PUT,
 	  .path = "/api/spot/accounts/{id}/credentials",

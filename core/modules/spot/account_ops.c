@@ -17,6 +17,7 @@
 #include "modules/spot/account.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/instance.h"
+#include "modules/spot/move.h"
 #include "modules/spot/provider.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/scan_event.h"
@@ -331,7 +332,15 @@ static int
 remove_rows(struct db *db, void *arg, struct err *e)
 {
 	struct store *s = arg;
+	int64_t busy;
 
+	if (spot_move_busy(db, s->a, s->acc->tenant_id, s->acc->id, &busy,
+	    e) == -1)
+		return -1;
+	if (busy > 0)
+		return err_set(e, 409, "moves_run", "%lld moves run in this "
+		    "account: let them end or cancel them first",
+		    (long long)busy);
 	if (spot_instance_count(db, s->a, s->acc->tenant_id, s->acc->id,
 	    &s->instances, e) == -1)
 		return -1;

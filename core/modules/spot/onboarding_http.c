@@ -470,7 +470,7 @@ const struct route spot_onboarding_routes[] = {
 	  .path = "/api/v1/client/accounts/{aws_account}",
 	  .summary = "Remove an account", .seed = "001", .auth = AUTH_USER,
 	  .permission = "spot:write", .in = &aws_schema,
-	  .out = &removed_schema, .ok = 200, .errors = ERRORS(404),
+	  .out = &removed_schema, .ok = 200, .errors = ERRORS(404, 409),
 	  .flags = R_TXN | R_AUDIT, .run = client_remove },
 	{ .id = "spot.compat.create", .method = HTTP_POST,
 	  .path = "/api/v1/onboarding/create",
