@@ -327,6 +327,7 @@ test_governance(void **state)
 	struct spot_instance i;
 	struct utc now = clock_now();
 	struct rows rows;
+	int64_t gone;
 	size_t n;
 
 	(void)state;
@@ -352,7 +353,7 @@ test_governance(void **state)
 	    &i, &err), 404, "not_found");
 	good(spot_instance_by_id(env.db, a, one.tenant_id, v->id, &i, &err));
 	good(db_begin(env.db, &err));
-	bad(spot_governance_terminate(env.db, a, &one, NULL, &i, "why", now,
+	bad(spot_governance_terminate(&env, env.db, a, &one, NULL, &i, "why", now,
 	    &t, &err), 409, "authorized");
 	db_rollback(env.db);
 	good(spot_governance_decide(&env, env.db, a, &one, v->id, false, now,
@@ -360,14 +361,30 @@ test_governance(void **state)
 	assert_string_equal(i.auth_status, "FLAGGED");
 	/* a plan in the inbox, once */
 	good(db_begin(env.db, &err));
-	good(spot_governance_terminate(env.db, a, &one, NULL, &i,
+	good(spot_governance_terminate(&env, env.db, a, &one, NULL, &i,
 	    "nobody claims it", now, &t, &err));
-	bad(spot_governance_terminate(env.db, a, &one, NULL, &i, "again",
+	bad(spot_governance_terminate(&env, env.db, a, &one, NULL, &i, "again",
 	    now, &t, &err), 409, "asked");
 	good(db_commit(env.db, &err));
-	assert_int_equal(number("SELECT COUNT(*) FROM platform_approval "
-	    "WHERE state = 'pending' AND risk = 'high' AND kind = "
-	    "'terminate'"), 1);
+	assert_int_equal(number("SELECT COUNT(*) FROM platform_approval p "
+	    "JOIN spot_termination t ON t.approval_id = p.id "
+	    "WHERE p.state = 'pending' AND p.risk = 'high'"), 1);
+	/* while its move runs, the account stays; then it is told */
+	good(spot_termination_by_id(env.db, a, one.tenant_id, t.id, &t,
+	    &err));
+	assert_string_equal(t.move_state, "proposed");
+	mariadb_sql(DB, "UPDATE spot_move SET state = 'running'");
+	bad(spot_account_remove(&env, a, &one, x.id, &gone, &err), 409,
+	    "moves_run");
+	settle(&x, now);
+	good(spot_termination_by_id(env.db, a, one.tenant_id, t.id, &t,
+	    &err));
+	assert_string_equal(t.state, "moving");
+	mariadb_sql(DB, "UPDATE spot_move SET state = 'succeeded'");
+	settle(&x, now);
+	good(spot_termination_by_id(env.db, a, one.tenant_id, t.id, &t,
+	    &err));
+	assert_string_equal(t.state, "done");
 	/* past the grace it is critical */
 	now.us += 86401 * US_PER_S;
 	good(spot_violation_all(env.db, a, one.tenant_id, x.id, now, &rows,

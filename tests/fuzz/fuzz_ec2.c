@@ -46,6 +46,36 @@ check_instance(const struct ec2_instance *i)
 }
 
 static void
+check_tags(const char *tags)
+{
+	json_object *o = json_tokener_parse(tags);
+
+	ASSERT(json_object_is_type(o, json_type_object));
+	json_object_put(o);
+}
+
+static void
+check_group(const struct ec2_group *g)
+{
+	ASSERT(*g->name != '\0' && g->min >= 0 && g->desired >= 0);
+	ASSERT(g->in_service <= g->members && g->protected_n <= g->members);
+	ASSERT(strlen(g->az) < 2000 && strlen(g->suspended) < 2000);
+	check_tags(g->tags);
+}
+
+static void
+check_asset(const struct ec2_asset *x)
+{
+	const char *const all[] = { x->name, x->state, x->az, x->subtype,
+	    x->attached_to, x->source, x->detail };
+
+	ASSERT(*x->id != '\0' && x->size_gb >= 0 && x->iops >= 0);
+	for (size_t k = 0; k < NITEMS(all); k++)
+		ASSERT(all[k] != NULL && strlen(all[k]) < 2000);
+	check_tags(x->tags);
+}
+
+static void
 check_rows(enum ec2_call which, const struct ec2_page *page)
 {
 	ASSERT(page->next_token != NULL);
@@ -66,6 +96,12 @@ check_rows(enum ec2_call which, const struct ec2_page *page)
 		case EC2_REGIONS:
 			ASSERT(*EC2_ROW(page, ec2_region, i)->name != '\0');
 			break;
+		case EC2_GROUPS:
+			check_group(EC2_ROW(page, ec2_group, i));
+			break;
+		default:
+			check_asset(EC2_ROW(page, ec2_asset, i));
+			break;
 		}
 }
 
@@ -81,7 +117,8 @@ LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	enum ec2_call which;
 
 	if (n >= 2) {
-		which = (enum ec2_call)(in[0] % 4);
+		which = (enum ec2_call)(in[0] < 'a' ? in[0] % 4 :
+		    EC2_GROUPS + in[0] % (EC2_CALLS - EC2_GROUPS));
 		r = (struct net_reply){ .status = 300 + in[1],
 		    .body = (const char *)in + 2, .len = n - 2 };
 		if (spot_ec2_parse(a, which, in + 2, n - 2, &page, &err) == 0)

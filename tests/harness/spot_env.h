@@ -35,6 +35,7 @@
 #include "modules/spot/catalog.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/instance.h"
+#include "modules/spot/move.h"
 #include "modules/spot/price.h"
 #include "modules/spot/scan.h"
 #include "modules/spot/spot.h"
@@ -56,7 +57,7 @@
 
 FIXTURE const struct module *const mods[] = { &spot_module, NULL };
 FIXTURE const struct settings *const all_settings[] = { &base_settings,
-    &spot_settings, &net_settings, &auth_settings, NULL };
+    &spot_settings, &spot_move_settings, &net_settings, &auth_settings, NULL };
 FIXTURE const char *const fake_options[] = { "--instances", "300",
     "--regions", "5", "--role", ROLE ":outside-1", "--key",
     FAKE_ACCESS_KEY ":" FAKE_SECRET_KEY ":" FAKE_ACCOUNT, "--key",

@@ -264,7 +264,9 @@ topic_list(struct ctx *c, const void *in)
 
 const struct route platform_event_routes[] = {
 	{ .id = "system.event.list", .method = HTTP_GET,
-	  .path = "/api/system/events", .auth = AUTH_USER,
+	  .path = "/api/system/events", .aliases = ALIASES(
+	  { "/api/v1/metrics/activity", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "events:read", .in = &read_schema,
 	  .out = &out_schema, .ok = 200, .pool = POOL_SLOW,
 	  .run = event_list, .summary = "Events after a number",

@@ -388,7 +388,9 @@ const struct route platform_health_routes[] = {
 	    .flags = R_NO_DB, .errors = ERRORS(503),
 	    .summary = "Redis at the last probe; disabled without redis.url"),
 	PROBE_ROUTE("services", "/health/services", health_services,
-	    &check_schema, .flags = R_NO_DB | R_LIST,
+	    &check_schema, .flags = R_NO_DB | R_LIST, .aliases = ALIASES(
+	    { "/api/v1/admin/health/overview", "001", false },
+	    { "/api/v1/metrics/system/health", "001", false }),
 	    .summary = "Every check of the last probe, and every dependency",
 	    .doc = "dependency.NAME: down while its breaker on this host is "
 	    "open, degraded while probes are sent, disabled when an operator "

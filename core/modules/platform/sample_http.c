@@ -212,7 +212,9 @@ metrics_history(struct ctx *c, const void *in)
 const struct route platform_sample_routes[] = {
 	{ .id = "system.metrics.now", .method = HTTP_GET,
 	  .path = "/api/system/metrics",
-	  .aliases = ALIASES({ "/api/metrics/system", "003", false }),
+	  .aliases = ALIASES({ "/api/metrics/system", "003", false },
+	  { "/api/v1/metrics/performance", "001", false },
+	  { "/api/v1/metrics/system-load", "001", false }),
 	  .auth = AUTH_USER, .permission = "system:metrics",
 	  .out = &now_schema, .ok = 200, .run = metrics_now,
 	  .summary = "Metrics of this host as they are now" },

@@ -113,7 +113,8 @@ int spot_account_enter(struct env *, struct arena *,
     const struct principal *by, struct uuid id, const char *access_key,
     const char *secret_key, const char *role_arn, struct utc now,
     struct spot_account *, struct err *);
-/* Removes the account with all that was found in it; instances removed. */
+/* Removes the account with all that was found in it; instances removed. 409
+ * "moves_run" while a move runs in it. */
 int spot_account_remove(struct env *, struct arena *,
     const struct principal *by, struct uuid id, int64_t *instances,
     struct err *);

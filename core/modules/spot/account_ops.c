@@ -332,7 +332,15 @@ static int
 remove_rows(struct db *db, void *arg, struct err *e)
 {
 	struct store *s = arg;
+	int64_t busy;
 
+	if (spot_move_busy(db, s->a, s->acc->tenant_id, s->acc->id, &busy,
+	    e) == -1)
+		return -1;
+	if (busy > 0)
+		return err_set(e, 409, "moves_run", "%lld moves run in this "
+		    "account: let them end or cancel them first",
+		    (long long)busy);
 	if (spot_instance_count(db, s->a, s->acc->tenant_id, s->acc->id,
 	    &s->instances, e) == -1)
 		return -1;

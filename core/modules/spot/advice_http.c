@@ -42,7 +42,8 @@ evaluate(struct ctx *c, const void *in)
 const struct route spot_advice_routes[] = {
 	{ .id = "spot.advice.evaluate", .method = HTTP_POST,
 	  .path = "/api/spot/evaluate",
-	  .aliases = ALIASES({ "/api/v1/evaluate", "001", false }),
+	  .aliases = ALIASES({ "/api/v1/evaluate", "001", false },
+	  { "/api/v1/lab/evaluate", "001", false }),
 	  .summary = "Decide about one instance",
 	  .doc = "Stay, switch, drain or evacuate, with the reasons, the "
 	  "best pools and why the others were refused.",

@@ -297,7 +297,7 @@ apply_in(struct db *db, void *arg, struct err *e)
 	if (strcmp(x->o->action, "authorize") == 0)
 		return spot_governance_decide(c->env, db, c->a, &c->who,
 		    x->i->id, true, c->now, x->i, e);
-	return spot_governance_terminate(db, c->a, &c->who, NULL, x->i,
+	return spot_governance_terminate(c->env, db, c->a, &c->who, NULL, x->i,
 	    "asked for by governance", c->now, &t, e);
 }
 

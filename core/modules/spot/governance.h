@@ -29,6 +29,7 @@ struct spot_termination {
 	struct uuid approval_id;
 	const char *state, *error;
 	struct uuid move_id;
+	const char *move_state;		/* as it is now */
 	const char *made_by;
 	struct utc created_at, updated_at;
 };
@@ -60,17 +61,18 @@ int spot_termination_by_id(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct spot_termination *, struct err *);
 int spot_termination_page(struct db *, struct arena *, struct uuid tenant,
     struct uuid below, int64_t limit, struct rows *, struct err *);
-/* Those that wait for an approval, over all tenants, at most 100. */
-int spot_termination_waiting(struct db *, struct arena *, struct uuid after,
-    struct rows *, struct err *);
+/* Those of an account whose move has not ended as far as we know, at most
+ * 100. */
+int spot_termination_waiting(struct db *, struct arena *,
+    struct uuid account, struct rows *, struct err *);
 /* True in *there while one is open for the instance. */
 int spot_termination_open(struct db *, struct arena *, struct uuid account,
     const char *region, const char *instance_id, bool *there, struct err *);
 
 /* ---- use-cases: in the caller's transaction ------------------------------------ */
 
-/* After a scan of an account: flags, and asks for terminations when the
- * setting wants them. */
+/* After a scan of an account: flags, closes terminations whose moves ended,
+ * and asks for new ones when the setting wants them. */
 int spot_governance_review(struct env *, struct db *, struct arena *,
     const struct spot_account *, struct utc now, struct err *);
 /* A person's word; it outlasts scans. yes = false takes it back and flags the
@@ -78,9 +80,10 @@ int spot_governance_review(struct env *, struct db *, struct arena *,
 int spot_governance_decide(struct env *, struct db *, struct arena *,
     const struct principal *, struct uuid instance, bool yes, struct utc now,
     struct spot_instance *, struct err *);
-/* Asks for the termination of an instance that is not authorized: a plan in
- * the inbox. 404; 409 "authorized", "gone", "asked" (one is open). */
-int spot_governance_terminate(struct db *, struct arena *,
+/* Asks for the termination of an instance that is not authorized: a move that
+ * starts once another person has approved it. 404; 409 "authorized", "gone",
+ * "asked" (one is open). */
+int spot_governance_terminate(struct env *, struct db *, struct arena *,
     const struct principal *, const char *by_name,
     const struct spot_instance *, const char *reason, struct utc now,
     struct spot_termination *, struct err *);

@@ -173,7 +173,7 @@ governance_terminate(struct ctx *c, const void *in)
 
 	if (spot_found(spot_instance_by_id(c->db, c->a, c->who.tenant_id,
 	    p->id, &i, &c->err), "Instance", &c->err) == -1 ||
-	    spot_governance_terminate(c->db, c->a, &c->who, NULL, &i,
+	    spot_governance_terminate(c->env, c->db, c->a, &c->who, NULL, &i,
 	    p->reason, c->now, &t, &c->err) == -1)
 		return fail_err(c);
 	ctx_target_id(c, "spot_termination", t.id);

@@ -7,15 +7,16 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/principal.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "conf/conf.h"
-#include "modules/platform/platform.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/governance.h"
+#include "modules/spot/move.h"
 
 enum { ASK_AT_ONCE = 20 };
 
@@ -69,10 +70,42 @@ grace(struct env *env, struct utc now)
 
 /* ---- after a scan -------------------------------------------------------------- */
 
+/* What became of the moves. */
+static int
+follow(struct db *db, struct arena *a, const struct spot_account *acc,
+    struct utc now, struct err *e)
+{
+	static const char *const ends[][2] = { { "proposed", "asked" },
+	    { "succeeded", "done" }, { "failed", "refused" },
+	    { "refused", "refused" }, { "cancelled", "moot" } };
+	struct rows rows;
+
+	if (spot_termination_waiting(db, a, acc->id, &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		struct spot_termination *t = ROW(&rows,
+		    struct spot_termination, i);
+		const char *state = t->move_state == NULL ? "moot" :
+		    "moving";
+
+		for (size_t k = 0; t->move_state != NULL &&
+		    k < NITEMS(ends); k++)
+			if (strcmp(ends[k][0], t->move_state) == 0)
+				state = ends[k][1];
+		if (strcmp(state, t->state) == 0)
+			continue;
+		t->state = state;
+		t->updated_at = now;
+		if (spot_termination_update(db, t, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* Plans for what nobody claimed in time; a few at each scan. */
 static int
-ask_overdue(struct db *db, struct arena *a, const struct spot_account *acc,
-    struct utc now, struct err *e)
+ask_overdue(struct env *env, struct db *db, struct arena *a,
+    const struct spot_account *acc, struct utc now, struct err *e)
 {
 	struct spot_termination t;
 	struct spot_instance i;
@@ -96,8 +129,8 @@ ask_overdue(struct db *db, struct arena *a, const struct spot_account *acc,
 			continue;
 		if (spot_found(spot_instance_by_id(db, a, acc->tenant_id,
 		    v->id, &i, e), "Instance", e) == -1 ||
-		    spot_governance_terminate(db, a, NULL, "governance", &i,
-		    v->reason, now, &t, e) == -1)
+		    spot_governance_terminate(env, db, a, NULL, "governance",
+		    &i, v->reason, now, &t, e) == -1)
 			return -1;
 		asked++;
 	}
@@ -113,14 +146,15 @@ spot_governance_review(struct env *env, struct db *db, struct arena *a,
 	    grace(env, now) };
 	uint64_t n;
 
-	if (spot_governance_clear(db, acc->id, e) == -1 ||
+	if (follow(db, a, acc, now, e) == -1 ||
+	    spot_governance_clear(db, acc->id, e) == -1 ||
 	    spot_governance_flag(db, acc->id, now, t.grace_until, &n, e) ==
 	    -1)
 		return -1;
 	t.instances = (int64_t)n;
 	if (n > 0 && tell(db, acc->tenant_id, &t, e) == -1)
 		return -1;
-	return cf->ask_terminate ? ask_overdue(db, a, acc, now, e) : 0;
+	return cf->ask_terminate ? ask_overdue(env, db, a, acc, now, e) : 0;
 }
 
 /* ---- a person's word ----------------------------------------------------------- */
@@ -196,17 +230,36 @@ may_end(struct db *db, struct arena *a, const struct spot_instance *i,
 	    "for an approval already");
 }
 
+/* The plan as a move that waits in the inbox. */
+static int
+propose(struct env *env, struct db *db, struct arena *a,
+    const struct principal *by, const struct spot_instance *i,
+    struct spot_termination *t, struct err *e)
+{
+	struct spot_move_new n = { .env = env, .tenant = i->tenant_id,
+	    .account = i->account_id, .kind = "terminate",
+	    .reason = "governance", .region = i->region,
+	    .target = i->instance_id, .approve = true, .risk = RISK_HIGH,
+	    .why = t->reason, .inputs = t->plan, .by = by,
+	    .by_name = t->made_by };
+	struct spot_move m;
+
+	if (spot_move_propose(db, a, &n, e) == -1 ||
+	    spot_found(spot_move_by_id(db, a, i->tenant_id, n.id, &m, e),
+	    "Move", e) == -1)
+		return -1;
+	t->move_id = n.id;
+	t->approval_id = m.approval_id;
+	return 0;
+}
+
 int
-spot_governance_terminate(struct db *db, struct arena *a,
+spot_governance_terminate(struct env *env, struct db *db, struct arena *a,
     const struct principal *by, const char *by_name,
     const struct spot_instance *i, const char *reason, struct utc now,
     struct spot_termination *t, struct err *e)
 {
 	const char *who = by != NULL ? by->name : by_name;
-	struct platform_approval_new ask = { .tenant = i->tenant_id,
-	    .module = "spot", .kind = "terminate", .subject = "instance",
-	    .subject_id = i->instance_id, .risk = RISK_HIGH,
-	    .author = by, .author_name = who };
 	struct told told = { i->account_id, i->instance_id,
 	    "termination_asked", who, 1, { 0 } };
 
@@ -216,16 +269,10 @@ spot_governance_terminate(struct db *db, struct arena *a,
 	    .tenant_id = i->tenant_id, .account_id = i->account_id,
 	    .region = i->region, .instance_id = i->instance_id,
 	    .reason = reason, .plan = plan_of(a, i, reason),
-	    .state = "asked", .error = "", .made_by = who,
-	    .created_at = now, .updated_at = now };
-	ask.plan = t->plan;
-	ask.title = arena_printf(a, "Terminate %s (%s, %s) in %s",
-	    i->instance_id, i->instance_type, *i->name != '\0' ? i->name :
-	    "no name", i->region);
-	if (platform_approval_ask(db, a, &ask, e) == -1)
-		return -1;
-	t->approval_id = ask.id;
-	if (spot_termination_insert(db, t, e) == -1)
+	    .state = "asked", .error = "", .move_state = "proposed",
+	    .made_by = who, .created_at = now, .updated_at = now };
+	if (propose(env, db, a, by, i, t, e) == -1 ||
+	    spot_termination_insert(db, t, e) == -1)
 		return -1;
 	return tell(db, i->tenant_id, &told, e);
 }

@@ -45,9 +45,11 @@ static const struct field termination_fields[] = {
 	FIELD(T, plan, .doc = "What is to be approved"),
 	FIELD(T, approval_id, .doc = "Approval it waits for"),
 	FIELD(T, state, .oneof = ONEOF("asked", "moving", "refused",
-	    "moot"), .doc = "How far it is"),
+	    "moot", "done"), .doc = "How far it was after the last scan"),
 	FIELD(T, error, .doc = "Why it was refused"),
 	FIELD(T, move_id, .flags = FF_NULLABLE, .doc = "Move that does it"),
+	FIELD(T, move_state, .flags = FF_NULLABLE, .doc = "How far that is, "
+	    "now"),
 	FIELD(T, made_by, .doc = "Who asked"),
 	FIELD(T, created_at, .doc = "When"),
 	FIELD(T, updated_at, .doc = "Last change"),
@@ -59,9 +61,11 @@ const struct schema spot_termination_schema = {
 	.size = sizeof(struct spot_termination), .fields = termination_fields
 };
 
-#define TERM_FROM "SELECT id, tenant_id, account_id, region, instance_id, " \
-	"reason, plan, approval_id, state, error, move_id, made_by, " \
-	"created_at, updated_at FROM spot_termination "
+#define TERM_FROM "SELECT t.id, t.tenant_id, t.account_id, t.region, " \
+	"t.instance_id, t.reason, t.plan, t.approval_id, t.state, t.error, " \
+	"t.move_id, m.state AS move_state, t.made_by, t.created_at, " \
+	"t.updated_at FROM spot_termination t " \
+	"LEFT JOIN spot_move m ON m.id = t.move_id "
 
 static const struct query VIOLATION_ALL = { "spot_governance.violations",
 	"SELECT id, account_id, instance_id, name, region, instance_type, "
@@ -86,22 +90,22 @@ static const struct query GOVERNANCE_SET = { "spot_governance.set",
 	NULL };
 static const struct query TERM_INSERT = { "spot_termination.insert",
 	"INSERT INTO spot_termination (id, tenant_id, account_id, region, "
-	"instance_id, reason, plan, approval_id, state, open, made_by, "
-	"created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, "
-	"?)", NULL };
+	"instance_id, reason, plan, approval_id, state, open, move_id, "
+	"made_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	"1, ?, ?, ?, ?)", NULL };
 static const struct query TERM_UPDATE = { "spot_termination.update",
-	"UPDATE spot_termination SET state = ?, open = IF(? = 'asked', 1, "
-	"NULL), error = ?, move_id = ?, updated_at = ? WHERE tenant_id = ? "
+	"UPDATE spot_termination SET state = ?, open = IF(? IN ('asked', "
+	"'moving'), 1, NULL), error = ?, move_id = ?, updated_at = ? WHERE tenant_id = ? "
 	"AND id = ?", NULL };
 static const struct query TERM_BY_ID = { "spot_termination.by_id",
-	TERM_FROM "WHERE tenant_id = ? AND id = ? LIMIT 1",
+	TERM_FROM "WHERE t.tenant_id = ? AND t.id = ? LIMIT 1",
 	&spot_termination_schema };
 static const struct query TERM_PAGE = { "spot_termination.page",
-	TERM_FROM "WHERE tenant_id = ? AND id < COALESCE(?, "
-	"X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY id DESC LIMIT ?",
+	TERM_FROM "WHERE t.tenant_id = ? AND t.id < COALESCE(?, "
+	"X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY t.id DESC LIMIT ?",
 	&spot_termination_schema };
 static const struct query TERM_WAITING = { "spot_termination.waiting",
-	TERM_FROM "WHERE open = 1 AND id > COALESCE(?, X'00') ORDER BY id "
+	TERM_FROM "WHERE t.account_id = ? AND t.open = 1 ORDER BY t.id "
 	"LIMIT 100", &spot_termination_schema };
 static const struct query TERM_OPEN = { "spot_termination.open",
 	"SELECT COUNT(*) AS n FROM spot_termination WHERE account_id = ? "
@@ -155,7 +159,8 @@ spot_termination_insert(struct db *db, const struct spot_termination *t,
 {
 	return db_exec(db, &TERM_INSERT, ARGS(V(t->id), V(t->tenant_id),
 	    V(t->account_id), V(t->region), V(t->instance_id), V(t->reason),
-	    V(t->plan), V(t->approval_id), V(t->state), V(t->made_by),
+	    V(t->plan), V(t->approval_id), V(t->state), V(t->move_id),
+	    V(t->made_by),
 	    V(t->created_at), V(t->updated_at)), NULL, e);
 }
 
@@ -184,10 +189,10 @@ spot_termination_page(struct db *db, struct arena *a, struct uuid tenant,
 }
 
 int
-spot_termination_waiting(struct db *db, struct arena *a, struct uuid after,
-    struct rows *out, struct err *e)
+spot_termination_waiting(struct db *db, struct arena *a,
+    struct uuid account, struct rows *out, struct err *e)
 {
-	return db_all(db, a, &TERM_WAITING, ARGS(V(after)), out, e);
+	return db_all(db, a, &TERM_WAITING, ARGS(V(account)), out, e);
 }
 
 int

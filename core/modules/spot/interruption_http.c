@@ -210,7 +210,9 @@ rehearse(struct ctx *c, const void *in)
 const struct route spot_interruption_routes[] = {
 	{ .id = "spot.interruption.list", .method = HTTP_GET,
 	  .path = "/api/spot/interruptions", .summary = "Interruptions",
-	  .doc = "Newest first.", .auth = AUTH_USER,
+	  .doc = "Newest first.", .aliases = ALIASES(
+	  { "/api/v1/metrics/risk-detected", "001", false }),
+	  .auth = AUTH_USER,
 	  .permission = "spot:read", .in = &filter_schema,
 	  .out = &spot_interruption_schema, .ok = 200, .flags = R_LIST,
 	  .run = interruption_list },

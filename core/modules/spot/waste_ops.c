@@ -69,30 +69,41 @@ load_images(struct finding *f, struct err *e)
 	return 0;
 }
 
-/* One page; 1 when it was the last. */
+/* One page in memory of its own; 1 when it was the last. */
 static int
-judge_page(struct finding *f, struct uuid *after, struct err *e)
+judge_rows(struct finding *f, struct arena *a, struct uuid *after,
+    struct err *e)
 {
 	struct utc old = { f->now.us - SPOT_SNAPSHOT_OLD_DAYS * DAY_US };
 	struct spot_waste *w;
 	struct rows rows;
 	size_t n = 0;
 
-	if (spot_waste_candidates(f->db, f->a, f->acc->id, *after, old,
-	    &rows, e) == -1)
+	if (spot_waste_candidates(f->db, a, f->acc->id, *after, old, &rows,
+	    e) == -1)
 		return -1;
 	if (rows.n == 0)
 		return 1;
-	w = arena_array(f->a, rows.n, sizeof(*w));
+	w = arena_array(a, rows.n, sizeof(*w));
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct spot_asset *x = ROW(&rows, struct spot_asset, i);
 		bool imaged = strcmp(x->kind, "snapshot") == 0 && map_get(
-		    f->imaged, place(f->a, x->region, x->asset_id)) != NULL;
+		    f->imaged, place(a, x->region, x->asset_id)) != NULL;
 
 		*after = x->id;
-		n += spot_waste_judge(f->a, x, imaged, f->now, &w[n]);
+		n += spot_waste_judge(a, x, imaged, f->now, &w[n]);
 	}
-	return spot_waste_put(f->db, f->a, w, n, e);
+	return spot_waste_put(f->db, a, w, n, e);
+}
+
+static int
+judge_page(struct finding *f, struct uuid *after, struct err *e)
+{
+	struct arena *a = arena_new((size_t)64 << 20);
+	int rc = judge_rows(f, a, after, e);
+
+	arena_free(a);
+	return rc;
 }
 
 static int
