@@ -41,8 +41,6 @@
 
 enum { BATCH = 10, WARM = 20 };
 
-#pragma weak spot_move_settings
-
 static const struct module *const mods[] = { &spot_module, NULL };
 static const struct settings *const settings[] = { &base_settings,
     &spot_settings, &net_settings, &auth_settings, &spot_move_settings,

@@ -18,10 +18,6 @@
 #include "modules/spot/risk_ops.h"
 #include "modules/spot/rows.h"
 
-/* Reservations are refused, with a word, where no executor is linked in. */
-#pragma weak spot_move_reserve
-#pragma weak spot_move_cancel
-
 enum { TARGETS = 3, REFUSALS_TOLD = 20, MARKET_S = 5,
     REGION_CAP = 64 << 20, MARKET_CAP = 4 << 20 };
 
@@ -237,8 +233,6 @@ cancel_launch(struct db *db, struct arena *a,
 {
 	struct spot_move was;
 
-	if (spot_move_cancel == NULL)
-		return 0;
 	if (spot_move_cancel(db, a, x->tenant_id, x->move_id, "notices", &was,
 	    e) == 0)
 		return 0;
@@ -260,7 +254,7 @@ spot_standin_retire(const struct env *env, struct db *db, struct arena *a,
 
 	if (*x->replacement == '\0')
 		return cancel_launch(db, a, x, e);
-	if (spot_move_reserve == NULL || spot_move_reserve(db, a, &m, e) == 0)
+	if (spot_move_reserve(db, a, &m, e) == 0)
 		return 0;
 	if (e->status >= 500)
 		return -1;
@@ -281,9 +275,6 @@ spot_standin_reserve(struct db *db, struct arena *a,
 	    .region = s->x->region, .target = s->x->instance_id, .adopt = s->adopt, .urgent = true,
 	    .deadline = s->x->deadline_at, .by_name = "notices" };
 
-	if (spot_move_reserve == NULL)
-		return err_set(e, 409, "no_executor",
-		    "This program has no executor of moves");
 	/* a standby that is not ready yet is given up for one that is
 	 * launched as part of the replacement */
 	if (!launch && s->adopt == NULL && strcmp(s->x->state, "replica") ==
