@@ -131,7 +131,7 @@ prepare(void)
 }
 
 static void
-take(struct env *env, struct spot_market *market, const int *which, size_t n)
+take(struct env *env, struct spot_pool_cache *market, const int *which, size_t n)
 {
 	struct arena *mem = arena_new(64 << 20);
 	struct spot_text v[BATCH];
@@ -184,7 +184,7 @@ worker(void *arg)
 {
 	struct env env = boot();
 	int mine = *(int *)arg, next = mine, which[BATCH], warm[WARM];
-	struct spot_market *market = spot_market_new(env.a);
+	struct spot_pool_cache *market = spot_pool_cache_new(env.a);
 	size_t n;
 
 	/* statements are prepared and pools loaded, as in a loop that runs */

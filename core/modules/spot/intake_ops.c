@@ -203,7 +203,7 @@ take(const struct spot_intake *in, struct spot_notice *v, size_t n,
 	    !uuid_equal(in->source->account_id, in->account->id))
 		return err_set(e, 500, "source", "The source is of another "
 		    "account");
-	t.market = in->market != NULL ? in->market : spot_market_new(in->a);
+	t.market = in->market != NULL ? in->market : spot_pool_cache_new(in->a);
 	sort_out(&t, v, n);
 	if (spot_notice_policy_get(in->db, in->a, in->account->tenant_id,
 	    in->account->id, &t.policy, e) == -1 ||
@@ -286,7 +286,7 @@ spot_intake_again(struct env *env, struct db *db, struct arena *a,
 	    .event_id = x->event_id, .at = x->noticed_at,
 	    .action = x->action };
 	struct spot_taking t = { .in = &in, .now = now,
-	    .market = spot_market_new(a) };
+	    .market = spot_pool_cache_new(a) };
 	struct spot_item it = { .n = &n, .instance = x->instance_id };
 	struct resuming r = { &t, &it, x->id };
 	struct rows rows;

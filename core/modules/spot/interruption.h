@@ -195,7 +195,7 @@ struct spot_intake {
 	const struct spot_account *account;
 	const char *how;		/* spot_interruption.source */
 	const char *nonce;
-	struct spot_market *market;	/* of the process; NULL = loads anew */
+	struct spot_pool_cache *market;	/* of the process; NULL = loads anew */
 };
 int spot_intake_take(const struct spot_intake *, struct spot_notice *,
     size_t n, struct utc now, struct spot_taken *, struct err *);
@@ -256,10 +256,10 @@ struct spot_candidates {
 };
 /* Pools of regions as they were a few seconds ago: hundreds of notices in a
  * second do not load them hundreds of times. Lives in the arena. */
-struct spot_market;
-struct spot_market *spot_market_new(struct arena *);
+struct spot_pool_cache;
+struct spot_pool_cache *spot_pool_cache_new(struct arena *);
 /* Best three other pools. Reads only. */
-int spot_candidates_get(struct db *, struct arena *, struct spot_market *,
+int spot_candidates_get(struct db *, struct arena *, struct spot_pool_cache *,
     const struct spot_account *, const char *region,
     const struct spot_noticed *, struct utc now, struct spot_candidates *,
     struct err *);

@@ -29,7 +29,7 @@ struct spot_taking {
 	size_t n;
 	struct utc now;
 	struct spot_notice_policy policy;
-	struct spot_market *market;
+	struct spot_pool_cache *market;
 	VEC(struct spot_noticed) noticed;	/* as the inventory has them */
 	struct spot_taken t;
 	/* Reservations wait for the end of the batch: they take the lock that

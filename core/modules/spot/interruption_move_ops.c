@@ -51,7 +51,7 @@ struct region {
 	struct uuid model_id;
 	struct utc at;
 };
-struct spot_market {
+struct spot_pool_cache {
 	struct arena *a;
 	VEC(struct region *) v;
 };
@@ -62,10 +62,10 @@ free_arena(void *a)
 	arena_free(a);
 }
 
-struct spot_market *
-spot_market_new(struct arena *a)
+struct spot_pool_cache *
+spot_pool_cache_new(struct arena *a)
 {
-	struct spot_market *m = arena_alloc(a, sizeof(*m));
+	struct spot_pool_cache *m = arena_alloc(a, sizeof(*m));
 
 	/* its own, since a transaction that is repeated rewinds the other */
 	m->a = arena_new(MARKET_CAP);
@@ -74,7 +74,7 @@ spot_market_new(struct arena *a)
 }
 
 static struct region *
-region_of(struct spot_market *m, const char *market, const char *region,
+region_of(struct spot_pool_cache *m, const char *market, const char *region,
     const char *product)
 {
 	struct region *r;
@@ -97,7 +97,7 @@ region_of(struct spot_market *m, const char *market, const char *region,
 }
 
 static int
-load(struct db *db, struct spot_market *m, const char *market,
+load(struct db *db, struct spot_pool_cache *m, const char *market,
     const char *region, const char *product, struct utc now,
     struct region **out, struct err *e)
 {
@@ -139,7 +139,7 @@ size_of(const struct region *r, const struct spot_noticed *i,
 }
 
 int
-spot_candidates_get(struct db *db, struct arena *a, struct spot_market *m,
+spot_candidates_get(struct db *db, struct arena *a, struct spot_pool_cache *m,
     const struct spot_account *acc, const char *region,
     const struct spot_noticed *i, struct utc now,
     struct spot_candidates *out, struct err *e)
