@@ -28,6 +28,7 @@
 #include "modules/auth/auth.h"
 #include "modules/spot/account.h"
 #include "modules/spot/conf.h"
+#include "modules/spot/episode.h"
 #include "modules/spot/interruption.h"
 #include "modules/spot/move.h"
 #include "modules/spot/spot.h"
@@ -122,6 +123,8 @@ prepare(void)
 		    "region = 'us-east-1' AND asg = '' AND instance_id NOT LIKE 'i-0000000%%' ORDER BY "
 		    "MD5(CONCAT(id, '%d')) LIMIT 1", machine(i), machine(i),
 		    i));
+	must(spot_episode_reconcile(env.db, by.tenant_id, acc.id, "us-east-1",
+	    clock_now(), &e), &e);
 	must(spot_source_simulated(env.db, clock_now(), &e), &e);
 	must(spot_source_kind(env.db, a, "simulated", &rows, &e), &e);
 	source = *ROW(&rows, struct spot_source, 0);
