@@ -28,6 +28,7 @@
 #include "modules/auth/auth.h"
 #include "modules/spot/account.h"
 #include "modules/spot/conf.h"
+#include "modules/spot/episode.h"
 #include "modules/spot/interruption.h"
 #include "modules/spot/move.h"
 #include "modules/spot/spot.h"
@@ -40,8 +41,6 @@
 #define S_NS INT64_C(1000000000)
 
 enum { BATCH = 10, WARM = 20 };
-
-#pragma weak spot_move_settings
 
 static const struct module *const mods[] = { &spot_module, NULL };
 static const struct settings *const settings[] = { &base_settings,
@@ -124,6 +123,8 @@ prepare(void)
 		    "region = 'us-east-1' AND asg = '' AND instance_id NOT LIKE 'i-0000000%%' ORDER BY "
 		    "MD5(CONCAT(id, '%d')) LIMIT 1", machine(i), machine(i),
 		    i));
+	must(spot_episode_reconcile(env.db, by.tenant_id, acc.id, "us-east-1",
+	    clock_now(), &e), &e);
 	must(spot_source_simulated(env.db, clock_now(), &e), &e);
 	must(spot_source_kind(env.db, a, "simulated", &rows, &e), &e);
 	source = *ROW(&rows, struct spot_source, 0);
@@ -133,7 +134,7 @@ prepare(void)
 }
 
 static void
-take(struct env *env, struct spot_market *market, const int *which, size_t n)
+take(struct env *env, struct spot_pool_cache *market, const int *which, size_t n)
 {
 	struct arena *mem = arena_new(64 << 20);
 	struct spot_text v[BATCH];
@@ -186,7 +187,7 @@ worker(void *arg)
 {
 	struct env env = boot();
 	int mine = *(int *)arg, next = mine, which[BATCH], warm[WARM];
-	struct spot_market *market = spot_market_new(env.a);
+	struct spot_pool_cache *market = spot_pool_cache_new(env.a);
 	size_t n;
 
 	/* statements are prepared and pools loaded, as in a loop that runs */

@@ -181,16 +181,27 @@ spot_notice_policy_put(struct db *db, const struct spot_notice_policy *p,
 	    V(p->updated_at)), NULL, e);
 }
 
+enum { DOWNTIME_COLS = 13 };
+
 int
-spot_downtime_put(struct db *db, const struct spot_downtime *d,
-    struct err *e)
+spot_downtime_put(struct db *db, struct arena *a,
+    const struct spot_downtime *d, size_t n, struct err *e)
 {
-	return db_exec(db, &DOWNTIME_PUT, ARGS(V(d->interruption_id),
-	    V(d->tenant_id), V(d->account_id), V(d->region),
-	    V(d->instance_id), V(d->cause), V(d->detail), V(d->notice_at),
-	    V(d->requested_at), V(d->serving_at), V(d->drained_at),
-	    d->has_gap ? val_r(d->gap_s) : val_null(), V(d->closed_at)), NULL,
-	    e);
+	struct val *w = arena_array(a, n * DOWNTIME_COLS, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++, d++) {
+		const struct val row[DOWNTIME_COLS] = {
+		    V(d->interruption_id), V(d->tenant_id), V(d->account_id),
+		    V(d->region), V(d->instance_id), V(d->cause),
+		    V(d->detail), V(d->notice_at), V(d->requested_at),
+		    V(d->serving_at), V(d->drained_at),
+		    d->has_gap ? val_r(d->gap_s) : val_null(),
+		    V(d->closed_at) };
+
+		memcpy(w + i * DOWNTIME_COLS, row, sizeof(row));
+	}
+	return n == 0 ? 0 : db_exec_many(db, &DOWNTIME_PUT, w, DOWNTIME_COLS,
+	    n, NULL, e);
 }
 
 int

@@ -38,8 +38,6 @@ look_up(struct spot_taking *t, const char *region, const char *const *ids,
 {
 	struct rows rows;
 
-	if (n == 0)
-		return 0;
 	if (spot_noticed_get(t->in->db, t->in->a, t->in->account, region, ids,
 	    n, &rows, e) == -1)
 		return -1;
@@ -49,9 +47,26 @@ look_up(struct spot_taking *t, const char *region, const char *const *ids,
 	return 0;
 }
 
-/* All instances that are named, ten in a statement. */
+/* Their interruptions, locked, as far as any of the notices may care. */
 static int
-look_up_all(struct spot_taking *t, struct err *e)
+know_some(struct spot_taking *t, const char *region, const char *const *ids,
+    size_t n, struct err *e)
+{
+	struct rows rows;
+
+	if (spot_interruption_known(t->in->db, t->in->a, t->in->account,
+	    region, ids, n, t->v[0]->at, &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++)
+		*VEC_ADD(t->in->a, &t->known) = *ROW(&rows,
+		    struct spot_interruption, i);
+	return 0;
+}
+
+/* All instances that are named, ten of a region at a time. */
+static int
+each_ten(struct spot_taking *t, int (*fn)(struct spot_taking *, const char *,
+    const char *const *, size_t, struct err *), struct err *e)
 {
 	const char *ids[NOTICE_BATCH], *region = "";
 	size_t k = 0;
@@ -60,14 +75,28 @@ look_up_all(struct spot_taking *t, struct err *e)
 		for (size_t j = 0; j < t->v[i]->n; j++) {
 			if (k == NOTICE_BATCH || strcmp(region,
 			    t->v[i]->region) != 0) {
-				if (look_up(t, region, ids, k, e) == -1)
+				if (k > 0 && fn(t, region, ids, k, e) == -1)
 					return -1;
 				k = 0;
 			}
 			region = t->v[i]->region;
 			ids[k++] = t->v[i]->instances[j];
 		}
-	return look_up(t, region, ids, k, e);
+	return k == 0 ? 0 : fn(t, region, ids, k, e);
+}
+
+/* A further attempt begins with nothing of the last one. */
+static void
+begin(struct spot_taking *t)
+{
+	memset(&t->pending, 0, sizeof(t->pending));
+	memset(&t->done, 0, sizeof(t->done));
+	memset(&t->made, 0, sizeof(t->made));
+	memset(&t->lost, 0, sizeof(t->lost));
+	memset(&t->known, 0, sizeof(t->known));
+	t->told = event_pack_new(t->in->a);
+	t->rescan = false;
+	t->requested = 0;
 }
 
 static int
@@ -120,15 +149,14 @@ apply(struct db *db, void *arg, struct err *e)
 	struct spot_scan scan;
 	int rc;
 
-	t->told = event_pack_new(t->in->a);
-	t->rescan = false;
-	t->requested = 0;
-	memset(&t->pending, 0, sizeof(t->pending));
+	begin(t);
 	rc = use_nonce(t, e);
+	if (rc == 0)
+		rc = each_ten(t, know_some, e);
 	for (size_t i = 0; rc == 0 && i < t->n; i++)
 		rc = apply_notice(t, t->v[i], e);
 	if (rc == 0)
-		rc = spot_items_reserve(t, e);
+		rc = spot_items_settle(t, e);
 	if (rc == 0 && t->rescan)
 		rc = spot_scan_queue(db, t->in->a, acc->tenant_id, acc->id,
 		    "inventory", "notice", t->now, &scan, e);
@@ -203,11 +231,11 @@ take(const struct spot_intake *in, struct spot_notice *v, size_t n,
 	    !uuid_equal(in->source->account_id, in->account->id))
 		return err_set(e, 500, "source", "The source is of another "
 		    "account");
-	t.market = in->market != NULL ? in->market : spot_market_new(in->a);
+	t.market = in->market != NULL ? in->market : spot_pool_cache_new(in->a);
 	sort_out(&t, v, n);
 	if (spot_notice_policy_get(in->db, in->a, in->account->tenant_id,
 	    in->account->id, &t.policy, e) == -1 ||
-	    look_up_all(&t, e) == -1 || run(&t, e) == -1)
+	    each_ten(&t, look_up, e) == -1 || run(&t, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t.requested; i++)
 		metric_observe_ns(&spot_interruption_seconds, 0, 0,
@@ -266,7 +294,7 @@ resume(struct db *db, void *arg, struct err *e)
 
 	if (rc != 0 || strcmp(x.state, "unknown") != 0)
 		return rc == 1 ? 0 : rc;
-	r->t->told = event_pack_new(r->t->in->a);
+	begin(r->t);
 	r->it->known = &x;
 	if (spot_item_resume(r->t, r->it, e) == -1)
 		return -1;
@@ -286,7 +314,7 @@ spot_intake_again(struct env *env, struct db *db, struct arena *a,
 	    .event_id = x->event_id, .at = x->noticed_at,
 	    .action = x->action };
 	struct spot_taking t = { .in = &in, .now = now,
-	    .market = spot_market_new(a) };
+	    .market = spot_pool_cache_new(a) };
 	struct spot_item it = { .n = &n, .instance = x->instance_id };
 	struct resuming r = { &t, &it, x->id };
 	struct rows rows;

@@ -113,8 +113,9 @@ int spot_noticed_get(struct db *, struct arena *, const struct spot_account *,
 int spot_interruption_known(struct db *, struct arena *,
     const struct spot_account *, const char *region, const char *const *ids,
     size_t n, struct utc since, struct rows *, struct err *);
-int spot_interruption_insert(struct db *, const struct spot_interruption *,
-    struct err *);
+/* Many in one statement. */
+int spot_interruption_insert(struct db *, struct arena *,
+    const struct spot_interruption *const *, size_t n, struct err *);
 /* All but what it was made of; version grows. */
 int spot_interruption_update(struct db *, const struct spot_interruption *,
     struct err *);
@@ -160,8 +161,8 @@ int spot_notice_policy_get(struct db *, struct arena *, struct uuid tenant,
 int spot_notice_policy_put(struct db *, const struct spot_notice_policy *,
     struct err *);
 
-int spot_downtime_put(struct db *, const struct spot_downtime *,
-    struct err *);
+int spot_downtime_put(struct db *, struct arena *,
+    const struct spot_downtime *, size_t n, struct err *);
 int spot_downtime_get(struct db *, struct arena *, struct uuid interruption,
     struct spot_downtime *, struct err *);
 int spot_downtime_page(struct db *, struct arena *, struct uuid tenant,
@@ -195,7 +196,7 @@ struct spot_intake {
 	const struct spot_account *account;
 	const char *how;		/* spot_interruption.source */
 	const char *nonce;
-	struct spot_market *market;	/* of the process; NULL = loads anew */
+	struct spot_pool_cache *market;	/* of the process; NULL = loads anew */
 };
 int spot_intake_take(const struct spot_intake *, struct spot_notice *,
     size_t n, struct utc now, struct spot_taken *, struct err *);
@@ -256,13 +257,14 @@ struct spot_candidates {
 };
 /* Pools of regions as they were a few seconds ago: hundreds of notices in a
  * second do not load them hundreds of times. Lives in the arena. */
-struct spot_market;
-struct spot_market *spot_market_new(struct arena *);
-/* Best three other pools. Reads only. */
-int spot_candidates_get(struct db *, struct arena *, struct spot_market *,
+struct spot_pool_cache;
+struct spot_pool_cache *spot_pool_cache_new(struct arena *);
+/* Best three other pools. Reads only. The answer is the cache's: good until it
+ * is asked at a later instant. */
+int spot_candidates_get(struct db *, struct spot_pool_cache *,
     const struct spot_account *, const char *region,
-    const struct spot_noticed *, struct utc now, struct spot_candidates *,
-    struct err *);
+    const struct spot_noticed *, struct utc now,
+    const struct spot_candidates **, struct err *);
 /* Decides and reserves the urgent move in the caller's transaction; ids into
  * *decision and *move. -1 with 4xx: refused, says why. */
 int spot_standin_reserve(struct db *, struct arena *,

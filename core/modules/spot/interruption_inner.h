@@ -29,12 +29,17 @@ struct spot_taking {
 	size_t n;
 	struct utc now;
 	struct spot_notice_policy policy;
-	struct spot_market *market;
+	struct spot_pool_cache *market;
 	VEC(struct spot_noticed) noticed;	/* as the inventory has them */
 	struct spot_taken t;
 	/* Reservations wait for the end of the batch: they take the lock that
 	 * all who spend share. */
 	VEC(struct spot_item *) pending;
+	VEC(struct spot_item *) done;	/* of this batch, so far */
+	/* Rows to be written together. */
+	VEC(const struct spot_interruption *) made;
+	VEC(struct spot_downtime) lost;
+	VEC(struct spot_interruption) known;	/* when the batch began */
 	struct event_pack *told;
 	bool rescan;
 	int64_t since_ns;		/* of the clock, for the histogram */
@@ -43,8 +48,9 @@ struct spot_taking {
 
 /* Inside the transaction: the notice's effect on one instance. */
 int spot_item_apply(struct spot_taking *, struct spot_item *, struct err *);
-/* Makes the reservations that wait. Before the commit. */
-int spot_items_reserve(struct spot_taking *, struct err *);
+/* Makes the reservations that wait and writes what was gathered. Before the
+ * commit. */
+int spot_items_settle(struct spot_taking *, struct err *);
 /* An open "unknown" one whose instance is known by now (item.known, locked). */
 int spot_item_resume(struct spot_taking *, struct spot_item *, struct err *);
 

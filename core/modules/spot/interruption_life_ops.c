@@ -62,7 +62,7 @@ complete(struct db *db, struct arena *a, const struct spot_interruption *x,
 		d.closed_at = at;
 	} else if (x->ended_at.us != 0)
 		d.closed_at = at;
-	return spot_downtime_put(db, &d, e);
+	return spot_downtime_put(db, a, &d, 1, e);
 }
 
 int

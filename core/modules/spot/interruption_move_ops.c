@@ -18,10 +18,6 @@
 #include "modules/spot/risk_ops.h"
 #include "modules/spot/rows.h"
 
-/* Reservations are refused, with a word, where no executor is linked in. */
-#pragma weak spot_move_reserve
-#pragma weak spot_move_cancel
-
 enum { TARGETS = 3, REFUSALS_TOLD = 20, MARKET_S = 5,
     REGION_CAP = 64 << 20, MARKET_CAP = 4 << 20 };
 
@@ -46,7 +42,13 @@ refused_json(struct arena *a, const struct spot_ranking *r)
 
 /* ---- the market ---------------------------------------------------------------- */
 
+/* What fits in place of one kind of machine. */
+struct answer {
+	const char *az, *type, *arch;
+	struct spot_candidates c;
+};
 struct region {
+	VEC(struct answer *) answers;	/* since it was loaded */
 	const char *market, *region, *product;
 	struct arena *a;		/* of what was loaded */
 	struct spot_offer *v;
@@ -55,7 +57,7 @@ struct region {
 	struct uuid model_id;
 	struct utc at;
 };
-struct spot_market {
+struct spot_pool_cache {
 	struct arena *a;
 	VEC(struct region *) v;
 };
@@ -66,10 +68,10 @@ free_arena(void *a)
 	arena_free(a);
 }
 
-struct spot_market *
-spot_market_new(struct arena *a)
+struct spot_pool_cache *
+spot_pool_cache_new(struct arena *a)
 {
-	struct spot_market *m = arena_alloc(a, sizeof(*m));
+	struct spot_pool_cache *m = arena_alloc(a, sizeof(*m));
 
 	/* its own, since a transaction that is repeated rewinds the other */
 	m->a = arena_new(MARKET_CAP);
@@ -78,7 +80,7 @@ spot_market_new(struct arena *a)
 }
 
 static struct region *
-region_of(struct spot_market *m, const char *market, const char *region,
+region_of(struct spot_pool_cache *m, const char *market, const char *region,
     const char *product)
 {
 	struct region *r;
@@ -101,7 +103,7 @@ region_of(struct spot_market *m, const char *market, const char *region,
 }
 
 static int
-load(struct db *db, struct spot_market *m, const char *market,
+load(struct db *db, struct spot_pool_cache *m, const char *market,
     const char *region, const char *product, struct utc now,
     struct region **out, struct err *e)
 {
@@ -111,6 +113,7 @@ load(struct db *db, struct spot_market *m, const char *market,
 	if (r->at.us != 0 && now.us - r->at.us < MARKET_S * US_PER_S &&
 	    now.us >= r->at.us)
 		return 0;
+	memset(&r->answers, 0, sizeof(r->answers));
 	arena_reset(r->a);
 	r->at.us = 0;
 	if (spot_offers_load(db, r->a, market, region, product, now, &r->v,
@@ -142,39 +145,63 @@ size_of(const struct region *r, const struct spot_noticed *i,
 	}
 }
 
-int
-spot_candidates_get(struct db *db, struct arena *a, struct spot_market *m,
-    const struct spot_account *acc, const char *region,
-    const struct spot_noticed *i, struct utc now,
-    struct spot_candidates *out, struct err *e)
+static void
+rank(struct region *r, const struct spot_noticed *i, struct utc now,
+    struct spot_candidates *out)
 {
 	struct spot_ranking k = { 0 };
 	struct spot_need need = { .arch = i->arch, .avoid_az = i->az,
 	    .avoid_type = i->instance_type, .here_az = i->az,
 	    .here_type = i->instance_type, .now = now };
 	struct dec on_demand = { 0 };
-	struct region *r;
 	struct str s;
 
-	if (load(db, m, acc->provider, region, spot_product(i->product), now,
-	    &r, e) == -1)
-		return -1;
 	size_of(r, i, &need, &on_demand);
-	spot_pools_rank(a, r->v, r->n, &need, &k);
-	str_init(&s, a);
+	spot_pools_rank(r->a, r->v, r->n, &need, &k);
+	str_init(&s, r->a);
 	*out = (struct spot_candidates){ .n = k.n < TARGETS ? k.n : TARGETS,
-	    .ranked = k.v, .refused = refused_json(a, &k),
+	    .ranked = k.v, .refused = refused_json(r->a, &k),
 	    .oldest = k.oldest, .model = r->model, .model_id = r->model_id,
 	    .on_demand = on_demand };
 	for (size_t j = 0; j < out->n; j++) {
 		str_add(&s, j > 0 ? ", " : "");
-		str_add(&s, spot_pool_name(a, k.v[j].o->az,
+		str_add(&s, spot_pool_name(r->a, k.v[j].o->az,
 		    k.v[j].o->instance_type));
 	}
 	if (out->n == 0)
-		str_addf(&s, "%s on-demand", spot_pool_name(a, i->az,
+		str_addf(&s, "%s on-demand", spot_pool_name(r->a, i->az,
 		    i->instance_type));
 	out->text = s.p;
+}
+
+int
+spot_candidates_get(struct db *db, struct spot_pool_cache *m,
+    const struct spot_account *acc, const char *region,
+    const struct spot_noticed *i, struct utc now,
+    const struct spot_candidates **out, struct err *e)
+{
+	struct region *r;
+	struct answer *x;
+
+	if (load(db, m, acc->provider, region, spot_product(i->product), now,
+	    &r, e) == -1)
+		return -1;
+	for (size_t k = 0; k < r->answers.n; k++) {
+		x = r->answers.v[k];
+		if (strcmp(x->az, i->az) == 0 &&
+		    strcmp(x->type, i->instance_type) == 0 &&
+		    strcmp(x->arch, i->arch) == 0) {
+			*out = &x->c;
+			return 0;
+		}
+	}
+	x = arena_alloc(r->a, sizeof(*x));
+	x->az = arena_strdup(r->a, i->az);
+	x->type = arena_strdup(r->a, i->instance_type);
+	x->arch = arena_strdup(r->a, i->arch);
+	rank(r, i, now, &x->c);
+	*VEC_ADD(r->a, &r->answers) = x;
+	*out = &x->c;
 	return 0;
 }
 
@@ -237,8 +264,6 @@ cancel_launch(struct db *db, struct arena *a,
 {
 	struct spot_move was;
 
-	if (spot_move_cancel == NULL)
-		return 0;
 	if (spot_move_cancel(db, a, x->tenant_id, x->move_id, "notices", &was,
 	    e) == 0)
 		return 0;
@@ -260,7 +285,7 @@ spot_standin_retire(const struct env *env, struct db *db, struct arena *a,
 
 	if (*x->replacement == '\0')
 		return cancel_launch(db, a, x, e);
-	if (spot_move_reserve == NULL || spot_move_reserve(db, a, &m, e) == 0)
+	if (spot_move_reserve(db, a, &m, e) == 0)
 		return 0;
 	if (e->status >= 500)
 		return -1;
@@ -281,9 +306,6 @@ spot_standin_reserve(struct db *db, struct arena *a,
 	    .region = s->x->region, .target = s->x->instance_id, .adopt = s->adopt, .urgent = true,
 	    .deadline = s->x->deadline_at, .by_name = "notices" };
 
-	if (spot_move_reserve == NULL)
-		return err_set(e, 409, "no_executor",
-		    "This program has no executor of moves");
 	/* a standby that is not ready yet is given up for one that is
 	 * launched as part of the replacement */
 	if (!launch && s->adopt == NULL && strcmp(s->x->state, "replica") ==

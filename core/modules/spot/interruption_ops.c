@@ -76,19 +76,17 @@ reserve(struct spot_taking *t, const struct spot_item *it, enum spot_answer answ
 
 /* The log begins with the notice, so that a worker that dies leaves a row
  * that says what is missing. */
-static int
+static void
 log_downtime(struct spot_taking *t, const struct spot_interruption *x,
-    bool standby, struct err *e)
+    bool standby)
 {
-	struct spot_downtime d = { .interruption_id = x->id,
+	*VEC_ADD(t->in->a, &t->lost) = (struct spot_downtime){ .interruption_id = x->id,
 	    .tenant_id = x->tenant_id, .account_id = x->account_id,
 	    .region = x->region, .instance_id = x->instance_id,
 	    .cause = is(x->state, "refused") ? "optimizer_failure" :
 	    standby ? "emergency_switch" : "no_replica",
 	    .detail = x->why, .notice_at = x->noticed_at,
 	    .requested_at = x->requested_at };
-
-	return spot_downtime_put(t->in->db, &d, e);
 }
 
 /* ---- one interruption ------------------------------------------------------------- */
@@ -172,10 +170,11 @@ store(struct spot_taking *t, struct spot_interruption *x, bool fresh,
 {
 	char id[UUID_TEXT];
 
-	if (fresh ? spot_interruption_insert(t->in->db, x, e) == -1 :
-	    spot_interruption_update(t->in->db, x, e) == -1)
+	if (fresh)
+		*VEC_ADD(t->in->a, &t->made) = x;
+	else if (spot_interruption_update(t->in->db, x, e) == -1)
 		return -1;
-	if (!fresh)
+	else
 		x->version++;
 	x->reaction_ms = x->requested_at.us > x->received_at.us ?
 	    (double)(x->requested_at.us - x->received_at.us) / 1e3 : 0;
@@ -199,14 +198,14 @@ keep(struct spot_taking *t, const struct spot_item *it, struct err *e)
 {
 	if (store(t, it->x, it->fresh, e) == -1)
 		return -1;
-	if (it->n->kind != NOTICE_INTERRUPTION || it->i == NULL ||
-	    !is(it->i->lifecycle, "spot"))
-		return 0;
-	return log_downtime(t, it->x, it->standby, e);
+	if (it->n->kind == NOTICE_INTERRUPTION && it->i != NULL &&
+	    is(it->i->lifecycle, "spot"))
+		log_downtime(t, it->x, it->standby);
+	return 0;
 }
 
 int
-spot_items_reserve(struct spot_taking *t, struct err *e)
+spot_items_settle(struct spot_taking *t, struct err *e)
 {
 	for (size_t i = 0; i < t->pending.n; i++) {
 		const struct spot_item *it = t->pending.v[i];
@@ -215,7 +214,11 @@ spot_items_reserve(struct spot_taking *t, struct err *e)
 		    keep(t, it, e) == -1)
 			return -1;
 	}
-	t->pending.n = 0;
+	if (spot_interruption_insert(t->in->db, t->in->a, t->made.v,
+	    t->made.n, e) == -1 || spot_downtime_put(t->in->db, t->in->a,
+	    t->lost.v, t->lost.n, e) == -1)
+		return -1;
+	t->pending.n = t->made.n = t->lost.n = 0;
 	return 0;
 }
 
@@ -323,16 +326,27 @@ find_noticed(const struct spot_taking *t, const char *region, const char *id)
 	return NULL;
 }
 
-/* Whether something waits to be reserved for the machine: what comes next
- * must see it. */
+/* Whether this batch had news of the machine before: what comes next must see
+ * what came of it. */
 static bool
-waits(const struct spot_taking *t, const struct spot_item *it)
+touched(const struct spot_taking *t, const struct spot_item *it)
 {
-	for (size_t i = 0; i < t->pending.n; i++)
-		if (is(t->pending.v[i]->instance, it->instance) &&
-		    is(t->pending.v[i]->n->region, it->n->region))
+	for (size_t i = 0; i < t->done.n; i++)
+		if (is(t->done.v[i]->instance, it->instance) &&
+		    is(t->done.v[i]->n->region, it->n->region))
 			return true;
 	return false;
+}
+
+/* The last of its interruptions that is open or was closed since. */
+static void
+know(struct spot_item *it, const struct spot_interruption *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is(v[i].instance_id, it->instance) &&
+		    is(v[i].region, it->n->region) && (v[i].ended_at.us == 0
+		    || v[i].ended_at.us >= it->n->at.us))
+			it->known = &v[i];
 }
 
 static int
@@ -340,30 +354,30 @@ look(struct spot_taking *t, struct spot_item *it, struct err *e)
 {
 	const char *ids[] = { it->instance };
 	const struct spot_intake *in = t->in;
-	struct spot_candidates *pools;
 	struct rows known;
 
 	it->i = find_noticed(t, it->n->region, it->instance);
-	if (spot_interruption_known(in->db, in->a, in->account,
-	    it->n->region, ids, 1, it->n->at, &known, e) == -1)
-		return -1;
-	if (known.n > 0)
-		it->known = ROW(&known, struct spot_interruption,
-		    known.n - 1);
+	know(it, t->known.v, t->known.n);
+	if (touched(t, it)) {
+		if (spot_items_settle(t, e) == -1 || spot_interruption_known(
+		    in->db, in->a, in->account, it->n->region, ids, 1,
+		    it->n->at, &known, e) == -1)
+			return -1;
+		it->known = NULL;
+		know(it, known.v, known.n);
+	}
+	*VEC_ADD(in->a, &t->done) = it;
 	if (it->i == NULL || nothing_new(it) || (it->n->kind !=
 	    NOTICE_INTERRUPTION && it->n->kind != NOTICE_REBALANCE))
 		return 0;
-	pools = arena_alloc(in->a, sizeof(*pools));
-	it->pools = pools;
-	return spot_candidates_get(in->db, in->a, t->market, in->account,
-	    it->n->region, it->i, t->now, pools, e);
+	return spot_candidates_get(in->db, t->market, in->account,
+	    it->n->region, it->i, t->now, &it->pools, e);
 }
 
 int
 spot_item_apply(struct spot_taking *t, struct spot_item *it, struct err *e)
 {
-	if ((waits(t, it) && spot_items_reserve(t, e) == -1) ||
-	    look(t, it, e) == -1)
+	if (look(t, it, e) == -1)
 		return -1;
 	if (it->n->kind == NOTICE_STATE)
 		return state_changed(t, it, e);
@@ -378,22 +392,21 @@ spot_item_resume(struct spot_taking *t, struct spot_item *it, struct err *e)
 	const char *why;
 	enum spot_answer answer = spot_interruption_answer(&t->policy, it->n,
 	    it->i, NULL, t->now, &why);
-	struct spot_candidates pools;
 
 	fill(&x, it);
 	if (answer == ANSWER_WATCH) {
 		x.state = "watched";
 		x.why = why;
 	} else {
-		if (spot_candidates_get(t->in->db, t->in->a, t->market,
-		    t->in->account, x.region, it->i, t->now, &pools, e) == -1)
+		if (spot_candidates_get(t->in->db, t->market, t->in->account,
+		    x.region, it->i, t->now, &it->pools, e) == -1)
 			return -1;
-		it->pools = &pools;
 		if (reserve(t, it, answer, &x, e) == -1)
 			return -1;
 	}
 	if (store(t, &x, false, e) == -1 || tell_pool(t, it, e) == -1)
 		return -1;
-	return it->n->kind == NOTICE_INTERRUPTION &&
-	    is(it->i->lifecycle, "spot") ? log_downtime(t, &x, false, e) : 0;
+	if (it->n->kind == NOTICE_INTERRUPTION && is(it->i->lifecycle, "spot"))
+		log_downtime(t, &x, false);
+	return spot_items_settle(t, e);
 }

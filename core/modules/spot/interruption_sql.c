@@ -4,6 +4,7 @@
  * the latest news, whatever order they come in.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "crypto/crypto.h"
@@ -92,8 +93,8 @@ static const struct schema noticed_schema = {
 
 static const struct query INSERT = { "spot_interruption.insert",
 	"INSERT INTO spot_interruption (" COLUMNS ", live) VALUES (?, ?, ?, "
-	"?, ?, ?, ?, ?, NULLIF(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?, 1, ?)", NULL };
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, ?)", NULL };
 static const struct query UPDATE = { "spot_interruption.update",
 	"UPDATE spot_interruption SET az = ?, instance_type = ?, asg = ?, "
 	"pool_id = NULLIF(?, 0), kind = ?, action = ?, event_id = ?, "
@@ -286,19 +287,33 @@ alive(const struct spot_interruption *x)
 	return x->ended_at.us == 0 ? val_i(1) : val_null();
 }
 
+enum { INSERT_COLS = 30 };
+
+/* Many in one statement. */
 int
-spot_interruption_insert(struct db *db, const struct spot_interruption *x,
-    struct err *e)
+spot_interruption_insert(struct db *db, struct arena *a,
+    const struct spot_interruption *const *v, size_t n, struct err *e)
 {
-	return db_exec(db, &INSERT, ARGS(V(x->id), V(x->tenant_id),
-	    V(x->account_id), V(x->region), V(x->instance_id), V(x->az),
-	    V(x->instance_type), V(x->asg), V(x->pool_id), V(x->kind),
-	    V(x->action), V(x->source), V(x->event_id), V(x->state),
-	    V(x->why), V(x->noticed_at), V(x->received_at),
-	    V(x->deadline_at), V(x->rebalance_at), V(x->requested_at),
-	    V(x->served_at), V(x->drained_at), V(x->ended_at), V(x->move_id),
-	    V(x->decision_id), V(x->replacement), V(x->target),
-	    V(x->replica_until), alive(x)), NULL, e);
+	struct val *w = arena_array(a, n * INSERT_COLS, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct spot_interruption *x = v[i];
+		const struct val row[INSERT_COLS] = { V(x->id),
+		    V(x->tenant_id), V(x->account_id), V(x->region),
+		    V(x->instance_id), V(x->az), V(x->instance_type),
+		    V(x->asg), x->pool_id != 0 ? V(x->pool_id) : val_null(),
+		    V(x->kind), V(x->action), V(x->source), V(x->event_id),
+		    V(x->state), V(x->why), V(x->noticed_at),
+		    V(x->received_at), V(x->deadline_at), V(x->rebalance_at),
+		    V(x->requested_at), V(x->served_at), V(x->drained_at),
+		    V(x->ended_at), V(x->move_id), V(x->decision_id),
+		    V(x->replacement), V(x->target), V(x->replica_until),
+		    val_i(1), alive(x) };
+
+		memcpy(w + i * INSERT_COLS, row, sizeof(row));
+	}
+	return n == 0 ? 0 : db_exec_many(db, &INSERT, w, INSERT_COLS, n, NULL,
+	    e);
 }
 
 int

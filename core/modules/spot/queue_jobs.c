@@ -57,7 +57,7 @@ struct round {
 	struct queue *v;
 	size_t n, at;
 	struct spot_queue_turn *t;
-	struct spot_market *market;
+	struct spot_pool_cache *market;
 	bool stop;
 	struct err err;			/* of the database */
 };
@@ -371,7 +371,7 @@ spot_queue_run(struct env *env, struct db *db, struct spot_queue_turn *t,
 	int rc;
 
 	arena_set_secret(r.a);
-	r.market = spot_market_new(r.a);
+	r.market = spot_pool_cache_new(r.a);
 	rc = load(&r, e);
 	while (rc == 0 && r.n > 0) {
 		rc = net_run(env->net, &batch, e);
