@@ -84,6 +84,9 @@ def seed(api):
             break
         time.sleep(0.3)
     ids['scans'] = got[0]['id'] if got else None
+    for noun in ('instances', 'pools'):
+        rows = api('GET', f'/api/spot/{noun}?limit=1')['items']
+        ids[noun] = str(rows[0]['id']) if rows else None
     ids['approvals'] = '01900000-0000-7000-8000-00000000000a'
     ids['decisions'] = '01900000-0000-7000-8000-00000000000d'
     return ids
@@ -253,6 +256,7 @@ def acts(b, page, args, api, ids):
     page.open(args.url + '/ui/auth/keys')
     page.eval('document.querySelector("details.card").open = true')
     page.type('form[data-secret] [name=name]', HOSTILE[1])
+    page.type('form[data-secret] [name=scopes]', 'jobs:read')
     page.click('form[data-secret] button')
     page.wait('/qk_/.test(document.getElementById("notices").innerText)')
     check_errors(page, 'keys')
