@@ -170,6 +170,9 @@ def every_page(b, page, args, rows, ids):
                 'document.querySelectorAll("#stops .banner, #body .banner.bad, #job-body .banner.bad").length'):
             fault(f"{path}: banner {page.text('.banner')}")
         judge(page, path, axe)
+        if args.quick:
+            check_errors(page, path)
+            continue
         page.shot(f'{args.shots}/{name}.png')
         page.dark(True)
         if axe and row['path'] in ('/ui', '/ui/system/jobs', '/ui/system/health'):
@@ -399,6 +402,7 @@ def main():
         p.add_argument('--' + name, required=True)
     p.add_argument('--live', type=int)
     p.add_argument('--browser')
+    p.add_argument('--quick', action='store_true', help='no photographs of each page')
     args = p.parse_args()
     rows = json.load(open(args.pages))
     api = Api(args.url, args.email, args.password)
