@@ -21,6 +21,7 @@ static const char csp[] = "default-src 'none'; script-src 'self'; "
 #define UI(m, text) FIELD(struct page_ui, m, .doc = text)
 static const struct field ui_fields[] = {
 	UI(title, "Title of the page"), UI(path, "Its path"),
+	UI(section, "The list it belongs to"),
 	UI(query, "Its query string without cursor"),
 	UI(url, "Path and query"), UI(id, "The first {…} of its path"),
 	UI(prefix, "Path the site lives under"), UI(csrf, "Token of writes"),
@@ -274,6 +275,15 @@ page_next(const char *s)
 	return s;
 }
 
+/* "/ui/spot/accounts/{id}" belongs to "/ui/spot/accounts". */
+static size_t
+section_len(const char *path)
+{
+	const char *brace = strstr(path, "/{");
+
+	return brace == NULL ? strlen(path) : (size_t)(brace - path);
+}
+
 static const struct tree *
 ui_tree(struct ctx *c, const struct page_made *p, const struct match *m,
     int status, const char *error)
@@ -284,7 +294,8 @@ ui_tree(struct ctx *c, const struct page_made *p, const struct match *m,
 	struct err e = { 0 };
 	struct str s;
 	struct page_ui ui = { .title = p->row->title, .path = c->req->path,
-	    .query = page_query(c, false), .url = *query == '\0' ?
+	    .section = arena_strndup(c->a, p->row->path,
+	    section_len(p->row->path)), .query = page_query(c, false), .url = *query == '\0' ?
 	    c->req->path : arena_printf(c->a, "%s?%s", c->req->path, query),
 	    .id = m->nparams > 0 ? m->params[0].value : "",
 	    .prefix = c->http->conf->prefix, .csrf = c->csrf != NULL ?

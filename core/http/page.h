@@ -20,7 +20,7 @@
  *     main part of ui/layout.html. Beside its loads it sees {{ui.…}} (below),
  *     {{query.…}} (the main route's parameters as sent) and what the row
  *     "/ui/_layout" loads for all pages (inbox, stops, alarms).
- *     ui/partials.md in templates/ lists the classes and data- attributes:
+ *     templates/ui/PARTS.md lists the classes and data- attributes:
  *     data-live="job.* spot.*" on an element with an id: it is renewed when
  *     such an event comes; data-api="POST /api/…" on a button or form: what
  *     static/ui/act.js sends. Nothing else is needed for a live page.

@@ -235,7 +235,8 @@ put_number(struct str *out, const struct template_node *nd, const char *text)
 		put_us(&s, x);
 		break;
 	case TF_PCT:
-		str_addf(&s, "%.1f" THIN "%%", x * 100);
+		str_addf(&s, "%.*f" THIN "%%", x != 0 && fabs(x) < 0.01 ? 2 :
+		    1, x * 100);
 		break;
 	case TF_PERMILLE:
 		str_addf(&s, "%.0f" THIN "%%", x / 10);

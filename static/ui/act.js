@@ -76,6 +76,12 @@ const run = async (el, data) => {
 		const r = await call(method, path, data)
 		const more = [el.dataset.result ? result(r) : '', el.dataset.secret ? secrets(r) : ''].filter((s) => s).join(' ')
 		el.closest('dialog')?.close()
+		if (el.dataset.show) {	/* the reply itself, as text */
+			const at = document.getElementById(el.dataset.show)
+			at.textContent = JSON.stringify(r, null, 2)
+			at.hidden = false
+			return
+		}
 		if (el.dataset.go) {
 			location.assign(el.dataset.go)
 			return

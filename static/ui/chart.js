@@ -94,8 +94,8 @@ const draw = async (el) => {
 		text(el, e.message)
 		return
 	}
-	if (data[0].length === 0) {
-		text(el, 'No samples yet: one is taken each minute while a worker runs.')
+	if (data[0].length < 2) {
+		text(el, 'Too few samples yet: one is taken each minute while a worker runs.')
 		return
 	}
 	const U = await load()

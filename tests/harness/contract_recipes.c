@@ -61,7 +61,7 @@ const struct recipe contract_recipes[] = {
 	{ .id = "auth.tenant.get", .flags = CT_SHARED },
 	{ .id = "auth.audit.verify", .flags = CT_FRESH | CT_SHARED },
 	{ .id = "auth.audit.list", .flags = CT_VOLATILE },
-	/* browsers only: tests/e2e/test_cookie.c */
+	/* browsers only: tests/e2e/test_browser.c */
 	{ .id = "auth.cookie.page", .flags = CT_OUTSIDE | CT_SHARED },
 	{ .id = "auth.cookie.login", .flags = CT_OUTSIDE },
 	{ .id = "auth.cookie.logout", .flags = CT_FRESH },

@@ -69,7 +69,8 @@ git ls-files 'core/*.c' | grep -v '^core/base/' | xargs grep -nE '\b(malloc|call
 git ls-files 'core/*.c' | xargs grep -nE '\bexit\(' && say "exit below main"
 git ls-files 'core/*.[ch]' 'cgi/*.c' 'sql/*' 'packaging/*' 'templates/*' 'static/*' | xargs grep -nE '\b(TODO|FIXME|XXX)\b' && say "left-over mark"
 git ls-files 'core/*.[ch]' 'cgi/*.c' 'tests/*.[ch]' | xargs grep -nE '^[^"]*[^:"/]//' | grep -vE '/\*|^[^:]*:[0-9]*: \*' && say "// comment"
-git ls-files 'static/*.js' 'templates/*' 'static/*.html' | xargs -r grep -nE 'innerHTML|outerHTML|document\.write|\beval\(' | grep . && say "markup from text"
+git ls-files 'static/*.js' 'templates/*' 'static/*.html' | xargs -r grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|setHTMLUnsafe|\beval\(|new Function' | grep . && say "markup or code from text"
+git ls-files 'templates/*.html' 'static/*.html' | xargs -r grep -nE '<script>|<script [^>]*>[^<]|<style|[ "]style="|[ "]on[a-z]+="|href="javascript:' | grep . && say "code or style inside a page"
 git ls-files 'tests/*.c' | grep -v harness | xargs grep -nE '\b(sleep|usleep)\(' | grep . && say "sleep in a test: poll for readiness"
 
 # ---- lengths

@@ -33,5 +33,43 @@ const struct page spot_pages[] = {
 	  .permission = "spot:read", .template = "spot/prices.html",
 	  .loads = LOADS(
 	    { "pools", "spot.pool.list", "limit=50", LOAD_MAIN }) },
+	{ .path = "/ui/spot/instances/{id}", .title = "Machine",
+	  .permission = "spot:read", .template = "spot/instance.html",
+	  .loads = LOADS(
+	    { "instance", "spot.instance.get", NULL, LOAD_MAIN }) },
+	{ .path = "/ui/spot/groups", .title = "Groups",
+	  .permission = "spot:read", .template = "spot/groups.html",
+	  .loads = LOADS(
+	    { "groups", "spot.group.list", "limit=50", LOAD_MAIN },
+	    { "assets", "spot.asset.list", "limit=50", 0 }) },
+	{ .path = "/ui/spot/pools/{id:int}", .title = "Pool",
+	  .permission = "spot:read", .template = "spot/pool.html",
+	  .loads = LOADS(
+	    { "pool", "spot.risk.pool", NULL, LOAD_MAIN }) },
+	{ .path = "/ui/spot/risk", .title = "Risk",
+	  .permission = "spot:read", .template = "spot/risk.html",
+	  .loads = LOADS(
+	    { "risk", "spot.risk.get", "market=simulated", LOAD_MAIN }) },
+	{ .path = "/ui/spot/interruptions", .title = "Interruptions",
+	  .permission = "spot:read", .template = "spot/interruptions.html",
+	  .loads = LOADS(
+	    { "interruptions", "spot.interruption.list", "limit=50", LOAD_MAIN },
+	    { "totals", "spot.interruption.totals", NULL, 0 },
+	    { "sources", "spot.source.list", "limit=20", 0 },
+	    { "downtime", "spot.downtime.list", "limit=20", 0 }) },
+	{ .path = "/ui/spot/savings", .title = "Savings",
+	  .permission = "spot:read", .template = "spot/savings.html",
+	  .loads = LOADS(
+	    { "report", "spot.saving.get", "group_by=account", LOAD_MAIN }) },
+	{ .path = "/ui/spot/waste", .title = "Waste",
+	  .permission = "spot:read", .template = "spot/waste.html",
+	  .loads = LOADS(
+	    { "waste", "spot.waste.list", "limit=50&state=detected", LOAD_MAIN },
+	    { "sum", "spot.waste.summary", NULL, 0 }) },
+	{ .path = "/ui/spot/governance", .title = "Governance",
+	  .permission = "spot:read", .template = "spot/governance.html",
+	  .loads = LOADS(
+	    { "audit", "spot.governance.audit", NULL, LOAD_MAIN },
+	    { "terminations", "spot.termination.list", "limit=20", 0 }) },
 	{ .path = NULL }
 };
