@@ -179,10 +179,39 @@ make_accounts() {
 	GRANT ALL ON quincunx.* TO quincunx_migrate@localhost;" || die "cannot make the database accounts"
 }
 
+# Processes of a part: those of its group that name our directories or write
+# our log (nginx's children). A number that is somebody else's by now is left
+# alone.
+members() { # name: by its pid file, also when the first of them is dead
+	local pid
+	pid=$(cat "$RUN/$1.pid" 2>/dev/null) && [ -n "$pid" ] || return 0
+	for pid in $(pgrep -g "$pid"); do
+		# shellcheck disable=SC2012
+		{ tr '\0' ' ' <"/proc/$pid/cmdline"; ls -l "/proc/$pid/fd"; } 2>/dev/null |
+			grep -qF -e "$RUN/" -e "$ETC/" -e "$LOG/" && echo "$pid"
+	done
+}
+
+none_left() { [ -z "$(members "$1")" ]; }
+
+# What a killed supervisor left behind went on serving; whoever comes next ends
+# it.
+end_orphans() {
+	local name pids
+	for name in worker nginx live responder mariadb; do
+		pids=$(members "$name")
+		[ -n "$pids" ] || continue
+		kill -TERM "$(cat "$RUN/$name.pid")" 2>/dev/null || kill -TERM $pids
+		until_ok 35 none_left "$name" || kill -KILL $(members "$name") 2>/dev/null
+		rm -f "$RUN/$name.pid"
+	done
+}
+
 start_all() {
 	make_dirs
 	exec 9>"$RUN/serve.lock"
 	flock -n 9 || die "already running (make status, make stop)"
+	end_orphans
 	trap 'stop_all; exit 130' INT TERM HUP	# what we start, we stop
 	trap 'stop_all' EXIT
 	check_ports
@@ -260,6 +289,8 @@ revive() {
 	local name=$1 i kept=()
 	for i in "${ORDER[@]}"; do [ "$i" = "$name" ] || kept+=("$i"); done
 	ORDER=("${kept[@]}")
+	# children that outlived it hold its sockets (nginx)
+	kill -KILL $(members "$name") 2>/dev/null
 	sleep 1
 	launch "$@"
 }
@@ -301,7 +332,7 @@ start)
 	show
 	;;
 stop)
-	pid=$(serve_pid) || { say "not running"; exit 0; }
+	pid=$(serve_pid) || { end_orphans; say "not running"; exit 0; }
 	kill -TERM "$pid"
 	wait_gone "$pid" || die "pid $pid does not end"
 	say "stopped"

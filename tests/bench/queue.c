@@ -3,7 +3,9 @@
  * private MariaDB with full durability. Prints one line a figure:
  *   name rate_per_s own_cpu_s_per_1000 server_cpu_s_per_1000
  * usage: queue [JOBS [PROCESSES [BATCH [SCENES]]]]
- * SCENES: letters of enqueue, drain, relay, history, snapshot; all if none
+ * SCENES: letters of enqueue, drain, relay, history, snapshot, tenants; all if
+ * none. tenants: 200 of them, one flooding; fails when the others' p99 wait is
+ * two seconds or more
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -19,6 +21,7 @@
 #include <mysql.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "events/relay.h"
@@ -33,7 +36,7 @@
 #define PAYLOAD "{\"symbol\":\"BTCUSDT\",\"window\":90,\"note\":" \
 	"\"0123456789012345678901234567890123456789\"}"
 
-enum { PROCS_MAX = 16, HISTORY = 1000000, IDLE_LOOKS = 200 };
+enum { PROCS_MAX = 16, HISTORY = 1000000, IDLE_LOOKS = 200, TENANTS = 200 };
 
 static struct {
 	uint64_t done[PROCS_MAX], cycles[PROCS_MAX];
@@ -187,9 +190,10 @@ work(void *arg)
 	if (jobs_lease_open(db, &lease, uuid_new(), "bench", "bench", 60,
 	    (int)getpid(), &e) == -1)
 		die("lease", &e);
-	while (n > 0 || all_done() < w->want) {
+	while (n > 0 || (all_done() < w->want &&
+	    !__atomic_load_n(&sh->stop, __ATOMIC_RELAXED))) {
 		if (jobs_cycle(c, db, a, &lease, done, n,
-		    all_done() + n < w->want ? batch : 0, &got, &e) == -1)
+		    all_done() + n < w->want && !sh->stop ? batch : 0, &got, &e) == -1)
 			die("cycle", &e);
 		sh->done[w->slot] += n;
 		sh->cycles[w->slot]++;
@@ -342,10 +346,92 @@ under_a_snapshot(struct arena *a)
 	mysql_close(snap);
 }
 
+/* One tenant keeps its backlog full, until told to stop. */
+static int
+flood(void *arg)
+{
+	struct arena *life = arena_new(64 << 20);
+	struct db *db = mariadb_open(life, DB);
+
+	(void)arg;
+	shm_after_fork(shm_current());
+	while (!__atomic_load_n(&sh->stop, __ATOMIC_RELAXED))
+		fill(db, 1000, 100);
+	db_close(db);
+	return 0;
+}
+
+/* The others come one by one; their waits are the database's: from the insert
+ * to the claim. */
+static void
+others(struct arena *a, size_t n)
+{
+	struct db *db = mariadb_open(a, DB);
+	struct arena *each = arena_new(1 << 20);
+	struct uuid v[TENANTS - 1], id;
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < NITEMS(v); i++)
+		v[i] = uuid_new();
+	for (size_t i = 0; i < n; i++) {
+		if (job_enqueue_text(db, each, "noop", NULL, false,
+		    v[random_below(NITEMS(v))], PAYLOAD, &(struct job_options){
+		    .actor = "other" }, &id, &e) != 0)
+			die("enqueue", &e);
+		arena_reset(each);
+		nap_ms(5);
+	}
+	arena_free(each);
+	db_close(db);
+}
+
+static int
+wait_ms(struct arena *a, int percent)
+{
+	const char *n = mariadb_value(a, DB, "SELECT COUNT(*) FROM jobs_job "
+	    "WHERE actor = 'other'");
+
+	return (int)strtol(mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "COALESCE(TIMESTAMPDIFF(MICROSECOND, created_at, IF(started_at > "
+	    "'2000-01-01', started_at, NOW(6))) DIV 1000, 0) AS ms FROM "
+	    "jobs_job WHERE actor = 'other' ORDER BY ms LIMIT %ld, 1",
+	    (strtol(n, NULL, 10) - 1) * percent / 100)), NULL, 10);
+}
+
+/* 0: the others were served. */
+static int
+one_floods(struct arena *a)
+{
+	struct worker w[PROCS_MAX];
+	pid_t pid[PROCS_MAX], flooder;
+	const char *left;
+
+	memset(sh, 0, sizeof(*sh));
+	fill_some(a, 20000);
+	flooder = forked(flood, NULL);
+	for (size_t i = 0; i < procs; i++) {
+		w[i] = (struct worker){ i, SIZE_MAX };
+		pid[i] = forked(work, &w[i]);
+	}
+	others(a, 2000);
+	left = mariadb_value(a, DB, "SELECT COUNT(*) FROM jobs_ready");
+	__atomic_store_n(&sh->stop, 1, __ATOMIC_RELAXED);
+	forked_wait(flooder);
+	for (size_t i = 0; i < procs; i++)
+		forked_wait(pid[i]);
+	printf("%-34s p50 %d ms  p99 %d ms  max %d ms (of the flood %s "
+	    "waited)\n", "200 tenants, one flooding: others", wait_ms(a, 50),
+	    wait_ms(a, 99), wait_ms(a, 100), left);
+	if (strtol(left, NULL, 10) < 1000)
+		printf("  the flood was drained: this says nothing\n");
+	return wait_ms(a, 99) < 2000 ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
-	const char *scenes = argc > 4 ? argv[4] : "edrhs";
+	const char *scenes = argc > 4 ? argv[4] : "edrhst";
+	int rc = 0;
 	char dir[SCRATCH_PATH];
 	struct arena *a = arena_new(64 << 20);
 	struct err e = { 0 };
@@ -388,8 +474,10 @@ main(int argc, char **argv)
 	}
 	if (strchr(scenes, 's') != NULL)
 		under_a_snapshot(a);
+	if (strchr(scenes, 't') != NULL)
+		rc = one_floods(a);
 	probe_fsync();
 	scratch_remove(dir);
 	arena_free(a);
-	return 0;
+	return rc;
 }

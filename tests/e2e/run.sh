@@ -39,7 +39,21 @@ start=$(date +%s%N)
 make -s start PORT="$port" >/dev/null 2>&1
 ok "second start" "[ $? = 0 ]"
 echo "run         second start took $((($(date +%s%N) - start) / 1000000)) ms, make included"
+# Whatever is killed by hand comes back, also the web server, whose children
+# outlive it, and the supervisor, whose parts do.
+one_nginx() { [ "$(cat var/run/nginx.pid)" != "$1" ] && kill -0 "$(cat var/run/nginx.pid)" && [ -z "$(pgrep -g "$1")" ]; } 2>/dev/null
+old=$(cat var/run/nginx.pid)
+kill -9 "$old"
+for _ in $(seq 150); do one_nginx "$old" && break; sleep 0.2; done
+ok "nginx comes back alone" 'one_nginx "$old"'
+for _ in $(seq 150); do curl -fsS -o /dev/null "http://127.0.0.1:$port/health" 2>/dev/null && break; sleep 0.2; done
+kill -9 "$(cat var/run/serve.pid)"
+make -s start PORT="$port" >"$work/again" 2>&1
+ok "start after the supervisor was killed" "[ $? = 0 ]" || cat "$work/again"
+ok "one worker, one responder" '[ "$(pgrep -fxc "$work/clone/build/bin/quincunx.fcgi.*" -P "$(cat var/run/serve.pid)")" = 1 ] && [ "$(pgrep -fc "quincunx-worker -c $work/clone" -P "$(cat var/run/serve.pid)")" = 1 ]'
+kill -9 "$(cat var/run/serve.pid)"
 make -s stop >/dev/null 2>&1
+ok "stop ends what a killed supervisor left" '! pgrep -f "$work/clone/build/bin|$work/clone/var/mysql" >/dev/null'
 ok "only var/ and build/ were touched" '[ -z "$(git status --porcelain)" ]'
 [ $fails = 0 ] || { tail -n 30 "$work/steps.out" "$work/start" "$work"/clone/var/log/*.out; }
 echo "$passed passed, $fails failed"
