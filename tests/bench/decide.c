@@ -20,7 +20,7 @@ enum { INSTANCES = 10000, POOLS = 400, ZONES = 4, ROUNDS = 7, GROUPS = 200,
 static struct arena *a;
 static struct spot_offer offers[POOLS];
 static struct spot_need needs[POOLS], own[INSTANCES];
-static struct spot_member members[INSTANCES];
+static struct spot_plan_member members[INSTANCES];
 static struct spot_hazard hazards[POOLS];
 static struct spot_market market = { "aws", "r", "Linux/UNIX", offers, POOLS,
     "bench" };
@@ -58,7 +58,7 @@ make_fleet(void)
 		int k = i * 7 % POOLS;
 
 		own[i] = needs[k];
-		members[i] = (struct spot_member){ .instance_id = "i",
+		members[i] = (struct spot_plan_member){ .instance_id = "i",
 		    .az = offers[k].az, .instance_type =
 		    offers[k].instance_type, .group = arena_printf(a, "g%d",
 		    i % GROUPS), .on_demand = i % 3 == 0,

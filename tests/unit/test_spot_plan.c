@@ -29,7 +29,7 @@ static struct err err;
 static struct spot_offer offers[POOLS];
 static struct spot_market market;
 static struct spot_policy policy;
-static struct spot_member members[MOST];
+static struct spot_plan_member members[MOST];
 static struct spot_group_state group;
 static struct spot_fleet fleet;
 static const struct spot_need need = { .arch = "x86_64", .vcpu = 2,
@@ -71,7 +71,7 @@ begin(size_t n)
 	policy.max_moves_per_h = 100;
 	group = (struct spot_group_state){ .name = "web" };
 	for (size_t i = 0; i < n; i++) {
-		members[i] = (struct spot_member){ .instance_id = "i",
+		members[i] = (struct spot_plan_member){ .instance_id = "i",
 		    .az = "z1a", .instance_type = "m5.large",
 		    .group = "web", .on_demand = true, .age_h = 6,
 		    .need = &need, .on_demand_price = E8(0.1) };
@@ -357,7 +357,7 @@ test_fallback_and_return(void **state)
 static void
 test_order_is_nothing(void **state)
 {
-	struct spot_member turned[12];
+	struct spot_plan_member turned[12];
 	struct spot_plan p, q;
 
 	(void)state;

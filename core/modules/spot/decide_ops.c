@@ -59,7 +59,7 @@ add_place(struct str *s, const char *az, const char *type,
 static const char *
 places(struct deciding *d, const struct spot_plan_move *p)
 {
-	const struct spot_member *w = p->member;
+	const struct spot_plan_member *w = p->member;
 	struct str s;
 
 	str_init(&s, d->a);
@@ -90,7 +90,7 @@ pool_text(struct deciding *d, const struct spot_plan_move *p)
 static struct spot_recommendation
 row_of(struct deciding *d, const struct spot_plan_move *p)
 {
-	const struct spot_member *w = p->member;
+	const struct spot_plan_member *w = p->member;
 	struct spot_recommendation r = { .id = uuid_new(),
 	    .tenant_id = d->m->acc.tenant_id, .account_id = d->m->acc.id,
 	    .member_id = w->id, .instance_id = w->instance_id,

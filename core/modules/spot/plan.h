@@ -55,7 +55,7 @@ struct spot_group_state {
 	bool canary;			/* one is trying spot already */
 };
 
-struct spot_member {
+struct spot_plan_member {
 	struct uuid id;
 	const char *instance_id, *az, *instance_type;
 	const char *group;		/* "" = stands alone */
@@ -71,7 +71,7 @@ struct spot_member {
 struct spot_fleet {
 	const struct spot_market *markets;
 	size_t nmarkets;
-	const struct spot_member *v;
+	const struct spot_plan_member *v;
 	size_t n;
 	const struct spot_group_state *groups;
 	size_t ngroups;
@@ -81,7 +81,7 @@ struct spot_fleet {
 };
 
 struct spot_plan_move {
-	const struct spot_member *member;
+	const struct spot_plan_member *member;
 	const char *decision;		/* SWITCH DRAIN EVACUATE */
 	const struct spot_offer *to;	/* NULL: on-demand, of its own type */
 	const struct spot_offer *next[3];	/* further pools, best first */
@@ -95,7 +95,7 @@ struct spot_plan_move {
 	const char *reason;
 };
 struct spot_plan_held {
-	const struct spot_member *member;
+	const struct spot_plan_member *member;
 	const char *decision;		/* STAY */
 	const char *reason;
 	double loss;

@@ -142,7 +142,7 @@ fill_fit(struct spot_planner *p, struct fit *t)
 }
 
 static const struct fit *
-fit_of(struct spot_planner *p, struct fits *f, const struct spot_member *m)
+fit_of(struct spot_planner *p, struct fits *f, const struct spot_plan_member *m)
 {
 	uintptr_t h = (uintptr_t)m->need;
 	size_t i;
@@ -183,7 +183,7 @@ group_index(struct spot_planner *p, const char *name)
 static void
 cost_now(struct spot_planner *p, struct spot_want *w)
 {
-	const struct spot_member *m = w->m;
+	const struct spot_plan_member *m = w->m;
 	const struct spot_market *k = &p->f->markets[m->market];
 	double d = (double)p->rules.changeover_s / 3600, price = 0;
 	struct spot_cost c;

@@ -149,7 +149,7 @@ usd(double v)
 }
 
 static const char *
-place(struct ctx *c, const struct spot_member *w)
+place(struct ctx *c, const struct spot_plan_member *w)
 {
 	return arena_printf(c->a, "%s%s:%s", w->on_demand ? "on-demand " : "",
 	    w->az, w->instance_type);
@@ -161,7 +161,7 @@ move_of(struct ctx *c, const struct spot_plan_made *m,
 {
 	static const char *const risks[] = { "low", "medium", "high",
 	    "critical" };
-	const struct spot_member *w = p->member;
+	const struct spot_plan_member *w = p->member;
 	struct move v = { .id = w->id, .instance_id = w->instance_id,
 	    .group = w->group, .decision = p->decision,
 	    .from_pool = place(c, w), .to_pool = p->to != NULL ?
@@ -199,7 +199,7 @@ lists(struct ctx *c, const struct spot_plan_made *m, int64_t most,
 	for (size_t i = 0; i < p->nmoves; i++)
 		moves[i] = move_of(c, m, &p->moves[i], i < DETAILED);
 	for (size_t i = 0; i < n; i++) {
-		const struct spot_member *w = p->held[i].member;
+		const struct spot_plan_member *w = p->held[i].member;
 
 		held[i] = (struct stay){ w->id, w->instance_id, w->group,
 		    place(c, w), p->held[i].reason, p->held[i].loss };

@@ -22,7 +22,7 @@ struct spot_cand {
 };
 /* What could be done with one member. */
 struct spot_want {
-	const struct spot_member *m;
+	const struct spot_plan_member *m;
 	const struct spot_offer *here;	/* its pool; NULL = not known */
 	size_t here_i;
 	double now, move, loss, loss_1h, disruption;

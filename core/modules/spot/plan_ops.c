@@ -28,7 +28,7 @@ struct load {
 	VEC(struct spot_market) markets;
 	VEC(struct spot_group_state) groups;
 	struct map *needs, *zones, *by_market;
-	struct spot_member *v;
+	struct spot_plan_member *v;
 };
 
 /* ---- pools --------------------------------------------------------------------- */
@@ -154,9 +154,9 @@ member(struct load *l, size_t i, struct err *e)
 {
 	const struct spot_plan_row *r = ROW(&l->rows, struct spot_plan_row,
 	    i);
-	struct spot_member *m = &l->v[i];
+	struct spot_plan_member *m = &l->v[i];
 
-	*m = (struct spot_member){ .id = r->id,
+	*m = (struct spot_plan_member){ .id = r->id,
 	    .instance_id = r->instance_id, .az = r->az,
 	    .instance_type = r->instance_type, .group = r->asg,
 	    .held = held(l->a, r),
@@ -287,7 +287,7 @@ spot_plan_of(struct db *db, struct arena *a, struct uuid tenant,
 
 void
 spot_plan_refused(struct arena *a, const struct spot_plan_made *m,
-    const struct spot_member *w, struct spot_ranking *out)
+    const struct spot_plan_member *w, struct spot_ranking *out)
 {
 	const struct spot_market *k = &m->fleet.markets[w->market];
 	struct spot_rules r = spot_policy_rules(&m->policy);

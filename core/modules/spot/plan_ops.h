@@ -67,6 +67,6 @@ const struct spot_choice *spot_plan_choice(struct arena *,
     const struct spot_plan_move *);
 /* The pools refused for a member, with the reasons. */
 void spot_plan_refused(struct arena *, const struct spot_plan_made *,
-    const struct spot_member *, struct spot_ranking *);
+    const struct spot_plan_member *, struct spot_ranking *);
 
 #endif
