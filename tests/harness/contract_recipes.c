@@ -208,6 +208,13 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.plan.create", .body = "{\"account_id\":\"$cloud\"}",
 	    .flags = CT_VOLATILE },
 	{ .id = "spot.decide", .path = "id=$cloud" },
+	{ .id = "spot.batch.create", .body = "{\"name\":\"same $n\","
+	    "\"market\":\"simulated\",\"region\":\"us-east-1\","
+	    "\"instance_type\":\"m5.large\",\"work_s\":36000,"
+	    "\"deadline_s\":86400}" },
+	{ .id = "spot.batch.get", .flags = CT_VOLATILE },
+	{ .id = "spot.batch.list", .flags = CT_VOLATILE },
+	{ .id = "spot.batch.tick", .body = "{\"done_s\":0}" },
 	{ .id = "spot.recommendation.list", .flags = CT_VOLATILE },
 	{ .id = "spot.recommendation.get", .path = "id=$recommendation" },
 	{ .id = "spot.recommendation.approve",

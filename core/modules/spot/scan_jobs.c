@@ -18,6 +18,7 @@
 #include "modules/platform/platform.h"
 #include "modules/spot/asset.h"
 #include "modules/spot/conf.h"
+#include "modules/spot/recommendation.h"
 #include "modules/spot/scan_event.h"
 #include "modules/spot/settle.h"
 #include "modules/spot/shard.h"
@@ -149,8 +150,9 @@ conclude(struct spot_run *run, struct db *db, struct err *e)
 {
 	const struct spot_scan *s = run->scan;
 
-	if (run->kind == SCAN_PRICES)
-		return 0;
+	if (run->kind == SCAN_PRICES)	/* other prices, other decisions */
+		return spot_decide_queue(db, run->a, s->tenant_id,
+		    s->account_id, e);
 	if (s->added + s->changed + s->gone > 0 && spot_scan_tell(db, s,
 	    e) == -1)
 		return -1;

@@ -9,6 +9,7 @@
 #include "modules/spot/account.h"
 #include "modules/spot/advice_ops.h"
 #include "modules/spot/asset.h"
+#include "modules/spot/batch.h"
 #include "modules/spot/catalog.h"
 #include "modules/spot/compat.h"
 #include "modules/spot/conf.h"
@@ -176,6 +177,11 @@ static const struct table tables[] = {
 	    .row = &spot_recommendation_schema, .sql_only = ONEOF("waits"),
 	    .tenant_column = "tenant_id", .retention_days = 180,
 	    .retention_column = "created_at", .snapshot = SNAP_FULL },
+	{ .name = "spot_batch", .row = &spot_batch_schema,
+	    .tenant_column = "tenant_id", .retention_days = 365,
+	    .retention_column = "created_at", .snapshot = SNAP_FULL },
+	{ .name = "spot_batch_step", .row = &spot_batch_step_schema,
+	    .snapshot = SNAP_FULL },
 	{ .name = "spot_pool_state", .row = &spot_pool_state_schema,
 	    .snapshot = SNAP_FULL },
 	{ .name = "spot_pool_risk", .row = &spot_pool_risk_schema,
@@ -257,6 +263,7 @@ const struct module spot_module = {
 		spot_waste_queries, spot_governance_queries,
 		spot_signal_queries, spot_risk_queries, spot_policy_queries,
 		spot_plan_queries, spot_recommendation_queries,
+		spot_batch_queries,
 		spot_source_queries,
 		spot_interruption_queries, spot_downtime_queries,
 		spot_episode_queries, spot_saving_queries, spot_sim_queries,
@@ -273,7 +280,8 @@ const struct module spot_module = {
 		spot_interruption_routes, spot_saving_routes,
 		spot_compat_routes, spot_compat_metric_routes, spot_risk_routes,
 		spot_move_routes, spot_policy_routes, spot_plan_routes,
-		spot_recommendation_routes, spot_simulation_routes, NULL },
+		spot_recommendation_routes, spot_simulation_routes,
+		spot_batch_routes, NULL },
 	.settings = (const struct settings *const[]){
 		&spot_settings, &spot_move_settings, NULL },
 	.permissions = permissions,

@@ -1,0 +1,51 @@
+-- Work with a deadline that is run by its owner and placed by us: one row per batch job, one per decision.
+-- step
+CREATE TABLE IF NOT EXISTS spot_batch (
+  id            BINARY(16)   NOT NULL PRIMARY KEY,
+  tenant_id     BINARY(16)   NOT NULL,
+  name          VARCHAR(100) NOT NULL,
+  market        ENUM('aws', 'simulated') NOT NULL,
+  region        VARCHAR(32)  CHARACTER SET ascii NOT NULL,
+  instance_type VARCHAR(64)  CHARACTER SET ascii NOT NULL,
+  policy        ENUM('on_demand', 'greedy', 'uniform_progress', 'paced') NOT NULL,
+  work_s        DOUBLE       NOT NULL,
+  changeover_s  DOUBLE       NOT NULL,
+  tick_s        DOUBLE       NOT NULL,
+  theta         DOUBLE       NOT NULL,
+  deadline      DATETIME(6)  NOT NULL,
+  state         ENUM('open', 'done', 'late', 'cancelled') NOT NULL,
+  done_s        DOUBLE       NOT NULL DEFAULT 0,
+  place         ENUM('idle', 'spot', 'on_demand') NOT NULL,
+  pool          VARCHAR(150) CHARACTER SET ascii NOT NULL DEFAULT '',
+  up_s          DOUBLE       NOT NULL,
+  up_ends       DOUBLE       NOT NULL,
+  down_s        DOUBLE       NOT NULL,
+  down_ends     DOUBLE       NOT NULL,
+  seen_before   INT          NOT NULL,
+  spot_h        DOUBLE       NOT NULL DEFAULT 0,
+  od_h          DOUBLE       NOT NULL DEFAULT 0,
+  cost          DOUBLE       NOT NULL DEFAULT 0,
+  moves         INT          NOT NULL DEFAULT 0,
+  ticks         BIGINT       NOT NULL DEFAULT 0,
+  decided_at    DATETIME(6)  NULL,
+  created_by    VARCHAR(200) NOT NULL DEFAULT '',
+  created_at    DATETIME(6)  NOT NULL,
+  KEY tenant (tenant_id, id),
+  KEY created (created_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
+-- step
+CREATE TABLE IF NOT EXISTS spot_batch_step (
+  batch_id   BINARY(16)   NOT NULL,
+  n          BIGINT       NOT NULL,
+  at         DATETIME(6)  NOT NULL,
+  place      ENUM('idle', 'spot', 'on_demand') NOT NULL,
+  pool       VARCHAR(150) CHARACTER SET ascii NOT NULL,
+  done_s     DOUBLE       NOT NULL,
+  offered    BOOLEAN      NOT NULL,
+  residual_h DOUBLE       NOT NULL,
+  price      DOUBLE       NOT NULL,
+  reason     VARCHAR(300) NOT NULL,
+  model      VARCHAR(100) NOT NULL,
+  PRIMARY KEY (batch_id, n),
+  CONSTRAINT spot_batch_step_batch FOREIGN KEY (batch_id) REFERENCES spot_batch (id) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
