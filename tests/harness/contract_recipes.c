@@ -272,12 +272,28 @@ const struct recipe contract_recipes[] = {
 	    "\"spec\":{\"entry_long\":1}}" },
 	{ .id = "trade.strategy.update", .body = "{\"name\":\"other $n\","
 	    "\"version\":1,\"spec\":{\"entry_long\":1}}" },
-	{ .id = "trade.backtest.create", .body = "{\"symbol\":\"SAME\","
+	{ .id = "trade.backtest.request", .body = "{\"symbol\":\"SAME\","
 	    "\"spec\":{\"entry_long\":1}}" },
 	{ .id = "trade.backtest.get", .path = "id=$backtest" },
 	{ .id = "trade.backtest.trades", .path = "id=$backtest" },
 	{ .id = "trade.backtest.equity", .path = "id=$backtest" },
 	{ .id = "trade.pattern.list", .query = "symbol=SAME" },
+	{ .id = "trade.order.create", .body = "{\"symbol\":\"SAME\",\"side\":"
+	    "\"buy\",\"type\":\"limit\",\"limit_price\":10.5,\"quantity\":"
+	    "1$n,\"client_order_id\":\"same-$n\"}" },
+	{ .id = "trade.order.preview", .body = "{\"symbol\":\"SAME\","
+	    "\"side\":\"buy\",\"quantity\":1}" },
+	{ .id = "trade.order.get", .path = "id=$order" },
+	{ .id = "trade.order.events", .path = "id=$order" },
+	{ .id = "trade.order.cancel", .path = "id=$order" },
+	{ .id = "trade.session.state", .body = "{\"state\":\"active\"}" },
+	{ .id = "trade.session.get", .flags = CT_VOLATILE },
+	{ .id = "trade.cash.list", .flags = CT_VOLATILE },
+	{ .id = "trade.fill.list", .flags = CT_VOLATILE },
+	{ .id = "trade.position.list", .flags = CT_VOLATILE },
+	{ .id = "trade.holding.list", .flags = CT_VOLATILE },
+	{ .id = "trade.quote.put", .body = "{\"symbol\":\"SAME\",\"bid\":"
+	    "10.9,\"ask\":11}" },
 	{ .id = "trade.indicator.get", .path = "kind=sma",
 	    .query = "symbol=SAME&params=1" },
 	{ .id = NULL }
@@ -291,7 +307,7 @@ void
 contract_stack(struct stack *st)
 {
 	static struct arena *a;
-	const char *settings[6];
+	const char *settings[9];
 
 	if (a == NULL)
 		a = arena_new(1 << 20);
@@ -302,7 +318,10 @@ contract_stack(struct stack *st)
 	settings[2] = "aws.access_key=" FAKE_ACCESS_KEY;
 	settings[3] = "aws.secret_key=" FAKE_SECRET_KEY;
 	settings[4] = "webhooks.max=10000";
-	settings[5] = NULL;
+	settings[5] = "trade.orders_per_second=10000";
+	settings[6] = "trade.orders_per_minute=100000";
+	settings[7] = "trade.max_open_orders=5000";
+	settings[8] = NULL;
 	stack_start(st, &(struct stack_options){ .web = "nginx",
 	    .settings = settings });
 }
@@ -348,8 +367,23 @@ market(struct world *w, struct twin *t)
 		    t->admin.token, "{\"symbol\":\"SAME\",\"bars\":[{"
 		    "\"at\":\"2026-01-01T00:00:00Z\",\"open\":10,"
 		    "\"high\":12,\"low\":9,\"close\":11}]}");
+	if (r->status == 200)
+		r = http_send(w->st, "POST", "/api/trade/sessions",
+		    t->admin.token, "{\"cash\":900000000}");
+	if (r->status == 200)
+		r = http_send(w->st, "POST", "/api/trade/quotes",
+		    t->admin.token, "{\"symbol\":\"SAME\",\"bid\":10.9,"
+		    "\"ask\":11}");
 	if (r->status != 200)
 		ct_bad(w, "market: %d %.300s", r->status, r->body);
+}
+
+static const char *
+resting(struct world *w, struct twin *t)
+{
+	return post_id(w, t, "/api/trade/orders", arena_printf(w->st->a,
+	    "{\"symbol\":\"SAME\",\"side\":\"buy\",\"type\":\"limit\","
+	    "\"limit_price\":10.5,\"quantity\":%u}", 1 + t->n++));
 }
 
 static const char *
@@ -596,6 +630,8 @@ contract_word(struct world *w, struct twin *t, const char *word)
 {
 	if (strcmp(word, "backtest") == 0)
 		return row_of(w, t, BACKTEST);
+	if (strcmp(word, "order") == 0)
+		return resting(w, t);
 	if (strcmp(word, "instrument") == 0)
 		return instrument(w, t);
 	if (strcmp(word, "decision") == 0)

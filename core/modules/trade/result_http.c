@@ -133,7 +133,7 @@ backtest_equity(struct ctx *c, const void *in)
 	.out = schema, .ok = 200, .errors = ERRORS(404), .run = fn }
 
 const struct route trade_result_routes[] = {
-	{ .id = "trade.backtest.create", .method = HTTP_POST,
+	{ .id = "trade.backtest.request", .method = HTTP_POST,
 	  .path = "/api/trade/backtests", .summary = "Ask for a backtest",
 	  .doc = "A job of type backtest; progress under /jobs/{job_id}.",
 	  .auth = AUTH_USER, .permission = "trade:write",
