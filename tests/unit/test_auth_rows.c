@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/codec.h"
+#include "db/db.h"
 #include "modules/auth/rows.h"
 
 static struct arena *a;
@@ -61,12 +62,12 @@ not_found(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(auth_found(0, "User", &e), 0);
+	assert_int_equal(db_found(0, "User", &e), 0);
 	assert_int_equal(e.status, 0);
-	assert_int_equal(auth_found(1, "User", &e), -1);
+	assert_int_equal(db_found(1, "User", &e), -1);
 	assert_int_equal(e.status, 404);
 	assert_string_equal(e.detail, "User not found");
-	assert_int_equal(auth_found(-1, "User", &e), -1);
+	assert_int_equal(db_found(-1, "User", &e), -1);
 }
 
 int
