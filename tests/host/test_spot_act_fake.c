@@ -369,6 +369,20 @@ test_throttled(void **state)
 	assert_int_equal(seen("launched"), before + 1);
 }
 
+/* AWS's own bucket is smaller than ours: all launches come through, once. */
+static void
+test_bucket(void **state)
+{
+	size_t before = seen("launched");
+
+	(void)state;
+	script("{\"action\":\"RunInstances\",\"throttle\":{\"bucket\":1,"
+	    "\"rate\":2}}");
+	for (int i = 0; i < 4; i++)
+		launched(arena_printf(t, "bucket-%d", i));
+	assert_int_equal(seen("launched"), before + 4);
+}
+
 static void
 test_deadline(void **state)
 {
@@ -738,7 +752,8 @@ main(void)
 		T(test_launch), T(test_places), T(test_places_unseen),
 		T(test_refused_everywhere),
 		T(test_fleet), T(test_dry_run), T(test_lost_answer),
-		T(test_throttled), T(test_deadline), T(test_clock),
+		T(test_throttled), T(test_bucket), T(test_deadline),
+		T(test_clock),
 		T(test_session_ends), T(test_garbage), T(test_status),
 		T(test_terminate), T(test_tag_and_scores), T(test_pages),
 		T(test_group_swap),
