@@ -287,11 +287,12 @@ const struct module spot_module = {
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){
-		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
+		spot_signal_jobs, spot_placement_jobs, spot_settle_jobs, spot_saving_jobs,
 		spot_risk_jobs, spot_move_jobs, spot_decide_jobs,
 		spot_simulation_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
-		spot_signal_schedules, spot_saving_schedules,
+		spot_signal_schedules, spot_placement_schedules,
+		spot_saving_schedules,
 		spot_risk_schedules, spot_move_schedules, spot_decide_schedules,
 		NULL },
 	.loops = (const struct loop *const[]){
