@@ -208,6 +208,13 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.plan.create", .body = "{\"account_id\":\"$cloud\"}",
 	    .flags = CT_VOLATILE },
 	{ .id = "spot.decide", .path = "id=$cloud" },
+	{ .id = "spot.advisor.import", .flags = CT_SHARED,
+	    .type = "application/json", .body = "{\"spot_advisor\":{"
+	    "\"us-east-1\":{\"Linux\":{\"m5.large\":{\"r\":1,"
+	    "\"s\":60}}}}}" },
+	{ .id = "spot.od_price.import", .flags = CT_SHARED,
+	    .type = "application/json",
+	    .body = "{\"us-east-1\":{\"m5.large\":0.096}}" },
 	{ .id = "spot.batch.create", .body = "{\"name\":\"same $n\","
 	    "\"market\":\"simulated\",\"region\":\"us-east-1\","
 	    "\"instance_type\":\"m5.large\",\"work_s\":36000,"

@@ -15,9 +15,11 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "modules/spot/feed.h"
 #include "modules/spot/pool.h"
 #include "modules/spot/risk_model.h"
 #include "modules/spot/signal.h"
+#include "tests/harness/data.h"
 #include "tests/harness/tar.h"
 
 #include <cmocka.h>
@@ -394,6 +396,61 @@ test_expected_cost(void **state)
 	assert_string_equal(r.v[0].o->az, "z1a");
 }
 
+/* ---- feeds ---------------------------------------------------------------------------- */
+
+static void
+test_feeds(void **state)
+{
+	static const char *const bad[] = { "{", "{}",
+	    "{\"spot_advisor\":{\"r\":{\"Linux\":{\"t\":{\"r\":5,"
+	    "\"s\":1}}}}}", "{\"us-east-1\":{\"m5.large\":\"dear\"}}" };
+	const struct utc t = { 1000000 * S };
+	struct spot_od_price *p;
+	struct spot_advisor *v;
+	bool m5 = false, dear = false;
+	char *text;
+	size_t n, rows;
+
+	(void)state;
+	for (size_t i = 0; i < NITEMS(bad); i++) {
+		err_clear(&err);
+		assert_int_equal(spot_feed_advisor(a, bad[i], strlen(bad[i]),
+		    t, &v, &rows, &err), -1);
+		assert_int_equal(err.status, 422);
+		err_clear(&err);
+		assert_int_equal(spot_feed_prices(a, bad[i], strlen(bad[i]),
+		    t, "test", &p, &rows, &err), -1);
+		assert_int_equal(err.status, 422);
+	}
+	err_clear(&err);
+	if ((text = data_read(a, "aws/spot-advisor-data.json.gz", &n)) ==
+	    NULL)
+		return;
+	assert_int_equal(spot_feed_advisor(a, text, n, t, &v, &rows, &err),
+	    0);
+	assert_int_equal(rows, 25323);
+	for (size_t i = 0; i < rows; i++) {
+		assert_in_range(v[i].interruption, 0, 4);
+		assert_in_range(v[i].savings, 0, 100);
+		m5 |= strcmp(v[i].region, "us-east-1") == 0 &&
+		    strcmp(v[i].instance_type, "m5.large") == 0;
+		/* recorded with a saving of -62 percent: it has none */
+		dear |= strcmp(v[i].region, "ca-central-1") == 0 &&
+		    strcmp(v[i].instance_type, "p5.48xlarge") == 0 &&
+		    v[i].savings == 0;
+	}
+	assert_true(m5 && dear);
+	if ((text = data_read(a, "aws/ondemand_prices_us-east-1_2026.json",
+	    &n)) == NULL)
+		return;
+	assert_int_equal(spot_feed_prices(a, text, n, t, "test", &p, &rows,
+	    &err), 0);
+	assert_int_equal(rows, 1367);
+	for (size_t i = 0; i < rows; i++)
+		if (strcmp(p[i].instance_type, "a1.large") == 0)
+			assert_int_equal(p[i].price.e8, 5100000);
+}
+
 int
 main(void)
 {
@@ -407,6 +464,7 @@ main(void)
 		cmocka_unit_test(test_runs_of_their_owner),
 		cmocka_unit_test(test_every_refusal),
 		cmocka_unit_test(test_expected_cost),
+		cmocka_unit_test(test_feeds),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -17,6 +17,7 @@ struct spot_conf {
 	int64_t scan_every_s, fleet_every_s, parallel, page_size, price_days;
 	int64_t grace_s;
 	bool ask_terminate;
+	const char *advisor_url, *od_price_url;	/* "" = not pulled */
 	const char *trace_dir;		/* recorded traces; "" = none */
 	bool demo_account;
 	int64_t sim_boot_s;

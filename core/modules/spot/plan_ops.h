@@ -44,6 +44,17 @@ struct spot_plan_account {
 int spot_plan_accounts(struct db *, struct arena *, struct rows *,
     struct err *);
 
+/* Types that run in an account, most of them first; and the zones of a
+ * region with a pool of a type (in .region). */
+struct spot_plan_type {
+	const char *region, *instance_type;
+	int64_t n;
+};
+int spot_plan_types(struct db *, struct arena *, struct uuid tenant,
+    struct uuid account, int64_t limit, struct rows *, struct err *);
+int spot_plan_zones(struct db *, struct arena *, const char *market,
+    const char *region, const char *type, struct rows *, struct err *);
+
 /* ---- use ------------------------------------------------------------------------ */
 
 /* Everything a plan of an account is made from. */

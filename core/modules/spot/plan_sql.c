@@ -95,9 +95,44 @@ static const struct query ACCOUNTS = { "spot_plan.accounts",
 	"IS NOT NULL AND status IN ('active', 'degraded') ORDER BY id "
 	"LIMIT 10000", &whose_schema };
 
-const struct query *const spot_plan_queries[] = {
-	&ROWS, &PAST, &ACCOUNTS, NULL
+static const struct field type_fields[] = {
+	FIELD(struct spot_plan_type, region, .doc = "Region"),
+	FIELD(struct spot_plan_type, instance_type, .doc = "Type"),
+	FIELD(struct spot_plan_type, n, .doc = "How many"), FIELD_END
 };
+static const struct schema type_schema = {
+	.name = "SpotPlanType", .size = sizeof(struct spot_plan_type),
+	.fields = type_fields
+};
+static const struct query TYPES = { "spot_plan.types",
+	"SELECT region, instance_type, COUNT(*) AS n FROM spot_instance "
+	"WHERE tenant_id = ? AND account_id = ? AND gone_at IS NULL "
+	"AND state = 'running' GROUP BY region, instance_type "
+	"ORDER BY n DESC, region, instance_type LIMIT ?", &type_schema };
+static const struct query ZONES = { "spot_plan.zones",
+	"SELECT az AS region, instance_type, 1 AS n FROM spot_pool "
+	"WHERE market = ? AND region = ? AND instance_type = ? "
+	"AND product = 'Linux/UNIX' ORDER BY az LIMIT 20", &type_schema };
+
+const struct query *const spot_plan_queries[] = {
+	&ROWS, &PAST, &ACCOUNTS, &TYPES, &ZONES, NULL
+};
+
+int
+spot_plan_types(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid account, int64_t limit, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &TYPES, ARGS(V(tenant), V(account), V(limit)),
+	    out, e);
+}
+
+int
+spot_plan_zones(struct db *db, struct arena *a, const char *market,
+    const char *region, const char *type, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &ZONES, ARGS(V(market), V(region), V(type)),
+	    out, e);
+}
 
 int
 spot_plan_accounts(struct db *db, struct arena *a, struct rows *out,

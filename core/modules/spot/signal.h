@@ -78,5 +78,8 @@ int spot_signal_fold(struct db *, struct arena *, size_t *n, struct err *);
 extern const struct query *const spot_signal_queries[];
 extern const struct job spot_signal_jobs[];
 extern const struct schedule spot_signal_schedules[];
+/* Placement scores as signals (placement_jobs.c). */
+extern const struct job spot_placement_jobs[];
+extern const struct schedule spot_placement_schedules[];
 
 #endif

@@ -16,6 +16,7 @@
 #include "modules/spot/deadline.h"
 #include "modules/spot/demo.h"
 #include "modules/spot/episode.h"
+#include "modules/spot/feed.h"
 #include "modules/spot/governance.h"
 #include "modules/spot/group.h"
 #include "modules/spot/health_ops.h"
@@ -90,6 +91,13 @@ static const struct setting setting_rows[] = {
 	SETTING(C, price_days, "spot.price_days", .def = "7", .min = 1,
 	    .max = 90, .unit = "days",
 	    .doc = "Price history pulled by the first scan"),
+	SETTING(C, advisor_url, "spot.advisor_url", .def = "",
+	    .flags = SET_URL, .doc = "Where the spot advisor's feed is pulled "
+	    "from once a day (https://spot-bid-advisor.s3.amazonaws.com/"
+	    "spot-advisor-data.json)"),
+	SETTING(C, od_price_url, "spot.od_price_url", .def = "",
+	    .flags = SET_URL, .doc = "Where on-demand prices are pulled from "
+	    "once a day: {region:{type:USD}}"),
 	SETTING(C, trace_dir, "spot.trace_dir", .def = "",
 	    .doc = "Folder of recorded availability traces that the risk "
 	    "model may be fitted to"),
@@ -281,17 +289,20 @@ const struct module spot_module = {
 		spot_compat_routes, spot_compat_metric_routes, spot_risk_routes,
 		spot_move_routes, spot_policy_routes, spot_plan_routes,
 		spot_recommendation_routes, spot_simulation_routes,
-		spot_batch_routes, NULL },
+		spot_batch_routes, spot_feed_routes, NULL },
 	.settings = (const struct settings *const[]){
 		&spot_settings, &spot_move_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
 	.jobs = (const struct job *const[]){
-		spot_signal_jobs, spot_settle_jobs, spot_saving_jobs,
+		spot_signal_jobs, spot_placement_jobs, spot_feed_jobs,
+		spot_settle_jobs, spot_saving_jobs,
 		spot_risk_jobs, spot_move_jobs, spot_decide_jobs,
 		spot_simulation_jobs, NULL },
 	.schedules = (const struct schedule *const[]){
-		spot_signal_schedules, spot_saving_schedules,
+		spot_signal_schedules, spot_placement_schedules,
+		spot_feed_schedules,
+		spot_saving_schedules,
 		spot_risk_schedules, spot_move_schedules, spot_decide_schedules,
 		NULL },
 	.loops = (const struct loop *const[]){
