@@ -366,9 +366,13 @@ standby(void **state)
 	    clock_now(), &err));
 	/* it waits, and takes over when the warning comes */
 	assert_string_equal(state_of(i), "rebalance replica");
-	take(notice("TERMINATION", new_event(), i, 1));
+	take(notice("TERMINATION", new_event(), i, 0));
 	assert_string_equal(state_of(i), "interruption replacing");
 	assert_int_equal(rows_of(i), 1);
+	/* its own times, not those of the recommendation */
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_interruption WHERE "
+	    "instance_id = '%s' AND received_at >= noticed_at AND "
+	    "requested_at >= received_at", i), 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_move WHERE "
 	    "adopt = 'i-0aaaaaaaaaaaaaaaa' AND instance_id = '%s'", i), 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_interruption WHERE "

@@ -98,7 +98,8 @@ static const struct query INSERT = { "spot_interruption.insert",
 static const struct query UPDATE = { "spot_interruption.update",
 	"UPDATE spot_interruption SET az = ?, instance_type = ?, asg = ?, "
 	"pool_id = NULLIF(?, 0), kind = ?, action = ?, event_id = ?, "
-	"state = ?, why = ?, noticed_at = ?, deadline_at = ?, "
+	"state = ?, why = ?, noticed_at = ?, received_at = ?, "
+	"deadline_at = ?, "
 	"rebalance_at = ?, requested_at = ?, served_at = ?, drained_at = ?, "
 	"ended_at = ?, move_id = ?, decision_id = ?, replacement = ?, "
 	"target = ?, replica_until = ?, live = ?, version = version + 1 "
@@ -323,10 +324,11 @@ spot_interruption_update(struct db *db, const struct spot_interruption *x,
 	return db_exec(db, &UPDATE, ARGS(V(x->az), V(x->instance_type),
 	    V(x->asg), V(x->pool_id), V(x->kind), V(x->action),
 	    V(x->event_id), V(x->state), V(x->why), V(x->noticed_at),
-	    V(x->deadline_at), V(x->rebalance_at), V(x->requested_at),
-	    V(x->served_at), V(x->drained_at), V(x->ended_at), V(x->move_id),
-	    V(x->decision_id), V(x->replacement), V(x->target),
-	    V(x->replica_until), alive(x), V(x->tenant_id), V(x->id)), NULL,
+	    V(x->received_at), V(x->deadline_at), V(x->rebalance_at),
+	    V(x->requested_at), V(x->served_at), V(x->drained_at),
+	    V(x->ended_at), V(x->move_id), V(x->decision_id),
+	    V(x->replacement), V(x->target), V(x->replica_until), alive(x),
+	    V(x->tenant_id), V(x->id)), NULL,
 	    e);
 }
 

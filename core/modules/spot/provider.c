@@ -59,7 +59,8 @@ lay_groups(struct arena *a, const struct sim *s, struct ec2_page *page)
 	    sizeof(*v));
 	size_t n = page->rows.n;
 
-	memcpy(v, page->rows.items, n * sizeof(*v));
+	if (n > 0)
+		memcpy(v, page->rows.items, n * sizeof(*v));
 	for (size_t i = 0; i < s->ngroups; i++) {
 		const struct sim_group *g = &s->groups[i];
 		size_t k = 0;
