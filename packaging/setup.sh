@@ -165,9 +165,16 @@ make_admin() {
 # Proved before anything is touched; the keys of the backup come with it, the
 # key that signs tokens does not.
 restore_all() {
-	[ ! -e "$READY" ] || die "this host is set up; a restore wants one that is not"
+	services=
+	[ ! -e "$READY" ] || [ ! -d /run/systemd/system ] || services="quincunx quincunx-live quincunx-worker"
+	# shellcheck disable=SC2086
+	[ -z "$services" ] || systemctl stop $services
 	qx_root ${phrase:+-o "backup.passphrase_file=$phrase"} -o "database.url_file=$SECRETS/database_url" \
-	    restore --secrets "$SECRETS" - <"$restore" || die "nothing was restored"
+	    restore --secrets "$SECRETS" - <"$restore" || {
+		# shellcheck disable=SC2086
+		[ -z "$services" ] || systemctl start $services || true
+		die "nothing was restored"
+	}
 	chgrp quincunx "$SECRETS/encryption_key" "$SECRETS/audit_key"
 	chmod 640 "$SECRETS/encryption_key" "$SECRETS/audit_key"
 }

@@ -171,6 +171,13 @@ say "removed and purged: nothing is left"
 # ---- a new host from the backup ---------------------------------------------------------
 if [ -e /root/all.qxb ]; then
 	apt-get -qq -y install /tmp/this.deb >/tmp/install2.out 2>&1 || die "install again"
+	if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore1.out 2>&1; then die "an older version restored"; fi
+	grep -q 'install that version first' /tmp/restore1.out || die "older version: $(cat /tmp/restore1.out)"
+	is "$(sql "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'quincunx'")" 0 "tables after a refused restore"
+	apt-get -qq -y install /tmp/next.deb >/tmp/install3.out 2>&1 || die "install the newer version"
+	echo 'another long passphrase' >/tmp/wrong
+	if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/wrong >/tmp/restore2.out 2>&1; then die "a wrong passphrase"; fi
+	grep -q 'wrong passphrase' /tmp/restore2.out || die "wrong passphrase: $(cat /tmp/restore2.out)"
 	quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore.out 2>&1 || die "restore: $(cat /tmp/restore.out)"
 	cmp -s /tmp/key /etc/quincunx/secrets/encryption_key || die "the key did not come back"
 	is "$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')" "$jobs" "jobs after restore"
