@@ -485,7 +485,7 @@ spot_risk_fit(struct arena *a, struct spot_watch *w, size_t n,
 	if (fit.n < FIT_MIN || fit.ones < 1 || fit.ones >= (double)fit.n ||
 	    held.n == 0)
 		return err_set(e, 422, "too_little", "Too little was seen to "
-		    "fit a model: %zu hours of running with %.0f losses "
+		    "fit a model: %zu windows of an hour with %.0f losses "
 		    "before the split, %zu behind it", fit.n, fit.ones,
 		    held.n);
 	r->fit_rate = fit.ones / (double)fit.n;
