@@ -50,3 +50,8 @@ setInterval(live.ages, 1000)
 document.addEventListener('page-renewed', () => { js(); live.ages() })
 if (document.querySelector('[data-chart]'))
 	import('./chart.js').then((m) => m.start())
+document.addEventListener('simulated', async (ev) => {
+	const [{ show }, { lines }] = await Promise.all([import('./simulator.js'), import('./chart.js')])
+	const made = show(document.getElementById('simulation'), ev.detail)
+	lines(made.lines, made.series)
+})
