@@ -90,7 +90,7 @@ def seed(api):
     machine = next(i for i in api('GET', '/api/spot/instances?limit=200')['items']
                    if i['auth_status'] == 'AUTHORIZED' and i['state'] == 'running')
     ids['moves'] = api('POST', '/api/spot/moves', {
-        'instance_id': machine['instance_id'], 'kind': 'replace', 'reason': HOSTILE[0],
+        'instance_id': machine['instance_id'], 'kind': 'replace', 'reason': 'browser-test',
         'pools': [{'az': machine['az'], 'instance_type': machine['instance_type'], 'lifecycle': 'spot',
                    'subnet': '', 'price': 0.1}]})['id']
     ids['approvals'] = '01900000-0000-7000-8000-00000000000a'
