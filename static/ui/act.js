@@ -29,10 +29,11 @@ const ask = (text) => new Promise((resolve) => {
 
 const typed = (el) => {
 	switch (el.dataset.type) {
+	case 'num':
 	case 'int': return el.value === '' ? undefined : Number(el.value)
 	case 'bool': return el.type === 'checkbox' ? el.checked : el.value === 'true'
 	case 'list': return el.value.trim() === '' ? undefined : el.value.trim().split(/[\s,]+/)
-	case 'json': return JSON.parse(el.value)
+	case 'json': return el.value.trim() === '' || el.value === 'null' ? undefined : JSON.parse(el.value)
 	case 'time': return el.value === '' ? undefined : new Date(el.value).toISOString()
 	default: return el.value === '' && (el.dataset.optional || !el.required && el.nodeName !== 'SELECT' && el.type !== 'hidden') ? undefined : el.value
 	}
@@ -76,6 +77,8 @@ const run = async (el, data) => {
 		const r = await call(method, path, data)
 		const more = [el.dataset.result ? result(r) : '', el.dataset.secret ? secrets(r) : ''].filter((s) => s).join(' ')
 		el.closest('dialog')?.close()
+		if (el.dataset.event)
+			document.dispatchEvent(new CustomEvent(el.dataset.event, { detail: r }))
 		if (el.dataset.show) {	/* the reply itself, as text */
 			const at = document.getElementById(el.dataset.show)
 			at.textContent = JSON.stringify(r, null, 2)

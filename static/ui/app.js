@@ -47,6 +47,16 @@ act.start()
 live.start()
 live.ages()
 setInterval(live.ages, 1000)
-document.addEventListener('page-renewed', () => { js(); live.ages() })
-if (document.querySelector('[data-chart]'))
-	import('./chart.js').then((m) => m.start())
+/* The charts come when the first of them does. */
+let charts
+const chart = () => {
+	if (document.querySelector('[data-chart]'))
+		charts ??= import('./chart.js').then((m) => m.start())
+}
+chart()
+document.addEventListener('page-renewed', () => { js(); live.ages(); chart() })
+document.addEventListener('simulated', async (ev) => {
+	const [{ show }, { lines }] = await Promise.all([import('./simulator.js'), import('./chart.js')])
+	const made = show(document.getElementById('simulation'), ev.detail)
+	lines(made.lines, made.series)
+})

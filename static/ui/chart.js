@@ -113,6 +113,28 @@ const draw = async (el) => {
 	new U(options(el), data, plot)
 }
 
+/* Lines of their own points [[x, y], …], for what is no metric. */
+export const lines = async (el, series) => {
+	const xs = [...new Set(series.flatMap((s) => s.points.map((p) => p[0])))].sort((a, b) => a - b)
+	const data = [xs, ...series.map((s) => {
+		const at = new Map(s.points)
+		return xs.map((x) => at.get(x) ?? null)
+	})]
+	el.dataset.labels = series.map((s) => s.label).join(',')
+	const U = await load()
+	const o = options(el)
+	o.scales.x = { time: false }
+	o.axes[0].values = (u, vs) => vs.map((v) => `${v}\u202fh`)
+	delete o.series[1]?.fill
+	el.replaceChildren(legend(el, data))
+	if (U) {
+		const plot = document.createElement('div')
+		plot.setAttribute('aria-hidden', 'true')
+		el.append(plot)
+		new U(o, data, plot)
+	}
+}
+
 export const start = () => {
 	const all = () => document.querySelectorAll('[data-chart]').forEach(draw)
 	all()

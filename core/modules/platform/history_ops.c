@@ -240,10 +240,11 @@ add_hour(void *arg, const void *row, struct err *e)
 /* ---- asking -------------------------------------------------------------------------- */
 
 static int
-metric_series(struct db *db, struct past *p, struct err *e)
+metric_series(struct env *env, struct db *db, struct past *p, struct err *e)
 {
 	VEC(struct platform_series) v = { 0 };
 	struct rows all;
+	const char *by;
 
 	if (platform_series_all(db, p->a, &all, e) == -1)
 		return -1;
@@ -253,8 +254,10 @@ metric_series(struct db *db, struct past *p, struct err *e)
 			*VEC_ADD(p->a, &v) = *ROW(&all, struct platform_series,
 			    i);
 	p->series = (struct rows){ v.v, v.n, &platform_series_schema };
-	if (v.n == 0)
-		return err_set(e, 404, "not_found",
+	p->out->kind = "unknown";
+	if (v.n == 0)		/* declared, but no sample has it yet */
+		return platform_history_of(env->modules, p->in->metric, &by) ?
+		    0 : err_set(e, 404, "not_found",
 		    "Nothing is kept of a metric with this name");
 	p->out->kind = v.v[0].kind;
 	return 0;
@@ -293,10 +296,9 @@ platform_history(struct env *env, struct db *db, struct arena *a,
 	struct arena *row;		/* rewound after each row */
 	int rc;
 
-	(void)env;
 	*out = (struct platform_past){ .metric = in->metric, .from = in->from,
 	    .to = in->to };
-	if (choose_step(in, out, e) == -1 || metric_series(db, &p, e) == -1)
+	if (choose_step(in, out, e) == -1 || metric_series(env, db, &p, e) == -1)
 		return -1;
 	row = arena_new(8 << 20);
 	rc = *out->source == 'h' ? platform_hour_each(db, row, in->metric,

@@ -71,5 +71,21 @@ const struct page spot_pages[] = {
 	  .loads = LOADS(
 	    { "audit", "spot.governance.audit", NULL, LOAD_MAIN },
 	    { "terminations", "spot.termination.list", "limit=20", 0 }) },
+	{ .path = "/ui/spot/recommendations", .title = "Recommendations",
+	  .permission = "spot:read", .template = "spot/recommendations.html",
+	  .loads = LOADS(
+	    { "recs", "spot.recommendation.list", "limit=50&state=open", LOAD_MAIN }) },
+	{ .path = "/ui/spot/moves", .title = "Moves",
+	  .permission = "spot:read", .template = "spot/moves.html",
+	  .loads = LOADS(
+	    { "moves", "spot.move.list", "limit=50", LOAD_MAIN }) },
+	{ .path = "/ui/spot/moves/{id}", .title = "Move",
+	  .permission = "spot:read", .template = "spot/move.html",
+	  .loads = LOADS(
+	    { "move", "spot.move.get", NULL, LOAD_MAIN }) },
+	{ .path = "/ui/spot/policy", .title = "Policy",
+	  .permission = "spot:read", .template = "spot/policy.html",
+	  .loads = LOADS(
+	    { "policy", "spot.policy.get", NULL, LOAD_MAIN }) },
 	{ .path = NULL }
 };
