@@ -51,6 +51,13 @@ a_job() { # an exec type of the package's own place, done by the worker
 	until_ok 30 job_done "$id" || die "job: $(api "$url/jobs/$id" -H "Authorization: Bearer $token")"
 }
 
+exec_type() { # a program of this host as a job type
+cat >/etc/quincunx/exec.d/room.echo.conf <<'END'
+argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '{\"result\":1}'" ];
+END
+chmod 644 /etc/quincunx/exec.d/room.echo.conf
+}
+
 # ---- install --------------------------------------------------------------------
 find / -xdev \( -path /proc -o -path /tmp -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/log -o -path /run \) -prune -o -print |
 	sort >/tmp/before
@@ -82,10 +89,7 @@ is "$(stat -c %U:%G:%a /etc/quincunx/secrets/migrate_url)" root:root:600 migrate
 is "$(stat -c %U:%a /var/lib/quincunx/admin.json)" quincunx:600 admin.json
 is "$(sql "SELECT plugin FROM mysql.user WHERE user = 'quincunx'")" unix_socket "login of the service"
 is "$(as_user mariadb -N -B quincunx -e 'CREATE TABLE x (n INT)' 2>&1 | grep -c denied)" 1 "DDL by the service user"
-cat >/etc/quincunx/exec.d/room.echo.conf <<'END'
-argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '{\"result\":1}'" ];
-END
-chmod 644 /etc/quincunx/exec.d/room.echo.conf
+exec_type
 cp /var/lib/quincunx/admin.json /tmp/admin.json
 start_services
 login
@@ -172,13 +176,14 @@ if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/re
 grep -q 'install that version first' /tmp/restore1.out || die "older version: $(cat /tmp/restore1.out)"
 is "$(sql "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'quincunx'")" 0 "tables after a refused restore"
 apt-get -qq -y install /tmp/next.deb >/tmp/install3.out 2>&1 || die "install the newer version"
-echo 'another long passphrase' >/tmp/wrong
+echo 'another long passphrase' >/tmp/wrong && chmod 600 /tmp/wrong
 if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/wrong >/tmp/restore2.out 2>&1; then die "a wrong passphrase"; fi
 grep -q 'wrong passphrase' /tmp/restore2.out || die "wrong passphrase: $(cat /tmp/restore2.out)"
 quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore.out 2>&1 || die "restore: $(cat /tmp/restore.out)"
 cmp -s /tmp/key /etc/quincunx/secrets/encryption_key || die "the key did not come back"
 is "$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')" "$jobs" "jobs after restore"
 is "$(sql 'SELECT epoch FROM quincunx.platform_installation')" 2 epoch
+exec_type
 start_services
 quincunx installation >/tmp/who.out && grep -q 'not confirmed' /tmp/who.out || die "nobody is asked to confirm"
 login
