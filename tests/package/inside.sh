@@ -51,6 +51,13 @@ a_job() { # an exec type of the package's own place, done by the worker
 	until_ok 30 job_done "$id" || die "job: $(api "$url/jobs/$id" -H "Authorization: Bearer $token")"
 }
 
+exec_type() { # a program of this host as a job type
+cat >/etc/quincunx/exec.d/room.echo.conf <<'END'
+argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '{\"result\":1}'" ];
+END
+chmod 644 /etc/quincunx/exec.d/room.echo.conf
+}
+
 # ---- install --------------------------------------------------------------------
 find / -xdev \( -path /proc -o -path /tmp -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/log -o -path /run \) -prune -o -print |
 	sort >/tmp/before
@@ -82,10 +89,7 @@ is "$(stat -c %U:%G:%a /etc/quincunx/secrets/migrate_url)" root:root:600 migrate
 is "$(stat -c %U:%a /var/lib/quincunx/admin.json)" quincunx:600 admin.json
 is "$(sql "SELECT plugin FROM mysql.user WHERE user = 'quincunx'")" unix_socket "login of the service"
 is "$(as_user mariadb -N -B quincunx -e 'CREATE TABLE x (n INT)' 2>&1 | grep -c denied)" 1 "DDL by the service user"
-cat >/etc/quincunx/exec.d/room.echo.conf <<'END'
-argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '{\"result\":1}'" ];
-END
-chmod 644 /etc/quincunx/exec.d/room.echo.conf
+exec_type
 cp /var/lib/quincunx/admin.json /tmp/admin.json
 start_services
 login
@@ -144,11 +148,9 @@ a_job
 is "$(quincunx migrate --status 2>/dev/null | grep -c -v applied || true)" 1 "migrations left"
 
 # ---- backup, remove, purge ------------------------------------------------------------
-if quincunx help | grep -q '^  backup'; then
-	echo 'a good long passphrase' >/tmp/phrase && chmod 600 /tmp/phrase
-	quincunx -o backup.passphrase_file=/tmp/phrase backup - >/root/all.qxb 2>/tmp/backup.out || die "backup: $(cat /tmp/backup.out)"
-	jobs=$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')
-fi
+echo 'a good long passphrase' >/tmp/phrase && chmod 600 /tmp/phrase
+quincunx -o backup.passphrase_file=/tmp/phrase backup - >/root/all.qxb 2>/tmp/backup.out || die "backup: $(cat /tmp/backup.out)"
+jobs=$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')
 kill -TERM $fcgi $worker $live
 wait $fcgi $worker $live 2>/dev/null || true
 apt-get -qq -y remove quincunx >/tmp/remove.out 2>&1 || die remove
@@ -169,22 +171,22 @@ left=$(find /run /var/lib /etc /usr -xdev -nouser -o -nogroup | head -n 5)
 say "removed and purged: nothing is left"
 
 # ---- a new host from the backup ---------------------------------------------------------
-if [ -e /root/all.qxb ]; then
-	apt-get -qq -y install /tmp/this.deb >/tmp/install2.out 2>&1 || die "install again"
-	if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore1.out 2>&1; then die "an older version restored"; fi
-	grep -q 'install that version first' /tmp/restore1.out || die "older version: $(cat /tmp/restore1.out)"
-	is "$(sql "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'quincunx'")" 0 "tables after a refused restore"
-	apt-get -qq -y install /tmp/next.deb >/tmp/install3.out 2>&1 || die "install the newer version"
-	echo 'another long passphrase' >/tmp/wrong
-	if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/wrong >/tmp/restore2.out 2>&1; then die "a wrong passphrase"; fi
-	grep -q 'wrong passphrase' /tmp/restore2.out || die "wrong passphrase: $(cat /tmp/restore2.out)"
-	quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore.out 2>&1 || die "restore: $(cat /tmp/restore.out)"
-	cmp -s /tmp/key /etc/quincunx/secrets/encryption_key || die "the key did not come back"
-	is "$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')" "$jobs" "jobs after restore"
-	is "$(sql 'SELECT epoch FROM quincunx.platform_installation')" 2 epoch
-	start_services
-	quincunx installation | grep -q 'not confirmed' || die "nobody is asked to confirm"
-	login
-	a_job
-	say "restored on a new host"
-fi
+apt-get -qq -y install /tmp/this.deb >/tmp/install2.out 2>&1 || die "install again"
+if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore1.out 2>&1; then die "an older version restored"; fi
+grep -q 'install that version first' /tmp/restore1.out || die "older version: $(cat /tmp/restore1.out)"
+is "$(sql "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'quincunx'")" 0 "tables after a refused restore"
+apt-get -qq -y install /tmp/next.deb >/tmp/install3.out 2>&1 || die "install the newer version"
+echo 'another long passphrase' >/tmp/wrong && chmod 600 /tmp/wrong
+if quincunx setup --restore /root/all.qxb --passphrase-file /tmp/wrong >/tmp/restore2.out 2>&1; then die "a wrong passphrase"; fi
+grep -q 'wrong passphrase' /tmp/restore2.out || die "wrong passphrase: $(cat /tmp/restore2.out)"
+quincunx setup --restore /root/all.qxb --passphrase-file /tmp/phrase >/tmp/restore.out 2>&1 || die "restore: $(cat /tmp/restore.out)"
+cmp -s /tmp/key /etc/quincunx/secrets/encryption_key || die "the key did not come back"
+is "$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')" "$jobs" "jobs after restore"
+is "$(sql 'SELECT epoch FROM quincunx.platform_installation')" 2 epoch
+exec_type
+start_services
+quincunx installation >/tmp/who.out && grep -q 'not confirmed' /tmp/who.out || die "nobody is asked to confirm"
+login
+a_job
+say "restored on a new host"
+echo complete >/tmp/complete

@@ -102,5 +102,6 @@ step "base system" base
 step "room" unpack
 step "fetch" fetch || { ls "$room"/apt/*.deb >/dev/null && echo "   no mirror: with what is there"; }
 step "install, use, upgrade, purge" inside
+[ -s "$root/tmp/complete" ] || { echo "the room did not come to its end"; exit 1; }
 rm -rf "$root" "$room/next"
 echo "package: all good"
