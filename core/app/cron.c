@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/manual.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -50,6 +51,8 @@ app_cron(const struct module *const *mods, const char *name, int argc,
 	struct env *env = NULL;
 	int rc = 1;
 
+	if (manual_asked(name, argc, argv))
+		return 0;
 	if (app_boot(&env, &b, &e) == 0)
 		rc = cron_run(env, &b, work, &e);
 	if (e.status != 0)

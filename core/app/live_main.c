@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "app/manual.h"
 #include "app/live_proc.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -92,6 +93,8 @@ app_live(const struct module *const *mods, int argc, char **argv)
 	struct err e = { 0 };
 	int rc = 1;
 
+	if (manual_asked("quincunx-live", argc, argv))
+		return 0;
 	if (app_boot(&m.env, &m.boot, &e) == 0)
 		rc = run(&m, &e);
 	if (e.status != 0)

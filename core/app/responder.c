@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/manual.h"
 #include "app/responder.h"
 #include "base/arena.h"
 #include "base/check.h"
@@ -263,6 +264,8 @@ app_responder(const struct module *const *mods, int argc, char **argv)
 	    getenv("REQUEST_METHOD") != NULL && !fd0_listens();
 	int rc;
 
+	if (!is_cgi && manual_asked("quincunx.fcgi", argc, argv))
+		return 0;
 	m.boot = (struct boot){ .program = "quincunx.fcgi",
 	    .modules = mods, .argc = is_cgi ? 1 : argc, .argv = argv };
 	if (app_boot(&m.env, &m.boot, &e) == -1 ||

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/manual.h"
 #include "app/worker.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -139,6 +140,8 @@ app_schedule(const struct module *const *mods, int argc, char **argv)
 	struct env *env = NULL;
 	int rc = 1;
 
+	if (manual_asked("quincunx-schedule", argc, argv))
+		return 0;
 	if (app_boot(&env, &b, &e) == 0)
 		rc = run(env, &b, &e);
 	if (e.status != 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/manual.h"
 #include "app/worker.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -132,6 +133,8 @@ app_worker(const struct module *const *mods, int argc, char **argv)
 	struct err e = { 0 };
 	int rc = 1;
 
+	if (manual_asked("quincunx-worker", argc, argv))
+		return 0;
 	w.boot = (struct boot){ .program = "quincunx-worker",
 	    .modules = mods, .flags = BOOT_EXEC, .argc = argc,
 	    .argv = argv };

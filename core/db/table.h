@@ -115,8 +115,9 @@ struct alert {
 #define ALERT_END { .name = NULL }
 
 /* Of .no_db: the command runs before anything is read or any privilege is
- * given up; its env is NULL and options before the name are not looked at. */
-enum { COMMAND_NO_BOOT = 2 };
+ * given up; its env is NULL and options before the name are not looked at.
+ * COMMAND_DIAGNOSE: as true, and a failed boot is told by the doctor. */
+enum { COMMAND_NO_BOOT = 2, COMMAND_DIAGNOSE = 3 };
 
 struct command {
 	const char *name;		/* "user reset": one or two words */

@@ -10,7 +10,9 @@
 #include "modules/platform/approval.h"
 #include "modules/platform/backup.h"
 #include "modules/platform/decision.h"
+#include "modules/platform/compat.h"
 #include "modules/platform/docs.h"
+#include "modules/platform/doctor.h"
 #include "modules/platform/event.h"
 #include "modules/platform/exchange.h"
 #include "modules/platform/health.h"
@@ -25,7 +27,9 @@
 #include "modules/platform/sweep.h"
 #include "modules/platform/worker.h"
 #include "modules/platform/live.h"
+#include "modules/platform/compat.h"
 #include "modules/platform/dependency.h"
+#include "modules/platform/doctor.h"
 #include "modules/platform/installation.h"
 #include "modules/platform/log.h"
 #include "modules/platform/metric.h"
@@ -233,6 +237,8 @@ static const struct command *const commands[] = {
 	platform_installation_commands,
 	platform_setup_commands,
 	platform_backup_commands,
+	platform_doctor_commands,
+	platform_compat_commands,
 	NULL
 };
 static const struct loop *const loops[] = {

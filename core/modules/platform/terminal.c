@@ -2,7 +2,9 @@
  * Commands' manners. Prints what it is given; decides nothing.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -47,6 +49,15 @@ platform_terminal_usage(const char *text)
 {
 	fprintf(stderr, "usage: quincunx %s\n", text);
 	return 2;
+}
+
+bool
+platform_terminal_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
+	    (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 int

@@ -18,6 +18,8 @@ struct str;
 int platform_terminal_error(const struct err *);
 /* "usage: quincunx …" on stderr; returns 2. */
 int platform_terminal_usage(const char *);
+/* Whether stdout is a terminal that wants colours (NO_COLOR is unset). */
+bool platform_terminal_colour(void);
 /* All of it to stdout; 0, or 1 when that failed. */
 int platform_terminal_write(const struct str *);
 
