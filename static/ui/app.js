@@ -50,7 +50,7 @@ setInterval(live.ages, 1000)
 /* The charts come when the first of them does. */
 let charts
 const chart = () => {
-	if (document.querySelector('[data-chart]'))
+	if (document.querySelector('[data-chart], [data-points]'))
 		charts ??= import('./chart.js').then((m) => m.start())
 }
 chart()

@@ -1,5 +1,6 @@
-/* Charts of metrics over time with uPlot. data-chart names metrics,
- * data-kind="rate" divides by the step (data-per="60": per minute). Without the library the last values
+/* Charts over time with uPlot. data-chart names metrics, data-kind="rate"
+ * divides by the step (data-per="60": per minute); data-points is the address
+ * of a reply whose items are [milliseconds, value, …]. Without the library the last values
  * stand there as a list, so that nothing depends on it. */
 import { call, prefix } from './api.js'
 
@@ -30,7 +31,14 @@ const sum = (history, kind) => {
 	return at
 }
 
+const points = async (el) => {
+	const { items } = await call('GET', el.dataset.points)
+	return [items.map((p) => p[0] / 1000), ...labels(el).map((n, i) => items.map((p) => p[i + 1] ?? null))]
+}
+
 const read = async (el) => {
+	if (el.dataset.points)
+		return points(el)
 	const names = el.dataset.chart.split(' '), kind = el.dataset.kind ?? 'value'
 	const rows = await Promise.all(names.map(async (n) => {
 		const h = await call('GET', `/api/system/metrics/history?metric=${encodeURIComponent(n)}${el.dataset.query ? `&${el.dataset.query}` : ''}`)
@@ -46,8 +54,12 @@ const read = async (el) => {
 const labels = (el) => (el.dataset.labels ?? el.dataset.chart).split(el.dataset.labels ? ',' : ' ')
 const number = (v) => v === null || v === undefined ? '–' : Math.abs(v) >= 100 ? Math.round(v).toString() : Number(v.toPrecision(3)).toString()
 
-/* Times as the clock of the person shows them, 24 hours. */
+/* Times as the clock of the person shows them, 24 hours; days or months where the
+ * chart is long. */
+const day = (s) => new Date(s * 1000).toLocaleDateString([], { month: 'short', day: 'numeric' })
+const month = (s) => new Date(s * 1000).toLocaleDateString([], { year: 'numeric', month: 'short' })
 const clock = (s) => new Date(s * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const when = (span) => span > 300 * 86400 ? month : span > 3 * 86400 ? day : clock
 
 const legend = (el, data) => {
 	const div = document.createElement('div')
@@ -63,13 +75,13 @@ const legend = (el, data) => {
 	return div
 }
 
-const options = (el) => ({
+const options = (el, times) => ({
 	width: Math.max(240, el.clientWidth), height: 170,
 	cursor: { y: false }, legend: { show: false },
-	scales: { y: { range: (u, min, max) => [Math.min(0, min), max > 0 ? max * 1.1 : 1] } },
+	scales: { y: { range: (u, min, max) => el.dataset.points ? [min - (max - min) * 0.05, max + (max - min) * 0.05 || 1] : [Math.min(0, min), max > 0 ? max * 1.1 : 1] } },
 	axes: [
 		{ stroke: css('--soft'), grid: { show: false }, ticks: { stroke: css('--line') }, font: '11px system-ui',
-			values: (u, vs) => vs.map(clock) },
+			values: (u, vs) => vs.map(when(times.at(-1) - times[0])) },
 		{ stroke: css('--soft'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, size: 52, font: '11px system-ui',
 			values: (u, vs) => vs.map(number) },
 	],
@@ -110,7 +122,7 @@ const draw = async (el) => {
 	const plot = document.createElement('div')
 	plot.setAttribute('aria-hidden', 'true')
 	el.replaceChildren(words, legend(el, data), plot)
-	new U(options(el), data, plot)
+	new U(options(el, data[0]), data, plot)
 }
 
 /* Lines of their own points [[x, y], …], for what is no metric. */
@@ -136,7 +148,7 @@ export const lines = async (el, series) => {
 }
 
 export const start = () => {
-	const all = () => document.querySelectorAll('[data-chart]').forEach(draw)
+	const all = () => document.querySelectorAll('[data-chart], [data-points]').forEach(draw)
 	all()
 	setInterval(() => document.hidden || all(), EVERY_MS)
 	let width = innerWidth

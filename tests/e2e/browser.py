@@ -74,6 +74,16 @@ def seed(api):
     api('POST', '/api/system/switches/stop', {'scope': 'account', 'name': 'a1', 'reason': HOSTILE[1]})
     acc = api('POST', '/api/spot/accounts', {'name': HOSTILE[0], 'connection_method': 'simulated'})
     ids['accounts'] = acc['id']
+    api('PUT', '/api/trade/instruments', {'symbol': 'EVIL', 'name': HOSTILE[0]})
+    api('POST', '/api/trade/bars', {'symbol': 'EVIL', 'bars': [{'at': f'2026-01-{d:02}T00:00:00Z', 'open': 10, 'high': 12,
+        'low': 9, 'close': 10 + d % 2, 'volume': 100} for d in range(1, 29)]})
+    api('POST', '/api/trade/sessions', {})
+    api('POST', '/api/trade/quotes', {'symbol': 'EVIL', 'bid': 10, 'ask': 11})
+    ids['orders'] = api('POST', '/api/trade/orders', {'symbol': 'EVIL', 'side': 'buy', 'quantity': 2, 'tag': HOSTILE[0]})['id']
+    api('POST', '/api/trade/orders', {'symbol': 'EVIL', 'side': 'sell', 'type': 'limit', 'limit_price': 10.9,
+        'quantity': 1, 'tag': HOSTILE[1]}, ok=False)
+    api('POST', '/api/trade/strategies', {'name': HOSTILE[1], 'spec': {'entry_long': 1}})
+    ids['backtests'] = api('POST', '/api/trade/backtests', {'symbol': 'EVIL', 'spec': {'entry_long': 1}})['job_id']
     m = api('POST', '/api/system/models', {'module': 'spot', 'name': 'demo', 'format': 'logistic.json',
             'content': {'coef': [1, 2]}, 'vectors': [{'x': [0, 0], 'y': 0.5}]})
     ids['models'] = m['id']

@@ -153,7 +153,7 @@ static const struct table tables[] = {
 	    .tenant_column = "tenant_id", .snapshot = SNAP_REBUILDABLE },
 	{ .name = "spot_waste", .row = &spot_waste_schema,
 	    .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
-	{ .name = "spot_termination", .row = &spot_termination_schema,
+	{ .name = "spot_termination",
 	    .tenant_column = "tenant_id", .sql_only = ONEOF("open"),
 	    .snapshot = SNAP_FULL },
 	{ .name = "spot_uptime", .tenant_column = "tenant_id",

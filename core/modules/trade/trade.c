@@ -13,6 +13,7 @@
 #include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/trade.h"
+#include "modules/trade/ui.h"
 
 static const struct permission permissions[] = {
 	{ "trade:read", "See instruments, bars, strategies and results",
@@ -90,5 +91,6 @@ const struct module trade_module = {
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
 	.permissions = permissions,
+	.pages = (const struct page *const[]){ trade_pages, NULL },
 	.exchanges = (const struct exchange *const[]){ &bars, NULL }
 };
