@@ -85,7 +85,8 @@ const struct alert platform_declared_alerts[] = {
 	    "(host_memory_bytes) < 0.05", 300, 60, "warning", "host", NULL,
 	    NULL },
 	{ "CertExpiry", "The certificate ends within 14 days",
-	    "min by (host) (cert_expiry_seconds) < 1209600", 60, 0,
+	    "min by (host) (cert_expiry_seconds) < 1209600 and "
+	    "min by (host) (cert_expiry_seconds) != 0", 60, 0,
 	    "warning", "host", NULL, NULL },
 	{ "SegmentFull", "The shared segment has no place for what it should "
 	    "count", "sum by (host) (increase(shm_dropped_total[10m])) > 0",

@@ -64,7 +64,9 @@ certificate(const char *path, struct platform_host_facts *f)
 
 	if (*path == '\0')
 		return;
-	f->has_cert = true;		/* unreadable: as if it had ended */
+	/* unreadable: as if it had ended; 0 is "there is none" */
+	f->has_cert = true;
+	f->cert_expiry_s = -1;
 	if (crypto_cert_until(path, &until, &e) == 0)
 		f->cert_expiry_s = (double)(until.us - clock_now().us) / 1e6;
 }
