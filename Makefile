@@ -222,8 +222,12 @@ bench-queue: $(BUILD)/tests/bench/queue
 # is made: `quincunx setup` does that. Configuration that is there is kept.
 PREFIX  ?= /usr/local
 SYSCONF ?= /etc
-.PHONY: install deb clean help
-install: all
+.PHONY: install deb clean help man
+# build/man: pages and completion, made by the programs themselves.
+man: all
+	@packaging/man.sh $(BUILD)/bin build/man
+
+install: all man
 	@BIN="$(PROGS)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONF="$(SYSCONF)" \
 	    packaging/install.sh
 
@@ -239,5 +243,6 @@ help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
 	@echo "make bench-http|discover|relay|queue-core|ws|shm|decide  figures, against the peers"
+	@echo "make man                              manual pages and completion into build/man/"
 	@echo "make deb                              Debian packages into build/"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

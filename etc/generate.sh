@@ -25,6 +25,7 @@ for s in nginx lighttpd apache; do
 		qx site $s --listen 443 --tls $tls/cert.pem:$tls/key.pem \
 		    >"$d/quincunx-tls.conf" || exit 1
 done
+qx site nginx --listen 80 --old 127.0.0.1:8000 >"$tmp/etc/nginx-strangler.conf" || exit 1
 if [ "${1:-}" = --check ]; then
 	rc=0
 	for f in $(cd "$tmp/etc" && find . -type f); do

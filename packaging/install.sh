@@ -43,3 +43,7 @@ for f in build/man/*.[158]; do
 	install -d "$root/share/man/man${f##*.}"
 	install -m 644 "$f" "$root/share/man/man${f##*.}/"
 done
+if [ -e build/man/quincunx.bash ]; then
+	install -d "$root/share/bash-completion/completions"
+	install -m 644 build/man/quincunx.bash "$root/share/bash-completion/completions/quincunx"
+fi

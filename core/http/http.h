@@ -78,6 +78,9 @@ struct site_options {
 	const char *standalone;		/* directory: a whole configuration of
 					 * an unprivileged foreground instance
 					 * that keeps its files there */
+	const char *old;		/* "[ADDR:]PORT" of a backend that gets
+					 * every path we do not serve, in clear
+					 * HTTP (nginx only); NULL = none */
 };
 /* Upstreams, server block and locations, to be included by the server's main
  * configuration (nginx: inside http {}). Socket paths are absolute. */

@@ -221,7 +221,10 @@ options_check(const struct site_options *o, struct err *e)
 			return -1;
 	if ((o->tls_cert == NULL) != (o->tls_key == NULL))
 		return err_set(e, 400, "usage", "--tls needs CERT:KEY");
-	return word_check("--server-name", o->server_name, e) == -1 ||
+	if (o->old != NULL && strcmp(o->server, "nginx") != 0)
+		return err_set(e, 400, "usage", "--old is for nginx");
+	return word_check("--old", o->old, e) == -1 ||
+	    word_check("--server-name", o->server_name, e) == -1 ||
 	    word_check("--tls", o->tls_cert, e) == -1 ||
 	    word_check("--tls", o->tls_key, e) == -1 ||
 	    word_check("--standalone", o->standalone, e) == -1 ? -1 : 0;

@@ -6,6 +6,9 @@
 
 #include "http/site.h"
 
+/* nginx takes words of less than 4096 bytes. */
+enum { REGEX_MAX = 3000 };
+
 static const char params[] =
     "    fastcgi_param REQUEST_METHOD $request_method;\n"
     "    fastcgi_param REQUEST_URI $request_uri;\n"
@@ -119,6 +122,42 @@ location(struct site *s, const struct place *p)
 	pass(s, p);
 }
 
+/* Ours are matched path by path, and all else goes to the backend that is
+ * being replaced: who it is about and who asks stays as the client sent it. */
+static void
+old_locations(struct site *s)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < s->places.n; i++) {
+		const struct place *p = s->places.v[i];
+
+		if (p->special)
+			continue;
+		if (used > 0 && used + strlen(p->regex) > REGEX_MAX) {
+			str_add(s->out, ")/?$\" {\n"
+			    "        fastcgi_pass quincunx_api;\n    }\n");
+			used = 0;
+		}
+		str_add(s->out, used == 0 ? "    location ~ \"^(" : "|");
+		str_add(s->out, p->regex);
+		used += strlen(p->regex) + 1;
+	}
+	if (used > 0)
+		str_add(s->out, ")/?$\" {\n"
+		    "        fastcgi_pass quincunx_api;\n    }\n");
+	str_add(s->out, "    location / {\n"
+	    "        proxy_pass http://quincunx_old;\n"
+	    "        proxy_http_version 1.1;\n"
+	    "        proxy_set_header Host $http_host;\n"
+	    "        proxy_set_header Connection \"\";\n"
+	    "        proxy_set_header X-Forwarded-For $remote_addr;\n"
+	    "        proxy_set_header X-Forwarded-Proto $scheme;\n"
+	    "        proxy_connect_timeout 5s;\n"
+	    "        proxy_read_timeout 305s;\n"
+	    "        proxy_next_upstream off;\n    }\n");
+}
+
 static void
 server(struct site *s)
 {
@@ -140,14 +179,17 @@ server(struct site *s)
 	    site_body(s, NULL));
 	str_add(s->out, params);
 	str_add(s->out, errors);
-	str_addf(s->out, "    location %s/ {\n"
-	    "        fastcgi_pass quincunx_api;\n    }\n",
-	    s->h->conf->prefix);
+	if (s->o->old == NULL)
+		str_addf(s->out, "    location %s/ {\n"
+		    "        fastcgi_pass quincunx_api;\n    }\n",
+		    s->h->conf->prefix);
 	if (s->endpoints.n > 0)
 		live_locations(s);
 	for (size_t i = 0; i < s->places.n; i++)
 		if (s->places.v[i]->special)
 			location(s, s->places.v[i]);
+	if (s->o->old != NULL)
+		old_locations(s);	/* regexes match in order */
 	str_add(s->out, "}\n");
 }
 
@@ -178,6 +220,10 @@ site_nginx(struct site *s)
 	upstream(s, POOL_API);
 	upstream(s, POOL_SLOW);
 	upstream(s, POOL_CONTROL);
+	if (s->o->old != NULL)
+		str_addf(s->out, "upstream quincunx_old {\n    server %s%s;\n"
+		    "    keepalive 16;\n}\n", strchr(s->o->old, ':') == NULL ?
+		    "127.0.0.1:" : "", s->o->old);
 	if (s->endpoints.n > 0)
 		live_head(s);
 	server(s);

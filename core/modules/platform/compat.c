@@ -29,6 +29,14 @@ struct pair_of {
 	bool reply;			/* the old side reads it */
 };
 
+static const struct tree *
+item(const struct tree *t, size_t i)
+{
+	const char *name;
+
+	return tree_at(t, i, &name);
+}
+
 const char *
 platform_compat_path(struct arena *a, const char *path)
 {
@@ -130,13 +138,13 @@ types_of(struct arena *a, const struct tree *doc, const struct tree *schema,
 	if (tree_kind(t) == TREE_TEXT)
 		bits = type_bit(tree_text(t));
 	for (size_t i = 0; tree_kind(t) == TREE_LIST && i < tree_count(t); i++)
-		bits |= type_bit(tree_text(tree_at(t, i, NULL)));
+		bits |= type_bit(tree_text(item(t, i)));
 	if (tree_true(tree_get(schema, "nullable")) && bits != 0)
 		bits |= T_NULL;
 	for (int k = 0; bits == 0 && depth > 0 && any[k] != NULL; k++) {
 		t = tree_get(schema, any[k]);
 		for (size_t i = 0; i < tree_count(t); i++) {
-			one = types_of(a, doc, tree_at(t, i, NULL), depth - 1);
+			one = types_of(a, doc, item(t, i), depth - 1);
 			if (one == 0)
 				return 0;
 			bits |= one;
@@ -177,7 +185,7 @@ shape(struct arena *a, const struct tree *doc, const struct tree *schema,
 
 		for (size_t i = 0; i < tree_count(t); i++) {
 			const struct tree *one = shape(a, doc,
-			    tree_at(t, i, NULL), bit, depth - 1);
+			    item(t, i), bit, depth - 1);
 
 			if (one != NULL)
 				return one;
@@ -197,7 +205,7 @@ members(struct arena *a, const struct tree *doc, const struct tree *schema,
 	schema = resolve(a, doc, schema);
 	t = tree_get(schema, "allOf");
 	for (size_t i = 0; depth > 0 && i < tree_count(t); i++)
-		members(a, doc, tree_at(t, i, NULL), out, needed, depth - 1);
+		members(a, doc, item(t, i), out, needed, depth - 1);
 	if (tree_kind(tree_get(schema, "properties")) != TREE_OBJECT &&
 	    tree_count(t) == 0) {
 		schema = shape(a, doc, schema, T_OBJECT, depth);
@@ -209,7 +217,7 @@ members(struct arena *a, const struct tree *doc, const struct tree *schema,
 	}
 	t = tree_get(schema, "required");
 	for (size_t i = 0; i < tree_count(t); i++) {
-		name = tree_text(tree_at(t, i, NULL));
+		name = tree_text(item(t, i));
 		map_put(needed, name, (void *)(uintptr_t)name);
 	}
 }
@@ -291,7 +299,7 @@ content(struct arena *a, const struct tree *doc, const struct tree *body)
 	const struct tree *t = tree_get(c, "application/json");
 
 	if (t == NULL && tree_count(c) > 0)
-		t = tree_at(c, 0, NULL);
+		t = item(c, 0);
 	return tree_get(t, "schema");
 }
 
@@ -319,7 +327,7 @@ has_parameter(struct arena *a, const struct tree *doc, const struct tree *list,
     const char *name, const char *in)
 {
 	for (size_t i = 0; i < tree_count(list); i++) {
-		const struct tree *p = resolve(a, doc, tree_at(list, i, NULL));
+		const struct tree *p = resolve(a, doc, item(list, i));
 
 		if (strcmp(tree_text(tree_get(p, "in")), in) == 0 &&
 		    (strcmp(in, "header") == 0 ? strcasecmp : strcmp)
@@ -341,7 +349,7 @@ compare_parameters(struct pair_of *x, const struct tree *old,
 	x->place = "query";
 	for (size_t i = 0; i < tree_count(ol); i++) {
 		const struct tree *p = resolve(x->a, x->old_doc,
-		    tree_at(ol, i, NULL));
+		    item(ol, i));
 		const char *name = tree_text(tree_get(p, "name"));
 
 		if (strcmp(tree_text(tree_get(p, "in")), "query") == 0 &&
@@ -350,7 +358,7 @@ compare_parameters(struct pair_of *x, const struct tree *old,
 	}
 	for (size_t i = 0; i < tree_count(wl); i++) {
 		const struct tree *p = resolve(x->a, x->own_doc,
-		    tree_at(wl, i, NULL));
+		    item(wl, i));
 		const char *name = tree_text(tree_get(p, "name"));
 
 		if (strcmp(tree_text(tree_get(p, "in")), "query") == 0 &&
@@ -422,8 +430,7 @@ own_paths(struct arena *a, const struct tree *own)
 static const char *
 server_path(struct arena *a, const struct tree *old)
 {
-	const char *url = tree_text(tree_get(tree_at(tree_get(old, "servers"),
-	    0, NULL), "url")), *p = strstr(url, "://");
+	const char *url = tree_text(tree_get(item(tree_get(old, "servers"), 0), "url")), *p = strstr(url, "://");
 
 	if (tree_count(tree_get(old, "servers")) == 0)
 		return "";
@@ -488,13 +495,13 @@ platform_compat_compare(struct platform_compat *c, const struct tree *old,
 		    "OpenAPI 3 (members \"openapi\" and \"paths\")");
 	server = server_path(c->a, old);
 	for (size_t i = 0; i < tree_count(paths); i++) {
-		const struct tree *item = tree_at(paths, i, &path);
+		const struct tree *it = tree_at(paths, i, &path);
 		const struct own_path *p = find_own(c->a, m, path, server,
 		    prefix);
 
-		item = resolve(c->a, old, item);
+		it = resolve(c->a, old, it);
 		for (size_t k = 0; methods[k] != NULL; k++) {
-			const struct tree *op = tree_get(item, methods[k]);
+			const struct tree *op = tree_get(it, methods[k]);
 
 			if (tree_kind(op) == TREE_OBJECT)
 				compare_one(c, &x, path, methods[k], op, p);

@@ -206,7 +206,7 @@ platform_doctor_text(const struct platform_findings *f, bool colour,
 		str_addf(s, "  %-18s ", x->name);
 		str_term(s, x->detail, strlen(x->detail));
 		if (x->remedy != NULL)
-			str_addf(s, ": %s", x->remedy);
+			str_addf(s, "; remedy: %s", x->remedy);
 		str_addc(s, '\n');
 	}
 	str_addf(s, "%zu checks: %zu bad, %zu to look at\n", f->list.n,

@@ -102,6 +102,19 @@ look_sealed(struct env *env, struct platform_findings *f)
 		    "their keys are in the ring", NULL);
 }
 
+/* Checks that need no database. */
+static bool
+of_host(const char *name)
+{
+	static const char *const names[] = { "segment", "disk", "redis",
+	    "live", NULL };
+
+	for (size_t i = 0; names[i] != NULL; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 static void
 look_health(struct env *env, bool db, struct platform_findings *f)
 {
@@ -115,9 +128,9 @@ look_health(struct env *env, bool db, struct platform_findings *f)
 		    h != NULL && h->name != NULL; h++) {
 			struct probe p = { .state = PROBE_OK };
 
-			/* said already; the rest would only repeat it */
-			if (strcmp(h->name, "db") == 0 || (!db &&
-			    strcmp(h->name, "migrations") == 0))
+			/* said already, or could only repeat it */
+			if (strcmp(h->name, "db") == 0 ||
+			    (!db && !of_host(h->name)))
 				continue;
 			h->run(env, &p);
 			platform_doctor_add(f, h->name, as[p.state],

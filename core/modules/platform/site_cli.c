@@ -16,7 +16,7 @@
 
 static const char usage[] = "site nginx|lighttpd|apache "
     "[--listen [ADDR:]PORT]... [--server-name N] [--tls CERT:KEY] "
-    "[--standalone DIR]";
+    "[--standalone DIR] [--old [ADDR:]PORT]";
 
 static void
 split_tls(struct arena *a, const char *pair, struct site_options *o)
@@ -46,7 +46,8 @@ site(struct env *env, int argc, char **argv)
 			split_tls(env->a, value, &o);
 		else if (!platform_terminal_option(&w, "--server-name",
 		    &o.server_name) && !platform_terminal_option(&w, "--standalone",
-		    &o.standalone) && (o.server != NULL ||
+		    &o.standalone) && !platform_terminal_option(&w, "--old",
+		    &o.old) && (o.server != NULL ||
 		    !platform_terminal_word(&w, &o.server)))
 			break;
 	}
@@ -63,8 +64,10 @@ site(struct env *env, int argc, char **argv)
 
 const struct command platform_site_commands[] = {
 	{ "site", "nginx|lighttpd|apache [--listen [ADDR:]PORT]... "
-	  "[--server-name N] [--tls CERT:KEY] [--standalone DIR]",
+	  "[--server-name N] [--tls CERT:KEY] [--standalone DIR] "
+	  "[--old [ADDR:]PORT]",
 	  "Prints the web server's configuration for the three pools; with "
-	  "--standalone a whole one for an unprivileged instance", true, site },
+	  "--standalone a whole one for an unprivileged instance; with --old what "
+	  "we do not serve goes to the backend being replaced", true, site },
 	{ .name = NULL }
 };
