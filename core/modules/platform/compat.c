@@ -150,6 +150,9 @@ types_of(struct arena *a, const struct tree *doc, const struct tree *schema,
 			bits |= one;
 		}
 	}
+	t = tree_get(schema, "allOf");
+	for (size_t i = 0; bits == 0 && depth > 0 && i < tree_count(t); i++)
+		bits = types_of(a, doc, item(t, i), depth - 1);
 	if (bits == 0 && tree_count(tree_get(schema, "properties")) > 0)
 		bits = T_OBJECT;
 	return bits;
@@ -430,10 +433,10 @@ own_paths(struct arena *a, const struct tree *own)
 static const char *
 server_path(struct arena *a, const struct tree *old)
 {
-	const char *url = tree_text(tree_get(item(tree_get(old, "servers"), 0), "url")), *p = strstr(url, "://");
+	const struct tree *first = item(tree_get(old, "servers"), 0);
+	const char *url = tree_text(tree_get(first, "url"));
+	const char *p = strstr(url, "://");
 
-	if (tree_count(tree_get(old, "servers")) == 0)
-		return "";
 	p = p != NULL ? strchr(p + 3, '/') : url;
 	if (p == NULL || *p != '/' || p[1] == '\0')
 		return "";
