@@ -12,6 +12,21 @@
 #include "conf/conf.h"
 #include "module.h"
 
+/* A character beyond ASCII by its number: pages are ASCII only. Returns its
+ * last byte. */
+static const char *
+add_unicode(struct str *s, const char *p)
+{
+	unsigned char c = (unsigned char)*p;
+	unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+	unsigned code = c & (0x3fu >> more);
+
+	for (; more > 0 && ((unsigned char)p[1] & 0xc0) == 0x80; more--)
+		code = code << 6 | ((unsigned char)*++p & 0x3fu);
+	str_addf(s, "\\[u%04X]", code);
+	return p;
+}
+
 static void
 add_text(struct str *s, const char *text)
 {
@@ -34,6 +49,8 @@ add_text(struct str *s, const char *text)
 			str_add(s, "\\(dq");
 		else if (*text == '\'')
 			str_add(s, "\\(aq");
+		else if ((unsigned char)*text >= 0x80)
+			text = add_unicode(s, text);
 		else if ((unsigned char)*text >= 0x20)
 			str_addc(s, *text);
 }

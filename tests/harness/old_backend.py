@@ -17,7 +17,7 @@ def sign(head_and_body):
 
 def token(sub):
     head = b64(json.dumps({"alg": "HS256", "typ": "JWT"}).encode())
-    body = b64(json.dumps({"sub": sub, "exp": int(time.time()) + 600}).encode())
+    body = b64(json.dumps({"sub": sub, "iat": int(time.time()), "exp": int(time.time()) + 600}).encode())
     return f"{head}.{body}." + sign(f"{head}.{body}")
 
 
