@@ -7,7 +7,7 @@ run="gcc make libc6-dev pkg-config libfcgi-dev libjson-c-dev libmariadb-dev libs
  libcrypt-dev libhiredis-dev libwebsockets-dev tzdata mariadb-server nginx-light
  util-linux curl ca-certificates"
 test="$run libcmocka-dev lighttpd lighttpd-mod-openssl apache2 libapache2-mod-fcgid
- spawn-fcgi openssl python3 python3-jsonschema prometheus clang clang-format
+ spawn-fcgi openssl groff-base python3 python3-jsonschema prometheus clang clang-format
  libclang-rt-14-dev redis-server wrk chromium"
 bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache python3-fastapi uvicorn
  python3-uvloop python3-httptools python3-sqlalchemy python3-mysqldb

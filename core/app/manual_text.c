@@ -58,7 +58,7 @@ const struct manual_example manual_examples[] = {
 	  "Nothing acts until it is released" },
 	{ "moves list", "moves list --state failed",
 	  "Moves that need a person" },
-	{ "import", "import users users.csv --dry-run",
+	{ "import", "import spot.price prices.csv.gz --dry-run",
 	  "What would come in, and what is refused" },
 	{ "compat", "compat old-openapi.json",
 	  "What a present backend serves that this one does, too" },
