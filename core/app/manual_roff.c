@@ -49,6 +49,8 @@ add_text(struct str *s, const char *text)
 			str_add(s, "\\(dq");
 		else if (*text == '\'')
 			str_add(s, "\\(aq");
+		else if (*text == '/' && text[1] > ' ')
+			str_add(s, "/\\:");	/* long URLs may break */
 		else if ((unsigned char)*text >= 0x80)
 			text = add_unicode(s, text);
 		else if ((unsigned char)*text >= 0x20)
@@ -99,7 +101,8 @@ add_head(struct str *s, const char *name, const char *section,
 		else
 			str_addc(s, *p >= 'a' && *p <= 'z' ?
 			    (char)(*p - 'a' + 'A') : *p);
-	str_addf(s, "\" %s \"\" \"Quincunx %s\" \"%s\"\n.SH NAME\n", section,
+	str_addf(s, "\" %s \"\" \"Quincunx %s\" \"%s\"\n"
+	    ".ad l\n.nh\n.SH NAME\n", section,
 	    QX_VERSION, *section == '1' ? "User commands" :
 	    *section == '5' ? "File formats" : "System administration");
 	add_text(s, name);

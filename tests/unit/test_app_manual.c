@@ -161,7 +161,7 @@ static void
 check_roff(const char *name)
 {
 	static const char *const known[] = { "TH ", "SH ", "SS ", "TP\n",
-	    "PP\n", "nf\n", "fi\n", "BR ", "I ", NULL };
+	    "PP\n", "ad l\n", "nh\n", "nf\n", "fi\n", "BR ", "I ", NULL };
 
 	for (const char *p = s.p; p != NULL; p = strchr(p, '\n')) {
 		size_t i = 0;
