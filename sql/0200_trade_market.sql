@@ -63,5 +63,6 @@ CREATE TABLE IF NOT EXISTS trade_backtest (
   made_by     VARCHAR(200) NOT NULL DEFAULT '',
   created_at  DATETIME(6)  NOT NULL,
   KEY tenant (tenant_id, id),
-  KEY strategy (tenant_id, strategy_id, id)
+  KEY strategy (tenant_id, strategy_id, id),
+  KEY created (created_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
