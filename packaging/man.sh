@@ -7,7 +7,8 @@ mkdir -p "$2"
 for page in $("$1/quincunx" man); do
 	"$1/quincunx" man "$page" >"$2/$page"
 done
-{
+# the client's page needs its interpreter
+[ ! -x /usr/bin/python3 ] || {
 	echo '.TH QUINCUNX\-CLIENT 1 "" "Quincunx" "User commands"'
 	echo '.SH NAME'
 	echo 'quincunx\-client \- enqueue jobs, work them, follow events'
