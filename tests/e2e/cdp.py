@@ -82,17 +82,22 @@ class Browser:
         one, self.buffer = self.buffer.split(b'\0', 1)
         return json.loads(one)
 
+    def one(self, until):
+        """Takes one message; False at the end of the time."""
+        m = self._read(until)
+        if m is None:
+            return False
+        if 'id' in m:
+            self.replies[m['id']] = m
+        elif m.get('sessionId') in self.pages:
+            self.pages[m['sessionId']].heard(m['method'], m['params'])
+        return True
+
     def pump(self, seconds=0):
-        """Takes what has arrived."""
+        """Takes what arrives for so long."""
         until = time.monotonic() + seconds
-        while True:
-            m = self._read(until)
-            if m is None:
-                return
-            if 'id' in m:
-                self.replies[m['id']] = m
-            elif m.get('sessionId') in self.pages:
-                self.pages[m['sessionId']].heard(m['method'], m['params'])
+        while self.one(until):
+            pass
 
     def send(self, method, params=None, session=None, limit=LIMIT):
         self.n += 1
@@ -103,9 +108,8 @@ class Browser:
         os.write(self.w, json.dumps(m).encode() + b'\0')
         until = time.monotonic() + limit
         while n not in self.replies:
-            if time.monotonic() > until:
+            if not self.one(until):
                 raise TimeoutError(method)
-            self.pump(min(0.2, max(0.01, until - time.monotonic())))
         m = self.replies.pop(n)
         if 'error' in m:
             raise RuntimeError(f"{method}: {m['error']['message']}")
@@ -179,7 +183,7 @@ class Page:
         while not ready():
             if time.monotonic() > end:
                 raise TimeoutError(what)
-            self.b.pump(0.05)
+            self.b.one(time.monotonic() + 0.05)
 
     def eval(self, text, limit=LIMIT):
         r = self.send('Runtime.evaluate', {'expression': text, 'returnByValue': True,
@@ -224,7 +228,7 @@ class Page:
     def shot(self, path, full=True):
         size = self.send('Page.getLayoutMetrics')['cssContentSize']
         clip = {'x': 0, 'y': 0, 'width': size['width'], 'height': min(size['height'], 2400), 'scale': 1}
-        r = self.send('Page.captureScreenshot', {'format': 'png', 'captureBeyondViewport': full,
+        r = self.send('Page.captureScreenshot', {'format': 'png', 'optimizeForSpeed': True, 'captureBeyondViewport': full,
                       **({'clip': clip} if full else {})})
         with open(path, 'wb') as f:
             f.write(base64.b64decode(r['data']))
