@@ -400,7 +400,7 @@ def plain(b, args):
 def weight(b, args):
     page = b.page()
     login(page, args)
-    page.send('Network.clearBrowserCache')
+    page.send('Network.setCacheDisabled', {'cacheDisabled': True})
     page.bytes = 0
     page.open(args.url + '/ui')
     page.b.pump(1)
