@@ -28,7 +28,7 @@ step "build with sanitizers" make -s -j"$jobs" SAN=$SAN all
 step "unit tests with sanitizers" make -s -j"$jobs" SAN=$SAN check
 step "host tests with sanitizers" make -s -j"$jobs" SAN=$SAN check-host
 step "database tests with sanitizers" make -s -j"$jobs" SAN=$SAN JOBS=2 check-db
-step "end to end with sanitizers" make -s -j"$jobs" SAN=$SAN check-e2e
+step "end to end with sanitizers" make -s -j"$jobs" SAN=$SAN JOBS=2 check-e2e
 echo
 printf '%s\n' "${status[@]}"
 failed=$(printf '%s\n' "${status[@]}" | grep -c '^FAILED')
