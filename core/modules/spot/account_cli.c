@@ -58,7 +58,42 @@ demo_account(struct env *env, int argc, char **argv)
 	return 0;
 }
 
+/* Takes the demonstration account out again, with all that was found in it. */
+static int
+demo_reset(struct env *env, int argc, char **argv)
+{
+	struct principal by = { .kind = PRINCIPAL_SYSTEM, .name = "demo" };
+	struct spot_account x;
+	struct err e = { 0 };
+	int64_t instances;
+	int rc;
+
+	(void)argv;
+	if (argc > 0) {
+		fprintf(stderr, "usage: quincunx demo reset\n");
+		return 2;
+	}
+	rc = spot_first_tenant(env->db, env->a, &by.tenant_id, &e);
+	if (rc == 0)
+		rc = spot_account_by_name(env->db, env->a, by.tenant_id,
+		    "demo", &x, &e);
+	if (rc == 1 || (rc == 0 &&
+	    strcmp(x.connection_method, "simulated") != 0)) {
+		printf("there is no demonstration account\n");
+		return 0;
+	}
+	if (rc == -1 || spot_account_remove(env, env->a, &by, x.id,
+	    &instances, &e) == -1)
+		return complain(&e);
+	printf("the account \"demo\" and its %lld instances are gone\n",
+	    (long long)instances);
+	return 0;
+}
+
 const struct command spot_account_commands[] = {
+	{ .name = "demo reset", .usage = "",
+	    .doc = "Removes the simulated account \"demo\" with all that was "
+	    "found in it", .run = demo_reset },
 	{ .name = "spot demo-account", .usage = "",
 	    .doc = "Makes the simulated account \"demo\" of the oldest "
 	    "tenant, once", .run = demo_account },
