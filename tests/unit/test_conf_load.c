@@ -81,13 +81,16 @@ setup(void **state)
 	a = arena_new(64 << 20);
 	err_clear(&err);
 	dir = arena_strdup(a, mkdtemp(name));
-	return 0;
+	/* no configuration of an installation in this checkout */
+	return chdir(dir);
 }
 
 static int
 teardown(void **state)
 {
 	(void)state;
+	if (chdir("/") == -1)
+		return -1;
 	if (strncmp(dir, "/tmp/qx-conf-", 13) != 0 || system(arena_printf(a,
 	    "rm -r %s", dir)) != 0)
 		return -1;
