@@ -32,7 +32,9 @@ static int
 start(void **state)
 {
 	(void)state;
-	stack_start(&st, &(struct stack_options){ .worker = true });
+	stack_start(&st, &(struct stack_options){ .worker = true,
+	    .settings = (const char *const[]){ "trade.restricted=BANNED",
+	    NULL } });
 	ann = jobs_tenant(&st, "ann");
 	bob = jobs_tenant(&st, "bob");
 	return 0;
@@ -429,6 +431,22 @@ orders_rest_and_are_cancelled(void **state)
 	the_books_agree();
 }
 
+static void
+the_restricted_list_holds(void **state)
+{
+	const struct reply *r;
+
+	(void)state;
+	expect_status(call("PUT", "/api/trade/instruments",
+	    "{\"symbol\":\"BANNED\"}"), 200);
+	expect_status(call("POST", "/api/trade/quotes", "{\"symbol\":"
+	    "\"BANNED\",\"bid\":1,\"ask\":1}"), 200);
+	r = call("POST", "/mcp/orders/preview", "{\"symbol\":\"BANNED\","
+	    "\"side\":\"buy\",\"quantity\":1}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "code"), "restricted");
+}
+
 /* Sixteen at once for cash that is enough for some of them. */
 static void
 the_last_cash_is_spent_once(void **state)
@@ -501,6 +519,7 @@ main(void)
 		cmocka_unit_test(many_symbols_are_scanned),
 		cmocka_unit_test(orders_are_placed_once),
 		cmocka_unit_test(orders_rest_and_are_cancelled),
+		cmocka_unit_test(the_restricted_list_holds),
 		cmocka_unit_test(the_last_cash_is_spent_once),
 		cmocka_unit_test(a_stopped_account_takes_nothing)
 	};

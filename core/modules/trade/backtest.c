@@ -8,14 +8,11 @@
 #include "base/err.h"
 #include "modules/trade/backtest.h"
 
-enum { TICK_BARS = 65536 };
 #define ALL (1 - 0x1p-52)		/* "everything", as backtesting.py */
 
 struct runner {
 	const struct trade_backtest *b;
 	struct trade_rules *rules;
-	size_t from;
-	int stopped;
 };
 
 /* ---- orders ---------------------------------------------------------------------- */

@@ -61,6 +61,7 @@ trade_desk_of(struct ctx *c)
 	return (struct trade_desk){ .db = c->db, .a = c->a,
 	    .tenant = c->who.tenant_id, .user = c->who.user_id,
 	    .now = c->now, .fee = (double)f->paper_fee_bp / 1e4,
+	    .restricted = f->restricted,
 	    .limits = { .max_quantity = whole(f->max_quantity),
 		.max_notional = whole(f->max_notional),
 		.max_position = whole(f->max_position),

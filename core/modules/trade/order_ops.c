@@ -221,6 +221,15 @@ digest(struct trade_desk *d, const O *o)
 	return trade_digest(d->a, text, strlen(text), NULL);
 }
 
+static bool
+listed(const char *const *list, const char *symbol)
+{
+	for (; list != NULL && *list != NULL; list++)
+		if (strcmp(*list, symbol) == 0)
+			return true;
+	return false;
+}
+
 static int
 gather(struct trade_desk *d, const struct trade_session *s, const O *o,
     const struct trade_instrument *i, const struct trade_quote *q,
@@ -233,7 +242,8 @@ gather(struct trade_desk *d, const struct trade_session *s, const O *o,
 	    trade_order_open(d->db, d->a, o, d->now, &n, e) == -1)
 		return -1;
 	*r = (struct trade_risk_in){ .limits = d->limits,
-	    .session_state = s->state, .buy = strcmp(o->side, "buy") == 0,
+	    .session_state = s->state,
+	    .restricted = listed(d->restricted, o->symbol), .buy = strcmp(o->side, "buy") == 0,
 	    .market = strcmp(o->type, "market") == 0,
 	    .stop = strncmp(o->type, "stop", 4) == 0,
 	    .reduce_only = o->reduce_only, .quantity = o->quantity,

@@ -135,6 +135,10 @@ static const struct query ORDER_PAGE = { "trade_order.page",
 static const struct query ORDER_RESTING = { "trade_order.resting",
 	"SELECT " ORDER " FROM trade_order WHERE instrument_id = ? AND open = "
 	"1 ORDER BY id LIMIT 5000", &trade_order_schema };
+/* Two ranges of the key (session_id, open, id): the open ones, and those of
+ * the last minute, however many an old account has. */
+#define LOOKED "open, created_at, quantity, filled, limit_price, " \
+	"stop_price, instrument_id, side, type"
 static const struct query ORDER_OPEN = { "trade_order.open",
 	"SELECT CAST(COALESCE(SUM(open = 1), 0) AS SIGNED) AS orders, "
 	"CAST(COALESCE(SUM(created_at > ? - INTERVAL 1 SECOND), 0) AS SIGNED) "
@@ -149,8 +153,9 @@ static const struct query ORDER_OPEN = { "trade_order.open",
 	"alike, CAST(COALESCE(SUM(open = 1 AND instrument_id = ? AND side <> "
 	"? AND limit_price > 0 AND (? = 'market' OR (? = 'buy' AND limit_price "
 	"<= ?) OR (? = 'sell' AND limit_price >= ?))), 0) AS SIGNED) AS "
-	"crossing FROM trade_order WHERE session_id = ? AND state <> 'denied' "
-	"AND (open = 1 OR created_at > ? - INTERVAL 1 MINUTE)",
+	"crossing FROM (SELECT " LOOKED " FROM trade_order WHERE session_id "
+	"= ? AND open = 1 UNION ALL SELECT " LOOKED " FROM trade_order WHERE "
+	"session_id = ? AND open IS NULL AND id > ? AND state <> 'denied') o",
 	&open_schema };
 static const struct query EVENT_ADD = { "trade_order_event.add",
 	"INSERT INTO trade_order_event (" EVENT ") VALUES (?, ?, ?, ?, ?, ?, "
@@ -245,6 +250,19 @@ trade_order_resting(struct db *db, struct arena *a, int64_t instrument,
 	return db_all(db, a, &ORDER_RESTING, ARGS(V(instrument)), out, e);
 }
 
+/* Ids begin with the millisecond they were made in: none of the last minute
+ * is smaller. */
+static struct uuid
+first_id(struct utc now)
+{
+	uint64_t ms = (uint64_t)(now.us / 1000 - 60000);
+	struct uuid u = { { 0 } };
+
+	for (int i = 0; i < 6; i++)
+		u.b[i] = (uint8_t)(ms >> (40 - 8 * i));
+	return u;
+}
+
 int
 trade_order_open(struct db *db, struct arena *a, const O *o, struct utc now,
     N *out, struct err *e)
@@ -254,7 +272,7 @@ trade_order_open(struct db *db, struct arena *a, const O *o, struct utc now,
 	    V(o->side), V(o->type), V(o->quantity), V(o->limit_price),
 	    V(now), V(o->instrument_id), V(o->side), V(o->type),
 	    V(o->side), V(o->limit_price), V(o->side), V(o->limit_price),
-	    V(o->session_id), V(now)), out, e);
+	    V(o->session_id), V(o->session_id), V(first_id(now))), out, e);
 }
 
 int

@@ -100,6 +100,7 @@ struct trade_desk {
 	struct arena *a;
 	struct uuid tenant, user;
 	struct trade_limits limits;
+	const char *const *restricted;	/* symbols; ends with NULL */
 	double fee;			/* part of the value */
 	struct utc now;
 	bool quiet;			/* preview: nothing is written */

@@ -61,6 +61,8 @@ static const struct setting setting_rows[] = {
 	    "Fee of paper trades, in hundredths of a percent"),
 	LIMIT(paper_cash, "paper_cash", "100000", 1000000000,
 	    "Cash of a new paper account"),
+	SETTING(C, restricted, "trade.restricted", .def = "",
+	    .doc = "Symbols that nobody may order"),
 	SETTING_END
 };
 #undef C
