@@ -431,6 +431,26 @@ orders_rest_and_are_cancelled(void **state)
 	the_books_agree();
 }
 
+/* A price that would fill it comes a day late. */
+static void
+a_day_order_ends_with_its_day(void **state)
+{
+	const struct reply *r = order(ann, "{\"symbol\":\"PAPER\",\"side\":"
+	    "\"sell\",\"type\":\"limit\",\"limit_price\":106,"
+	    "\"quantity\":1}");
+	const char *id = arena_strdup(st.a, json_text_at(r->json, "id"));
+
+	(void)state;
+	expect_status(r, 201);
+	mariadb_sql(st.db, http_text(&st, "UPDATE trade_order SET created_at "
+	    "= created_at - INTERVAL 1 DAY WHERE id = UNHEX(REPLACE('%s', "
+	    "'-', ''))", id));
+	quote("107", "107");
+	r = http_get(&st, http_text(&st, "/mcp/orders/%s", id), ann);
+	assert_string_equal(json_text_at(r->json, "state"), "expired");
+	the_books_agree();
+}
+
 static void
 the_restricted_list_holds(void **state)
 {
@@ -519,6 +539,7 @@ main(void)
 		cmocka_unit_test(many_symbols_are_scanned),
 		cmocka_unit_test(orders_are_placed_once),
 		cmocka_unit_test(orders_rest_and_are_cancelled),
+		cmocka_unit_test(a_day_order_ends_with_its_day),
 		cmocka_unit_test(the_restricted_list_holds),
 		cmocka_unit_test(the_last_cash_is_spent_once),
 		cmocka_unit_test(a_stopped_account_takes_nothing)

@@ -369,6 +369,16 @@ struct look {
 	const struct trade_bar *bar;
 };
 
+/* A day order of a day that is over: it ends when the market is next heard. */
+static bool
+outlived(const struct trade_desk *d, const O *o)
+{
+	const int64_t day = INT64_C(86400) * US_PER_S;
+
+	return strcmp(o->tif, "day") == 0 &&
+	    o->created_at.us / day != d->now.us / day;
+}
+
 static int
 one_order(struct trade_desk *d, const O *resting, const struct look *l,
     struct err *e)
@@ -383,7 +393,7 @@ one_order(struct trade_desk *d, const O *resting, const struct look *l,
 	    l->bar->high, l->bar->low, &price, &triggered) :
 	    trade_paper_quote(&p, l->quote->bid, l->quote->ask, &price,
 	    &triggered);
-	if (!fills && triggered == p.triggered)
+	if (!fills && triggered == p.triggered && !outlived(d, resting))
 		return 0;
 	/* now with the session and the order held: it may be over */
 	if (trade_session_lock(d->db, d->a, resting->session_id, &s, e) != 0 ||
@@ -392,6 +402,8 @@ one_order(struct trade_desk *d, const O *resting, const struct look *l,
 		return e->status != 0 ? -1 : 0;
 	if (!o.has_open || strcmp(o.state, resting->state) != 0)
 		return 0;
+	if (outlived(d, &o))
+		return end(d, &s, &o, HAPPENS_EXPIRE, "its day is over", e);
 	return meet(d, &s, &o, fills, price, triggered, l->bar != NULL ?
 	    "filled in a bar" : "filled on the quote", e);
 }
