@@ -3,11 +3,19 @@
  * checks of permission and input as over HTTP. Refuses nothing more than they
  * do. Invariant: a load never answers the request; its reply is data.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/codec.h"
 #include "base/vec.h"
 #include "http/page_inner.h"
+
+/* How the browser arranges a table (static/ui/table.js); no route's business. */
+static bool
+arrangement(const char *name)
+{
+	return strcmp(name, "sort") == 0 || strcmp(name, "hide") == 0;
+}
 
 /* Path parameters of the page and the load's query. A value of the page's own
  * query replaces a default of the main load. */
@@ -33,7 +41,8 @@ input_of(struct ctx *c, const struct page_load *l, const struct match *m,
 			*VEC_ADD(c->a, &q) = fixed[i];
 	}
 	for (size_t i = 0; main && i < c->req->nquery; i++)
-		if (*c->req->query[i].value != '\0')	/* an empty filter */
+		if (*c->req->query[i].value != '\0' &&	/* an empty filter */
+		    !arrangement(c->req->query[i].name))
 			*VEC_ADD(c->a, &q) = c->req->query[i];
 	*si = (struct schema_input){ .path = m->params, .npath = m->nparams,
 	    .query = q.v, .nquery = q.n, .kind = BODY_NONE,
@@ -88,8 +97,8 @@ page_query(struct ctx *c, bool cursor)
 	for (size_t i = 0; i < c->req->nquery; i++) {
 		const struct pair *p = &c->req->query[i];
 
-		if (*p->value == '\0' ||
-		    (!cursor && strcmp(p->name, "cursor") == 0))
+		if (*p->value == '\0' || (!cursor &&
+		    (strcmp(p->name, "cursor") == 0 || arrangement(p->name))))
 			continue;
 		if (s.len > 0)
 			str_addc(&s, '&');

@@ -1,6 +1,7 @@
 /* Entry: what needs JavaScript appears, and the page comes alive. */
 import * as act from './act.js'
 import * as live from './live.js'
+import { arrangeAll } from './table.js'
 
 const js = () => document.querySelectorAll('[data-js]').forEach((el) => { el.hidden = false })
 
@@ -54,7 +55,8 @@ const chart = () => {
 		charts ??= import('./chart.js').then((m) => m.start())
 }
 chart()
-document.addEventListener('page-renewed', () => { js(); live.ages(); chart() })
+arrangeAll()
+document.addEventListener('page-renewed', () => { js(); live.ages(); chart(); arrangeAll() })
 document.addEventListener('simulated', async (ev) => {
 	const [{ show }, { lines }] = await Promise.all([import('./simulator.js'), import('./chart.js')])
 	const made = show(document.getElementById('simulation'), ev.detail)
