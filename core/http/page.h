@@ -13,7 +13,8 @@
  *     A load's name is what the template calls the reply. LOAD_MAIN takes the
  *     page's own query string (filters, cursor) and its error is the page's:
  *     404 and 403 become pages. Every load takes {id} of the page's path; its
- *     .query is fixed ("state=failed&limit=5"; LOAD_MAIN: defaults). When
+ *     .query is fixed ("state=failed&limit=5"; LOAD_MAIN and LOAD_QUERY, which
+ *     takes the parameters its route knows, read it as defaults). When
  *     another load fails or is not permitted, its name is absent and
  *     {{name_error}} says why.
  *  2. templates/<module>/<noun>.html (syntax: template.h). It becomes the
@@ -41,7 +42,8 @@ struct str;
 
 enum page_load_flag {
 	LOAD_MAIN = 1 << 0,		/* takes the query, decides the status */
-	LOAD_OPTIONAL = 1 << 1		/* its module may be switched off */
+	LOAD_OPTIONAL = 1 << 1,		/* its module may be switched off */
+	LOAD_QUERY = 1 << 2		/* takes what it knows of the query */
 };
 
 struct page_load {

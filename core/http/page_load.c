@@ -10,23 +10,42 @@
 #include "base/vec.h"
 #include "http/page_inner.h"
 
-/* How the browser arranges a table (static/ui/table.js); no route's business. */
+/* What the browser keeps for itself in the address (static/ui/table.js,
+ * candles.js); no route's business. */
 static bool
-arrangement(const char *name)
+browsers_own(const char *name)
 {
-	return strcmp(name, "sort") == 0 || strcmp(name, "hide") == 0;
+	static const char *const own[] = { "sort", "hide", "overlay", NULL };
+
+	for (size_t i = 0; own[i] != NULL; i++)
+		if (strcmp(own[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+takes(const struct page_load *l, const struct route *r, const char *name)
+{
+	if (l->flags & LOAD_MAIN)
+		return !browsers_own(name);
+	if (!(l->flags & LOAD_QUERY) || r->in == NULL ||
+	    strcmp(name, "cursor") == 0 || strcmp(name, "limit") == 0)
+		return false;
+	for (const struct field *f = r->in->fields; f->name != NULL; f++)
+		if (strcmp(f->name, name) == 0)
+			return true;
+	return false;
 }
 
 /* Path parameters of the page and the load's query. A value of the page's own
- * query replaces a default of the main load. */
+ * query replaces a default of the load. */
 static int
-input_of(struct ctx *c, const struct page_load *l, const struct match *m,
-    struct schema_input *si, struct err *e)
+input_of(struct ctx *c, const struct page_load *l, const struct route *r,
+    const struct match *m, struct schema_input *si, struct err *e)
 {
 	VEC(struct pair) q = { 0 };
 	struct pair *fixed = NULL;
 	size_t nfixed = 0;
-	bool main = l->flags & LOAD_MAIN;
 
 	if (l->query != NULL && url_pairs(c->a, l->query, strlen(l->query),
 	    &fixed, &nfixed) == -1)
@@ -34,15 +53,15 @@ input_of(struct ctx *c, const struct page_load *l, const struct match *m,
 	for (size_t i = 0; i < nfixed; i++) {
 		bool over = false;
 
-		for (size_t k = 0; main && k < c->req->nquery; k++)
-			over |= strcmp(c->req->query[k].name,
-			    fixed[i].name) == 0;
+		for (size_t k = 0; k < c->req->nquery; k++)
+			over |= takes(l, r, fixed[i].name) &&
+			    strcmp(c->req->query[k].name, fixed[i].name) == 0;
 		if (!over)
 			*VEC_ADD(c->a, &q) = fixed[i];
 	}
-	for (size_t i = 0; main && i < c->req->nquery; i++)
+	for (size_t i = 0; i < c->req->nquery; i++)
 		if (*c->req->query[i].value != '\0' &&	/* an empty filter */
-		    !arrangement(c->req->query[i].name))
+		    takes(l, r, c->req->query[i].name))
 			*VEC_ADD(c->a, &q) = c->req->query[i];
 	*si = (struct schema_input){ .path = m->params, .npath = m->nparams,
 	    .query = q.v, .nquery = q.n, .kind = BODY_NONE,
@@ -70,7 +89,7 @@ page_load_run(struct ctx *c, const struct page_load *l,
 	if (r->auth == AUTH_USER && !principal_may(&c->who, r->permission))
 		return err_set(e, 403, "forbidden", "Seeing this takes the "
 		    "permission %s", r->permission);
-	if (input_of(c, l, m, &si, e) == -1)
+	if (input_of(c, l, r, m, &si, e) == -1)
 		return -1;
 	if (r->in != NULL) {
 		in = arena_alloc(c->a, r->in->size);
@@ -98,7 +117,7 @@ page_query(struct ctx *c, bool cursor)
 		const struct pair *p = &c->req->query[i];
 
 		if (*p->value == '\0' || (!cursor &&
-		    (strcmp(p->name, "cursor") == 0 || arrangement(p->name))))
+		    (strcmp(p->name, "cursor") == 0 || browsers_own(p->name))))
 			continue;
 		if (s.len > 0)
 			str_addc(&s, '&');

@@ -49,10 +49,12 @@ live.start()
 live.ages()
 setInterval(live.ages, 1000)
 /* The charts come when the first of them does. */
-let charts
+let charts, candles
 const chart = () => {
 	if (document.querySelector('[data-chart], [data-points]'))
 		charts ??= import('./chart.js').then((m) => m.start())
+	if (document.querySelector('[data-candles]'))
+		candles ??= import('./candles.js').then((m) => m.start())
 }
 chart()
 arrangeAll()

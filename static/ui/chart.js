@@ -6,11 +6,11 @@ import { call, prefix } from './api.js'
 
 const EVERY_MS = 30000
 const colours = ['--accent', '--info', '--warn', '--bad']
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
 /* Installed by packaging/vendor.sh; an installation without it goes on. */
 let library
-const load = () => library ??= import('../vendor/uplot.js').then((m) => {
+export const load = () => library ??= import('../vendor/uplot.js').then((m) => {
 	const link = document.createElement('link')
 	link.rel = 'stylesheet'
 	link.href = `${prefix}/static/vendor/uplot.css`
@@ -52,7 +52,7 @@ const read = async (el) => {
 }
 
 const labels = (el) => (el.dataset.labels ?? el.dataset.chart).split(el.dataset.labels ? ',' : ' ')
-const number = (v) => v === null || v === undefined ? '–' : Math.abs(v) >= 100 ? Math.round(v).toString() : Number(v.toPrecision(3)).toString()
+export const number = (v) => v === null || v === undefined ? '–' : Math.abs(v) >= 100 ? Math.round(v).toString() : Number(v.toPrecision(3)).toString()
 
 /* Times as the clock of the person shows them, 24 hours; days or months where the
  * chart is long. */

@@ -103,8 +103,10 @@ let seen, tries = 0, socket
 
 const listen = (m) => {
 	const e = JSON.parse(m.data)
-	if (e.type === 'event')
+	if (e.type === 'event') {
 		renew(e.topic)
+		document.dispatchEvent(new CustomEvent('live', { detail: e }))
+	}
 	if (e.type === 'subd') {
 		tries = 0
 		show('live', 'live')

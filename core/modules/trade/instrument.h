@@ -26,7 +26,8 @@ extern const char *const trade_instrument_kinds[];
 
 int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
     int64_t after, int64_t limit, struct rows *, struct err *);
-/* 0 found, 1 none. */
+/* exchange "": the one without, or the only one; 409 when there are several.
+ * 0 found, 1 none. */
 int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
     const char *symbol, const char *exchange, struct trade_instrument *,
     struct err *);

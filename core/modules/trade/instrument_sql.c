@@ -1,6 +1,7 @@
 /*
  * Rows of instruments. All SQL on trade_instrument is here.
  */
+#include "base/err.h"
 #include "modules/trade/instrument.h"
 
 const char *const trade_instrument_kinds[] = {
@@ -34,7 +35,8 @@ static const struct query INSTRUMENT_PAGE = { "trade_instrument.page",
 	"id > ? ORDER BY id LIMIT ?", &trade_instrument_schema };
 static const struct query INSTRUMENT_FIND = { "trade_instrument.find",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
-	"symbol = ? AND exchange = ? LIMIT 1", &trade_instrument_schema };
+	"symbol = ? AND (exchange = ? OR ? = '') "
+	"ORDER BY exchange LIMIT 2", &trade_instrument_schema };
 static const struct query INSTRUMENT_PUT = { "trade_instrument.put",
 	"INSERT INTO trade_instrument (tenant_id, symbol, exchange, name, "
 	"kind, currency, tick, lot, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, "
@@ -68,8 +70,18 @@ trade_instrument_find(struct db *db, struct arena *a, struct uuid tenant,
     const char *symbol, const char *exchange, struct trade_instrument *out,
     struct err *e)
 {
-	return db_one(db, a, &INSTRUMENT_FIND, ARGS(V(tenant), V(symbol),
-	    V(exchange)), out, e);
+	struct rows rows;
+
+	if (db_all(db, a, &INSTRUMENT_FIND, ARGS(V(tenant), V(symbol),
+	    V(exchange), V(exchange)), &rows, e) == -1)
+		return -1;
+	if (rows.n == 0)
+		return 1;
+	*out = *ROW(&rows, I, 0);
+	if (rows.n > 1 && *out->exchange != '\0')
+		return err_set(e, 409, "exchange", "%s is traded at more than "
+		    "one exchange: say which", symbol);
+	return 0;
 }
 
 int

@@ -31,6 +31,11 @@ const struct page trade_pages[] = {
 	  .loads = LOADS(
 	    { "instruments", "trade.instrument.list", "limit=100",
 	      LOAD_MAIN }) },
+	{ .path = "/ui/trade/chart", .title = "Chart",
+	  .permission = "trade:read", .template = "trade/chart.html",
+	  .loads = LOADS(
+	    { "bars", "trade.bar.list", "limit=180", LOAD_MAIN },
+	    { "patterns", "trade.pattern.list", NULL, LOAD_QUERY }) },
 	{ .path = "/ui/trade/backtests", .title = "Backtests",
 	  .permission = "trade:read", .template = "trade/backtests.html",
 	  .loads = LOADS(
