@@ -45,4 +45,12 @@ void site_nginx(struct site *);
 void site_lighttpd(struct site *);
 void site_apache(struct site *);
 
+/* What a browser shows while no responder answers. No quote of either kind. */
+#define SITE_SORRY "<!doctype html><html lang=en><meta charset=utf-8>" \
+	"<meta name=viewport content=width=device-width>" \
+	"<meta http-equiv=refresh content=5><title>Quincunx</title>" \
+	"<h1>Quincunx does not answer</h1><p>Its responders are not running " \
+	"or are being replaced. This page tries again every 5 seconds." \
+	"<p>On the server, <code>quincunx doctor</code> says what is wrong."
+
 #endif

@@ -139,6 +139,8 @@ vhost(struct site *s)
 	str_add(s->out, "    ErrorDocument 413 "
 	    "'{\"detail\":\"Request body is too large\"}'\n"
 	    "    ErrorDocument 503 '{\"detail\":\"Service unavailable\"}'\n"
+	    "    <If \"%{HTTP_ACCEPT} =~ m#text/html#\">\n"
+	    "        ErrorDocument 503 '" SITE_SORRY "'\n    </If>\n"
 	    "</VirtualHost>\n");
 }
 

@@ -36,7 +36,7 @@ static const char limits[] =
 
 static const char errors[] =
     "    error_page 413 @qx_too_large;\n"
-    "    error_page 502 504 =503 @qx_unavailable;\n"
+    "    error_page 502 504 =503 @qx_unavailable$qx_person;\n"
     "    location @qx_too_large {\n"
     "        default_type application/json;\n"
     "        return 413 '{\"detail\":\"Request body is too large\"}';\n"
@@ -45,7 +45,17 @@ static const char errors[] =
     "        default_type application/json;\n"
     "        add_header Retry-After 1 always;\n"
     "        return 503 '{\"detail\":\"Service unavailable\"}';\n"
+    "    }\n"
+    "    location @qx_unavailable_page {\n"
+    "        default_type text/html;\n"
+    "        add_header Retry-After 5 always;\n"
+    "        return 503 '" SITE_SORRY "';\n"
     "    }\n";
+
+/* A program gets an object, a person a page that tries again. */
+static const char person[] =
+    "map $http_accept $qx_person {\n"
+    "    default \"\";\n    ~*text/html _page;\n}\n";
 
 static void
 upstream(struct site *s, enum pool_kind k)
@@ -217,6 +227,7 @@ site_nginx(struct site *s)
 	    "`quincunx site nginx`.\n");
 	if (s->o->standalone != NULL)
 		standalone_head(s);
+	str_add(s->out, person);
 	upstream(s, POOL_API);
 	upstream(s, POOL_SLOW);
 	upstream(s, POOL_CONTROL);

@@ -145,6 +145,24 @@ check_status(void)
 	web_expect(&web, r, 200);
 }
 
+/* While nothing answers, a program gets an object and a person a page. */
+static void
+check_nobody(void)
+{
+	struct raw_reply r;
+
+	stack_responder_stop(&st, SIGTERM);
+	r = web_call(&web, "GET", "/api/auth/profile", NULL, NULL);
+	web_expect(&web, r, 503);
+	assert_non_null(strstr(r.body, "\"detail\""));
+	r = web_call(&web, "GET", "/ui", "Accept: text/html\r\n", NULL);
+	web_expect(&web, r, 503);
+	assert_non_null(strstr(r.body, "Quincunx does not answer"));
+	assert_non_null(strstr(raw_header(st.a, &r, "Content-Type"),
+	    "text/html"));
+	stack_responder_start(&st);
+}
+
 static void
 basics(void)
 {
@@ -186,8 +204,11 @@ test_shape(void **state)
 {
 	enum web_shape shape = *(enum web_shape *)*state;
 
-	if (begin(shape, false, NULL))
-		basics();
+	if (!begin(shape, false, NULL))
+		return;
+	basics();
+	if (shape == WEB_NGINX || shape == WEB_APACHE)
+		check_nobody();
 }
 
 static void
