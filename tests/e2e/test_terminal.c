@@ -291,6 +291,21 @@ test_strangler(void **state)
 	assert_string_equal(json_text_at(r->json, "email"), st.email);
 }
 
+/* Who answers where the web server should: the old backend still runs. */
+static void
+test_port_taken(void **state)
+{
+	(void)state;
+	stack_setting(&st, "http.public_url", http_text(&st, "http://%s",
+	    old_where));
+	assert_string_equal(doctor("web server", 1, NULL), "bad");
+	assert_non_null(strstr(last, "another program"));
+	stack_setting(&st, "http.public_url", "http://127.0.0.1:1");
+	assert_string_equal(doctor("web server", 1, NULL), "bad");
+	stack_setting(&st, "http.public_url", NULL);
+	assert_string_equal(doctor("web server", 0, NULL), "ok");
+}
+
 static int
 group_begin(void **state)
 {
@@ -323,6 +338,7 @@ main(void)
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_strangler),
+		cmocka_unit_test(test_port_taken),
 		cmocka_unit_test(test_no_database),
 	};
 

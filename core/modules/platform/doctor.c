@@ -34,6 +34,8 @@ static const struct {
 	  "it, or correct base.run_dir" },
 	{ "disk", "make room: `quincunx-sweep` removes what is old" },
 	{ "responder", "start it (`systemctl start quincunx`)" },
+	{ "web server", "start or reload it (`systemctl reload nginx`), or "
+	  "correct http.public_url" },
 	{ "worker", "start it (`systemctl start quincunx-worker`), or let "
 	  "cron run quincunx-schedule --work each minute" },
 	{ "live", "start it (`systemctl start quincunx-live`)" },

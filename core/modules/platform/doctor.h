@@ -53,8 +53,9 @@ void platform_doctor_json(const struct platform_findings *, struct str *);
 
 /* ---- looking ------------------------------------------------------------------ */
 
-/* site: file of the installed site, NULL = where setup puts it. */
-void platform_doctor_look(struct env *, const char *site,
+/* site: file of the installed site, NULL = where setup puts it. url: where the
+ * web server answers, NULL = http.public_url. */
+void platform_doctor_look(struct env *, const char *site, const char *url,
     struct platform_findings *);
 /* What the doctor says when a program cannot even start; exit status. */
 int platform_doctor_unbooted(const struct err *, int argc, char **argv);

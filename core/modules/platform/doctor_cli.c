@@ -34,18 +34,19 @@ doctor(struct env *env, int argc, char **argv)
 {
 	struct option_walk w = { argc, 0, argv };
 	struct platform_findings f = { .a = env->a };
-	const char *site = NULL;
+	const char *site = NULL, *url = NULL;
 	bool json = false;
 
 	for (;;)
 		if (platform_terminal_option(&w, "--json", NULL))
 			json = true;
-		else if (!platform_terminal_option(&w, "--site", &site))
+		else if (!platform_terminal_option(&w, "--site", &site) &&
+		    !platform_terminal_option(&w, "--url", &url))
 			break;
 	if (w.i != argc)
 		return platform_terminal_usage("doctor [--site FILE] "
-		    "[--json]");
-	platform_doctor_look(env, site, &f);
+		    "[--url URL] [--json]");
+	platform_doctor_look(env, site, url, &f);
 	return tell(&f, json);
 }
 
@@ -65,9 +66,10 @@ platform_doctor_unbooted(const struct err *e, int argc, char **argv)
 }
 
 const struct command platform_doctor_commands[] = {
-	{ "doctor", "[--site FILE] [--json]", "Checks configuration, keys, "
-	  "database, Redis, clock, disk, sockets, services, certificate and "
-	  "site, and names one remedy for each fault",
+	{ "doctor", "[--site FILE] [--url URL] [--json]", "Checks "
+	  "configuration, keys, database, Redis, clock, disk, sockets, "
+	  "services, web server, certificate and site, and names one remedy "
+	  "for each fault",
 	  COMMAND_DIAGNOSE, doctor },
 	{ .name = NULL }
 };

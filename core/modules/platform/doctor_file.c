@@ -28,6 +28,7 @@
 #include "modules/auth/auth.h"
 #include "modules/platform/doctor.h"
 #include "modules/platform/setting.h"
+#include "net/net.h"
 
 enum { LIMIT_S = 3, FILE_MAX = 4 << 20, CERT_DAYS = 14 };
 
@@ -251,6 +252,40 @@ look_certificate(struct env *env, struct platform_findings *f)
 	    (long long)days), NULL);
 }
 
+/* Is it we who answer behind the web server? Another program may hold its
+ * port. */
+static void
+look_front(struct env *env, const char *url, struct platform_findings *f)
+{
+	const char *base = url != NULL ? url : value_of(env, f->a,
+	    "http.public_url");
+	const struct net_call c = { .service = "web server", .method = "GET",
+	    .url = arena_printf(f->a, "%s/health/live", base),
+	    .timeout_ms = LIMIT_S * 1000, .no_breaker = true };
+	struct net_reply r;
+	struct err e = { 0 };
+
+	if (*base == '\0') {
+		platform_doctor_add(f, "web server", DOCTOR_OK, "not asked "
+		    "(http.public_url is not set; --url URL asks one)", NULL);
+		return;
+	}
+	net_allow(env->net, c.url);
+	if (net_http(env->net, f->a, &c, &r, &e) == -1)
+		platform_doctor_add(f, "web server", DOCTOR_BAD,
+		    arena_printf(f->a, "%s: %s", base, why(&e, f->a)), NULL);
+	else if (strstr(r.body, "\"alive\"") != NULL)
+		platform_doctor_add(f, "web server", DOCTOR_OK,
+		    arena_printf(f->a, "%s answers", base), NULL);
+	else
+		platform_doctor_add(f, "web server", DOCTOR_BAD,
+		    arena_printf(f->a, r.status >= 502 ? "%s answers %d: it "
+		    "does not reach the responder" : "another program "
+		    "answers at %s (status %d)", base, r.status),
+		    r.status >= 502 ? NULL : "`ss -ltnp` names who holds the "
+		    "port: stop it, or give the site another port");
+}
+
 /* ---- the site ------------------------------------------------------------------- */
 
 static const char *
@@ -334,7 +369,7 @@ look_site(struct env *env, const char *site, struct platform_findings *f)
 }
 
 void
-platform_doctor_look(struct env *env, const char *site,
+platform_doctor_look(struct env *env, const char *site, const char *url,
     struct platform_findings *f)
 {
 	bool db;
@@ -346,6 +381,7 @@ platform_doctor_look(struct env *env, const char *site,
 	look_health(env, db, f);
 	look_run_dir(env, f);
 	look_responder(env, f);
+	look_front(env, url, f);
 	look_certificate(env, f);
 	look_site(env, site, f);
 	if (env->db != NULL)
