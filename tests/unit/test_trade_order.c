@@ -35,28 +35,144 @@ equal(struct dec got, const char *want)
 	assert_string_equal(dec_format(got, buf), want);
 }
 
+static int
+after(int from, int happens)
+{
+	return trade_order_next((enum trade_order_state)from,
+	    (enum trade_order_happening)happens, false, false);
+}
+
 static void
 ends_are_final(void **state)
 {
+	static const int over[] = { ORDER_DENIED, ORDER_REJECTED,
+	    ORDER_FILLED, ORDER_CANCELLED, ORDER_EXPIRED };
+	unsigned closed = 0;
+
 	(void)state;
 	for (int s = 0; s < ORDER_STATES; s++) {
 		bool open = trade_order_is_open((enum trade_order_state)s);
 
-		assert_int_equal(open, s == ORDER_ACCEPTED ||
-		    s == ORDER_TRIGGERED || s == ORDER_PARTIAL);
 		assert_int_equal(trade_order_state_parse(
 		    trade_order_states[s]), s);
+		closed += !open;
+		/* whatever is open can fill, be cancelled and expire */
+		assert_int_equal(after(s, HAPPENS_CANCEL), open ?
+		    ORDER_CANCELLED : -1);
+		assert_int_equal(after(s, HAPPENS_EXPIRE), open ?
+		    ORDER_EXPIRED : -1);
+		if (open)
+			assert_int_equal(after(s, HAPPENS_LAST_FILL),
+			    ORDER_FILLED);
+	}
+	assert_int_equal(closed, sizeof(over) / sizeof(over[0]));
+	for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++)
 		for (int h = 0; h < HAPPENINGS; h++) {
-			int to = trade_order_next((enum trade_order_state)s,
-			    (enum trade_order_happening)h);
+			int to = after(over[i], h);
 
-			if (!open)
+			/* only money that moved after all is believed */
+			if (h == HAPPENS_FILL || h == HAPPENS_LAST_FILL)
+				assert_true(to == -1 || to == over[i] ||
+				    to == ORDER_FILLED);
+			else
 				assert_int_equal(to, -1);
 		}
-	}
-	assert_int_equal(trade_order_next(ORDER_TRIGGERED, HAPPENS_TRIGGER),
-	    -1);
+	assert_int_equal(after(ORDER_FILLED, HAPPENS_FILL), -1);
+	assert_int_equal(after(ORDER_DENIED, HAPPENS_FILL), -1);
 	assert_int_equal(trade_order_state_parse("new"), -1);
+}
+
+static void
+steps_of_a_live_order(void **state)
+{
+	(void)state;
+	assert_int_equal(after(ORDER_SUBMITTING, HAPPENS_ACCEPT),
+	    ORDER_ACCEPTED);
+	assert_int_equal(after(ORDER_SUBMITTING, HAPPENS_LOST),
+	    ORDER_UNKNOWN);
+	assert_int_equal(after(ORDER_UNKNOWN, HAPPENS_ACCEPT),
+	    ORDER_ACCEPTED);
+	assert_int_equal(after(ORDER_UNKNOWN, HAPPENS_REJECT),
+	    ORDER_REJECTED);
+	/* a fill may come first */
+	assert_int_equal(after(ORDER_SUBMITTING, HAPPENS_FILL),
+	    ORDER_PARTIAL);
+	assert_int_equal(after(ORDER_PARTIAL, HAPPENS_ACCEPT), -1);
+	/* nothing is changed that has no answer yet */
+	assert_int_equal(after(ORDER_UNKNOWN, HAPPENS_ASK_REPLACE), -1);
+	assert_int_equal(after(ORDER_PENDING_REPLACE, HAPPENS_ASK_REPLACE),
+	    -1);
+	assert_int_equal(after(ORDER_PENDING_REPLACE, HAPPENS_ASK_CANCEL),
+	    ORDER_PENDING_CANCEL);
+	/* and goes back to where it was */
+	assert_int_equal(after(ORDER_PENDING_REPLACE, HAPPENS_REPLACED),
+	    ORDER_ACCEPTED);
+	assert_int_equal(trade_order_next(ORDER_PENDING_REPLACE,
+	    HAPPENS_REPLACE_REFUSED, false, true), ORDER_TRIGGERED);
+	assert_int_equal(trade_order_next(ORDER_PENDING_CANCEL,
+	    HAPPENS_CANCEL_REFUSED, true, true), ORDER_PARTIAL);
+	assert_int_equal(after(ORDER_PENDING_CANCEL, HAPPENS_FILL),
+	    ORDER_PENDING_CANCEL);
+	/* what is partly filled is not rejected any more */
+	assert_int_equal(trade_order_next(ORDER_PARTIAL, HAPPENS_REJECT,
+	    true, false), ORDER_CANCELLED);
+	assert_int_equal(after(ORDER_TRIGGERED, HAPPENS_TRIGGER), -1);
+}
+
+static void
+means_are_rounded_once(void **state)
+{
+	const struct trade_part thirds[] = {
+		{ dec("1"), dec("10") }, { dec("1"), dec("10.00000001") },
+		{ dec("1"), dec("10.00000001") }
+	}, even[] = {
+		{ dec("1"), dec("10") }, { dec("1"), dec("10.00000001") }
+	}, large[] = {
+		{ dec("45000000000"), dec("92000000000") },
+		{ dec("45000000000"), dec("92000000000") }
+	}, wrong[] = {
+		{ dec("92000000000"), dec("1") }, { dec("92000000000"),
+		    dec("1") }
+	};
+	struct dec d;
+
+	(void)state;
+	assert_int_equal(trade_order_mean(thirds, 3, &d), 0);
+	equal(d, "10.00000001");
+	assert_int_equal(trade_order_mean(even, 2, &d), 0);
+	equal(d, "10");
+	assert_int_equal(trade_order_mean(large, 2, &d), 0);
+	equal(d, "92000000000");
+	assert_int_equal(trade_order_mean(wrong, 2, &d), -1);
+}
+
+static void
+trails_follow_one_way(void **state)
+{
+	struct trade_trail t = { .buy = false, .amount = dec("1") },
+	    p = { .buy = true, .ppm = 10000 };
+
+	(void)state;
+	assert_true(trade_trail_move(&t, dec("100"), dec("0.05")));
+	equal(t.stop, "99");
+	assert_false(trade_trail_move(&t, dec("100.04"), dec("0.05")));
+	assert_false(trade_trail_move(&t, dec("98"), dec("0.05")));
+	assert_true(trade_trail_move(&t, dec("100.07"), dec("0.05")));
+	equal(t.mark, "100.07");
+	/* 99.07 is on no tick: the one above is nearer */
+	equal(t.stop, "99.1");
+	assert_true(trade_trail_move(&p, dec("50"), dec("0.01")));
+	equal(p.stop, "50.5");
+	assert_false(trade_trail_move(&p, dec("51"), dec("0.01")));
+	assert_true(trade_trail_move(&p, dec("49.99"), dec("0.01")));
+	equal(p.stop, "50.48");
+	/* a distance beyond the price ends at the lowest tick */
+	t = (struct trade_trail){ .amount = dec("5") };
+	assert_true(trade_trail_move(&t, dec("3"), dec("0.5")));
+	equal(t.stop, "0.5");
+	p = (struct trade_trail){ .buy = true, .amount = dec("92000000000") };
+	assert_false(trade_trail_move(&p, dec("92000000000"), dec("0.01")));
+	assert_int_equal(p.mark.e8, 0);
 }
 
 static void
@@ -329,6 +445,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_are_final),
+		cmocka_unit_test(steps_of_a_live_order),
+		cmocka_unit_test(means_are_rounded_once),
+		cmocka_unit_test(trails_follow_one_way),
 		cmocka_unit_test(positions_are_exact),
 		cmocka_unit_test(money_is_kept),
 		cmocka_unit_test(too_much_is_refused_whole),

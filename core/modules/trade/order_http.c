@@ -90,7 +90,7 @@ order_of(struct ctx *c, const struct place_in *p)
 	    .stop_price = strncmp(p->type, "stop", 4) == 0 ? p->stop_price :
 	    (struct dec){ 0 }, .reduce_only = p->reduce_only,
 	    .reject_code = "", .reject_detail = "", .version = 1,
-	    .tag = p->tag, .created_at = c->now, .updated_at = c->now };
+	    .mode = "paper", .role = "single", .tag = p->tag, .created_at = c->now, .updated_at = c->now };
 }
 
 static int
@@ -103,9 +103,10 @@ keep_denied(struct db *db, void *arg, struct err *e)
 		err_clear(e);
 		return 0;	/* kept by a request beside this one */
 	}
-	return rc == -1 ? -1 : trade_order_event_add(db, o, "",
-	    o->reject_detail, (struct dec){ 0 }, (struct dec){ 0 },
-	    o->created_at, e);
+	return rc == -1 ? -1 : trade_order_event_add(db,
+	    &(struct trade_order_event){ .order_id = o->id, .seq = 1,
+	    .from_state = "", .to_state = o->state, .applied = true,
+	    .cause = o->reject_detail, .at = o->created_at }, e);
 }
 
 /* o: as far as placing came. */
@@ -197,8 +198,9 @@ struct list_in {
 static const struct field list_fields[] = {
 	PAGE_LIMIT(struct list_in), PAGE_CURSOR(struct list_in),
 	FIELD(struct list_in, state, .def = "\"\"", .oneof = ONEOF("",
-	    "denied", "accepted", "triggered", "partially_filled", "filled",
-	    "cancelled", "expired"), .doc = "Only in this state"),
+	    "denied", "submitting", "rejected", "unknown", "accepted",
+	    "triggered", "partially_filled", "filled", "pending_replace",
+	    "pending_cancel", "cancelled", "expired"), .doc = "Only in this state"),
 	FIELD(struct list_in, open, .def = "false", .doc = "Only open ones"),
 	FIELD_END
 };

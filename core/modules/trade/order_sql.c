@@ -1,6 +1,5 @@
 /*
- * Rows of orders, their events, fills, and quotes. All SQL on trade_order,
- * trade_order_event, trade_fill and trade_quote is here.
+ * Rows of orders, and quotes. All SQL on trade_order and trade_quote is here.
  */
 #include "modules/trade/orders.h"
 
@@ -13,7 +12,8 @@ static const struct field order_fields[] = {
 	FIELD(O, instrument_id, .flags = FF_HIDDEN),
 	FIELD(O, symbol, .doc = "Symbol"),
 	FIELD(O, side, .doc = "buy or sell"),
-	FIELD(O, type, .doc = "market, limit, stop or stop_limit"),
+	FIELD(O, type, .doc = "market, limit, stop, stop_limit or "
+	    "trailing_stop"),
 	FIELD(O, tif, .doc = "How long it stands"),
 	FIELD(O, quantity, .doc = "Units"),
 	FIELD(O, limit_price, .doc = "0: none"),
@@ -31,7 +31,45 @@ static const struct field order_fields[] = {
 	FIELD(O, version, .doc = "Counts its changes"),
 	FIELD(O, tag, .doc = "The caller's note"),
 	FIELD(O, created_at, .doc = "When it was placed"),
-	FIELD(O, updated_at, .doc = "When it changed last"), FIELD_END
+	FIELD(O, updated_at, .doc = "When it changed last"),
+	FIELD(O, mode, .doc = "paper or live, as its session"),
+	FIELD(O, role, .doc = "single, entry, take_profit or stop_loss"),
+	FIELD(O, parent_id, .flags = FF_NULLABLE,
+	    .doc = "The entry it protects"),
+	FIELD(O, oco_group, .flags = FF_NULLABLE,
+	    .doc = "A fill of one of the group reduces the others"),
+	FIELD(O, take_profit, .doc = "Limit of the exit made at each fill; "
+	    "0: none"),
+	FIELD(O, stop_loss, .doc = "Stop of the exit made at each fill; 0: "
+	    "none"),
+	FIELD(O, trail_amount, .doc = "Distance of a trailing stop"),
+	FIELD(O, trail_ppm, .doc = "The same in millionths of the best price"),
+	FIELD(O, trail_mark, .doc = "Best price a trailing stop has seen"),
+	FIELD(O, post_only, .doc = "Refused or cancelled rather than filled "
+	    "at once"),
+	FIELD(O, expires_at, .flags = FF_NULLABLE, .doc = "End of gtd"),
+	FIELD(O, triggered_at, .flags = FF_NULLABLE,
+	    .doc = "When its stop was reached"),
+	FIELD(O, broker_order_id, .flags = FF_NULLABLE,
+	    .doc = "The broker's identifier"),
+	FIELD(O, send, .flags = FF_NULLABLE,
+	    .doc = "What is to go to the broker"),
+	FIELD(O, send_at, .flags = FF_NULLABLE | FF_HIDDEN),
+	FIELD(O, send_tries, .doc = "How often it was tried"),
+	FIELD(O, sent_at, .flags = FF_NULLABLE, .doc = "When it left"),
+	FIELD(O, asked_at, .flags = FF_NULLABLE,
+	    .doc = "When the broker was last asked what became of it"),
+	FIELD(O, asks, .flags = FF_HIDDEN),
+	FIELD(O, cancel_wanted, .doc = "Cancelled as soon as the broker has "
+	    "answered"),
+	FIELD(O, want_quantity, .doc = "Units of the change on its way; 0: "
+	    "none"),
+	FIELD(O, want_limit_price, .doc = "Its limit"),
+	FIELD(O, want_stop_price, .doc = "Its stop"),
+	FIELD(O, want_reserved, .flags = FF_HIDDEN),
+	FIELD(O, late, .doc = "Something was filled after it was over"),
+	FIELD(O, refused, .doc = "Messages about it that could not be true"),
+	FIELD_END
 };
 const struct schema trade_order_schema = {
 	.name = "Order", .doc = "An order and what became of it",
@@ -40,45 +78,12 @@ const struct schema trade_order_schema = {
 #define ORDER "id, tenant_id, session_id, client_order_id, instrument_id, " \
 	"symbol, side, type, tif, quantity, limit_price, stop_price, " \
 	"reduce_only, state, open, filled, avg_price, reserved, reject_code, " \
-	"reject_detail, digest, version, tag, created_at, updated_at"
-
-#define E struct trade_order_event
-static const struct field event_fields[] = {
-	FIELD(E, order_id, .doc = "Order"),
-	FIELD(E, seq, .doc = "1, 2, 3 …"),
-	FIELD(E, from_state, .doc = "Before; empty: it was new"),
-	FIELD(E, to_state, .doc = "After"),
-	FIELD(E, cause, .doc = "Why"),
-	FIELD(E, quantity, .doc = "Units of this fill, or 0"),
-	FIELD(E, price, .doc = "Price of this fill, or 0"),
-	FIELD(E, at, .doc = "When"), FIELD_END
-};
-const struct schema trade_order_event_schema = {
-	.name = "OrderEvent", .doc = "A change of an order",
-	.size = sizeof(E), .fields = event_fields
-};
-#define EVENT "order_id, seq, from_state, to_state, cause, quantity, " \
-	"price, at"
-
-#define F struct trade_fill
-static const struct field fill_fields[] = {
-	FIELD(F, id, .doc = "Identifier"),
-	FIELD(F, tenant_id, .flags = FF_HIDDEN),
-	FIELD(F, session_id, .doc = "Session"),
-	FIELD(F, order_id, .doc = "Order"),
-	FIELD(F, seq, .doc = "Number of the order's event"),
-	FIELD(F, symbol, .doc = "Symbol"),
-	FIELD(F, side, .doc = "buy or sell"),
-	FIELD(F, quantity, .doc = "Units"),
-	FIELD(F, price, .doc = "Price"), FIELD(F, fee, .doc = "Fee"),
-	FIELD(F, at, .doc = "When"), FIELD_END
-};
-const struct schema trade_fill_schema = {
-	.name = "Fill", .doc = "A trade", .size = sizeof(F),
-	.fields = fill_fields
-};
-#define FILL "id, tenant_id, session_id, order_id, seq, symbol, side, " \
-	"quantity, price, fee, at"
+	"reject_detail, digest, version, tag, created_at, updated_at, mode, " \
+	"role, parent_id, oco_group, take_profit, stop_loss, trail_amount, " \
+	"trail_ppm, trail_mark, post_only, expires_at, triggered_at, " \
+	"broker_order_id, send, send_at, send_tries, sent_at, asked_at, " \
+	"asks, cancel_wanted, want_quantity, want_limit_price, " \
+	"want_stop_price, want_reserved, late, refused"
 
 #define Q struct trade_quote
 static const struct field quote_fields[] = {
@@ -112,12 +117,33 @@ static const struct schema open_schema = {
 
 static const struct query ORDER_INSERT = { "trade_order.insert",
 	"INSERT INTO trade_order (" ORDER ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?, IF(?, 1, NULL), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	NULL };
+	"?, ?, ?, ?, ?, ?, IF(?, 1, NULL), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	"?, ?)", NULL };
 static const struct query ORDER_UPDATE = { "trade_order.update",
 	"UPDATE trade_order SET quantity = ?, limit_price = ?, stop_price = "
 	"?, state = ?, open = IF(?, 1, NULL), filled = ?, avg_price = ?, "
-	"reserved = ?, version = ?, updated_at = ? WHERE id = ?", NULL };
+	"reserved = ?, reject_code = ?, reject_detail = ?, version = ?, "
+	"updated_at = ?, trail_mark = ?, triggered_at = ?, broker_order_id = "
+	"?, send = ?, send_at = ?, send_tries = ?, sent_at = ?, asked_at = "
+	"?, asks = ?, cancel_wanted = ?, want_quantity = ?, want_limit_price "
+	"= ?, want_stop_price = ?, want_reserved = ?, late = ?, refused = ? "
+	"WHERE id = ?", NULL };
+static const struct query ORDER_MARK = { "trade_order.mark",
+	"UPDATE trade_order SET send = ?, send_at = ?, send_tries = ?, "
+	"sent_at = ?, asked_at = ?, asks = ? WHERE id = ?", NULL };
+static const struct query ORDER_TO_SEND = { "trade_order.to_send",
+	"SELECT " ORDER " FROM trade_order WHERE send IS NOT NULL AND "
+	"send_at <= ? AND sent_at IS NULL AND mode = 'live' ORDER BY send_at, "
+	"id LIMIT ?", &trade_order_schema };
+static const struct query ORDER_TO_ASK = { "trade_order.to_ask",
+	"SELECT " ORDER " FROM trade_order WHERE open = 1 AND state IN "
+	"('submitting', 'unknown', 'pending_replace', 'pending_cancel') AND "
+	"mode = 'live' AND sent_at < ? AND (asked_at IS NULL OR asked_at < ?) "
+	"ORDER BY asked_at, id LIMIT ?", &trade_order_schema };
+static const struct query ORDER_BY_BROKER = { "trade_order.by_broker",
+	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND "
+	"broker_order_id = ? LIMIT 1 FOR UPDATE", &trade_order_schema };
 static const struct query ORDER_BY_CLIENT = { "trade_order.by_client",
 	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND "
 	"client_order_id = ? LIMIT 1", &trade_order_schema };
@@ -134,7 +160,7 @@ static const struct query ORDER_PAGE = { "trade_order.page",
 	&trade_order_schema };
 static const struct query ORDER_RESTING = { "trade_order.resting",
 	"SELECT " ORDER " FROM trade_order WHERE instrument_id = ? AND open = "
-	"1 ORDER BY id LIMIT 5000", &trade_order_schema };
+	"1 AND mode = 'paper' ORDER BY id LIMIT 5000", &trade_order_schema };
 /* Two ranges of the key (session_id, open, id): the open ones, and those of
  * the last minute, however many an old account has. */
 #define LOOKED "open, created_at, quantity, filled, limit_price, " \
@@ -157,19 +183,6 @@ static const struct query ORDER_OPEN = { "trade_order.open",
 	"= ? AND open = 1 UNION ALL SELECT " LOOKED " FROM trade_order WHERE "
 	"session_id = ? AND open IS NULL AND id > ? AND state <> 'denied') o",
 	&open_schema };
-static const struct query EVENT_ADD = { "trade_order_event.add",
-	"INSERT INTO trade_order_event (" EVENT ") VALUES (?, ?, ?, ?, ?, ?, "
-	"?, ?)", NULL };
-static const struct query EVENT_ALL = { "trade_order_event.all",
-	"SELECT " EVENT " FROM trade_order_event WHERE order_id = ? ORDER BY "
-	"seq LIMIT 1000", &trade_order_event_schema };
-static const struct query FILL_ADD = { "trade_fill.add",
-	"INSERT INTO trade_fill (" FILL ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?)", NULL };
-static const struct query FILL_PAGE = { "trade_fill.page",
-	"SELECT " FILL " FROM trade_fill WHERE session_id = ? AND id < "
-	"COALESCE(?, X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY id DESC "
-	"LIMIT ?", &trade_fill_schema };
 static const struct query QUOTE_GET = { "trade_quote.get",
 	"SELECT " QUOTE " FROM trade_quote WHERE instrument_id = ? LIMIT 1",
 	&trade_quote_schema };
@@ -179,17 +192,14 @@ static const struct query QUOTE_PUT = { "trade_quote.put",
 	"VALUE(last), at = VALUE(at), heard_at = VALUE(heard_at)", NULL };
 
 const struct query *const trade_order_queries[] = {
-	&ORDER_INSERT, &ORDER_UPDATE, &ORDER_BY_CLIENT, &ORDER_BY_ID,
-	&ORDER_LOCK, &ORDER_PAGE, &ORDER_RESTING, &ORDER_OPEN, &EVENT_ADD,
-	&EVENT_ALL, &FILL_ADD, &FILL_PAGE, &QUOTE_GET, &QUOTE_PUT, NULL
+	&ORDER_INSERT, &ORDER_UPDATE, &ORDER_MARK, &ORDER_TO_SEND,
+	&ORDER_TO_ASK, &ORDER_BY_BROKER, &ORDER_BY_CLIENT, &ORDER_BY_ID,
+	&ORDER_LOCK, &ORDER_PAGE, &ORDER_RESTING, &ORDER_OPEN, &QUOTE_GET,
+	&QUOTE_PUT, NULL
 };
 
 const struct table trade_order_tables[] = {
 	{ .name = "trade_order", .row = &trade_order_schema,
-	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
-	{ .name = "trade_order_event", .row = &trade_order_event_schema,
-	  .snapshot = SNAP_FULL },
-	{ .name = "trade_fill", .row = &trade_fill_schema,
 	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
 	{ .name = "trade_quote", .row = &trade_quote_schema,
 	  .snapshot = SNAP_REBUILDABLE },
@@ -206,7 +216,15 @@ trade_order_insert(struct db *db, const O *o, struct err *e)
 	    V(o->state), V(o->has_open), V(o->filled), V(o->avg_price),
 	    V(o->reserved), V(o->reject_code), V(o->reject_detail),
 	    V(o->digest), V(o->version), V(o->tag), V(o->created_at),
-	    V(o->updated_at)), NULL, e);
+	    V(o->updated_at), V(o->mode), V(o->role), V(o->parent_id),
+	    V(o->oco_group), V(o->take_profit), V(o->stop_loss),
+	    V(o->trail_amount), V(o->trail_ppm), V(o->trail_mark),
+	    V(o->post_only), V(o->expires_at), V(o->triggered_at),
+	    V(o->broker_order_id), V(o->send), V(o->send_at),
+	    V(o->send_tries), V(o->sent_at), V(o->asked_at), V(o->asks),
+	    V(o->cancel_wanted), V(o->want_quantity),
+	    V(o->want_limit_price), V(o->want_stop_price),
+	    V(o->want_reserved), V(o->late), V(o->refused)), NULL, e);
 }
 
 int
@@ -214,8 +232,45 @@ trade_order_update(struct db *db, const O *o, struct err *e)
 {
 	return db_exec(db, &ORDER_UPDATE, ARGS(V(o->quantity),
 	    V(o->limit_price), V(o->stop_price), V(o->state), V(o->has_open),
-	    V(o->filled), V(o->avg_price), V(o->reserved), V(o->version),
-	    V(o->updated_at), V(o->id)), NULL, e);
+	    V(o->filled), V(o->avg_price), V(o->reserved), V(o->reject_code),
+	    V(o->reject_detail), V(o->version), V(o->updated_at),
+	    V(o->trail_mark), V(o->triggered_at), V(o->broker_order_id),
+	    V(o->send), V(o->send_at), V(o->send_tries), V(o->sent_at),
+	    V(o->asked_at), V(o->asks), V(o->cancel_wanted),
+	    V(o->want_quantity), V(o->want_limit_price),
+	    V(o->want_stop_price), V(o->want_reserved), V(o->late),
+	    V(o->refused), V(o->id)), NULL, e);
+}
+
+int
+trade_order_send_mark(struct db *db, const O *o, struct err *e)
+{
+	return db_exec(db, &ORDER_MARK, ARGS(V(o->send), V(o->send_at),
+	    V(o->send_tries), V(o->sent_at), V(o->asked_at), V(o->asks),
+	    V(o->id)), NULL, e);
+}
+
+int
+trade_order_to_send(struct db *db, struct arena *a, struct utc now,
+    int64_t limit, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &ORDER_TO_SEND, ARGS(V(now), V(limit)), out, e);
+}
+
+int
+trade_order_to_ask(struct db *db, struct arena *a, struct utc before,
+    int64_t limit, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &ORDER_TO_ASK, ARGS(V(before), V(before),
+	    V(limit)), out, e);
+}
+
+int
+trade_order_by_broker(struct db *db, struct arena *a, struct uuid session,
+    const char *broker_order_id, O *out, struct err *e)
+{
+	return db_one(db, a, &ORDER_BY_BROKER, ARGS(V(session),
+	    V(broker_order_id)), out, e);
 }
 
 int
@@ -273,40 +328,6 @@ trade_order_open(struct db *db, struct arena *a, const O *o, struct utc now,
 	    V(now), V(o->instrument_id), V(o->side), V(o->type),
 	    V(o->side), V(o->limit_price), V(o->side), V(o->limit_price),
 	    V(o->session_id), V(o->session_id), V(first_id(now))), out, e);
-}
-
-int
-trade_order_event_add(struct db *db, const O *o, const char *from,
-    const char *cause, struct dec quantity, struct dec price, struct utc at,
-    struct err *e)
-{
-	return db_exec(db, &EVENT_ADD, ARGS(V(o->id), V(o->version),
-	    V(from), V(o->state), V(cause), V(quantity), V(price), V(at)),
-	    NULL, e);
-}
-
-int
-trade_order_event_all(struct db *db, struct arena *a, struct uuid order,
-    struct rows *out, struct err *e)
-{
-	return db_all(db, a, &EVENT_ALL, ARGS(V(order)), out, e);
-}
-
-int
-trade_fill_add(struct db *db, const F *f, struct err *e)
-{
-	return db_exec(db, &FILL_ADD, ARGS(V(f->id), V(f->tenant_id),
-	    V(f->session_id), V(f->order_id), V(f->seq), V(f->symbol),
-	    V(f->side), V(f->quantity), V(f->price), V(f->fee), V(f->at)),
-	    NULL, e);
-}
-
-int
-trade_fill_page(struct db *db, struct arena *a, struct uuid session,
-    struct uuid below, int64_t limit, struct rows *out, struct err *e)
-{
-	return db_all(db, a, &FILL_PAGE, ARGS(V(session), V(below),
-	    V(limit)), out, e);
 }
 
 int

@@ -27,9 +27,37 @@ struct trade_order {
 	struct dec filled, avg_price, reserved;
 	const char *reject_code, *reject_detail;
 	struct blob digest;
-	int64_t version;
+	int64_t version;		/* of the last event */
 	const char *tag;
 	struct utc created_at, updated_at;
+	const char *mode;		/* of its session */
+	const char *role;		/* single entry take_profit stop_loss */
+	struct uuid parent_id;		/* the entry it protects */
+	struct uuid oco_group;		/* a fill of one reduces the others */
+	struct dec take_profit, stop_loss;	/* prices of the exits to make
+						 * at each fill; 0 = none */
+	struct dec trail_amount;	/* of trailing_stop: distance, or */
+	int64_t trail_ppm;
+	struct dec trail_mark;		/* best price so far */
+	bool post_only;
+	struct utc expires_at;		/* of gtd */
+	struct utc triggered_at;
+	const char *broker_order_id;	/* NULL until it is known */
+	/* What is to be sent to the broker (NULL nothing, submit, replace,
+	 * cancel), when at the earliest, how often it was tried; sent_at:
+	 * it has left, committed before the first byte. */
+	const char *send;
+	struct utc send_at;
+	int64_t send_tries;
+	struct utc sent_at;
+	struct utc asked_at;		/* reconciler's last question */
+	int64_t asks;
+	bool cancel_wanted;		/* as soon as the broker knows it */
+	/* A replace that is on its way; 0 quantity = none. */
+	struct dec want_quantity, want_limit_price, want_stop_price,
+	    want_reserved;
+	bool late;			/* filled after it was over */
+	int64_t refused;		/* heard of it and impossible */
 };
 struct trade_order_event {
 	struct uuid order_id;
@@ -37,6 +65,8 @@ struct trade_order_event {
 	const char *from_state, *to_state, *cause;
 	struct dec quantity, price;
 	struct utc at;
+	bool applied;			/* false: kept, changed nothing */
+	struct utc broker_at;
 };
 struct trade_fill {
 	struct uuid id, tenant_id, session_id, order_id;
@@ -44,6 +74,9 @@ struct trade_fill {
 	const char *symbol, *side;
 	struct dec quantity, price, fee;
 	struct utc at;
+	int64_t instrument_id;
+	const char *broker_fill_id, *liquidity;
+	bool late;
 };
 struct trade_quote {
 	int64_t instrument_id;
@@ -58,8 +91,9 @@ struct trade_open {
 };
 extern const struct schema trade_order_schema, trade_order_event_schema,
     trade_fill_schema, trade_quote_schema;
-extern const struct query *const trade_order_queries[];
-extern const struct table trade_order_tables[];
+extern const struct query *const trade_order_queries[],
+    *const trade_fill_queries[];
+extern const struct table trade_order_tables[], trade_fill_tables[];
 extern const struct event trade_order_events[];
 extern const struct route trade_order_routes[];
 
@@ -73,17 +107,36 @@ int trade_order_by_id(struct db *, struct arena *, struct uuid session,
 int trade_order_page(struct db *, struct arena *, struct uuid session,
     const char *state, bool open, struct uuid below, int64_t limit,
     struct rows *, struct err *);
-/* Open ones of an instrument, over all sessions, oldest first. */
+/* Open paper orders of an instrument, over all sessions, oldest first. */
 int trade_order_resting(struct db *, struct arena *, int64_t instrument,
     struct rows *, struct err *);
+/* By the broker's identifier, locked. */
+int trade_order_by_broker(struct db *, struct arena *, struct uuid session,
+    const char *broker_order_id, struct trade_order *, struct err *);
+/* Orders of live sessions with something to send, due at `now`, oldest
+ * first; and those that have left and wait for an answer (submitting,
+ * unknown, pending), least lately asked first. Rows only: lock again. */
+int trade_order_to_send(struct db *, struct arena *, struct utc now,
+    int64_t limit, struct rows *, struct err *);
+int trade_order_to_ask(struct db *, struct arena *, struct utc before,
+    int64_t limit, struct rows *, struct err *);
+/* Writes send, send_at, send_tries, sent_at, asked_at, asks only. */
+int trade_order_send_mark(struct db *, const struct trade_order *,
+    struct err *);
 int trade_order_open(struct db *, struct arena *, const struct trade_order *,
     struct utc now, struct trade_open *, struct err *);
-int trade_order_event_add(struct db *, const struct trade_order *,
-    const char *from, const char *cause, struct dec quantity,
-    struct dec price, struct utc at, struct err *);
+int trade_order_event_add(struct db *, const struct trade_order_event *,
+    struct err *);
 int trade_order_event_all(struct db *, struct arena *, struct uuid order,
     struct rows *, struct err *);
+/* -1 with 409 "duplicate": the broker's fill is known. */
 int trade_fill_add(struct db *, const struct trade_fill *, struct err *);
+/* 0: a fill with this identifier is there, 1 none, -1. */
+int trade_fill_known(struct db *, struct arena *, struct uuid order,
+    const char *broker_fill_id, struct err *);
+/* Those of one order, oldest first. */
+int trade_fill_of(struct db *, struct arena *, struct uuid order,
+    struct rows *, struct err *);
 int trade_fill_page(struct db *, struct arena *, struct uuid session,
     struct uuid below, int64_t limit, struct rows *, struct err *);
 int trade_quote_get(struct db *, struct arena *, int64_t instrument,
@@ -99,6 +152,7 @@ struct trade_desk {
 	struct db *db;
 	struct arena *a;
 	struct uuid tenant, user;
+	struct uuid session;		/* nil: the user's paper session */
 	struct trade_limits limits;
 	const char *const *restricted;	/* symbols; ends with NULL */
 	double fee;			/* part of the value */
@@ -107,14 +161,58 @@ struct trade_desk {
 };
 /* The caller's, with the limits of the settings. */
 struct trade_desk trade_desk_of(struct ctx *);
+/* The desk's session; 404. lock: until the transaction ends. */
+int trade_session_of(struct trade_desk *, bool lock, struct trade_session *,
+    struct err *);
 /* Places; 1: the same order was placed before, *o is that one. -1: 404 (no
  * session, no instrument), 409 "id_reuse", "stopped", 422 with a check's
  * code; *o is then the row to keep as denied. */
 int trade_order_place(struct trade_desk *, struct trade_order *o,
     const char *exchange, struct dec *reserve, struct err *);
-/* Cancels; 409 "state" when it is not open. */
+/* Cancels, or asks the broker to (pending_cancel; an order that has left and
+ * has no answer yet is cancelled as soon as it has one); 409 "state" when it
+ * is over or a cancel is on its way. */
 int trade_order_cancel(struct trade_desk *, struct uuid id,
     const char *cause, struct trade_order *, struct err *);
+/* The same with session and order held. */
+int trade_order_end(struct trade_desk *, struct trade_session *,
+    struct trade_order *, const char *cause, struct err *);
+
+/* ---- what is heard about an order ------------------------------------------------ */
+
+enum trade_report_kind {
+	REPORT_ACCEPTED, REPORT_REJECTED, REPORT_TRIGGERED, REPORT_FILL,
+	REPORT_CANCELLED, REPORT_REPLACED, REPORT_EXPIRED,
+	REPORT_CANCEL_REFUSED, REPORT_REPLACE_REFUSED, REPORT_UNKNOWN
+};
+struct trade_report {
+	enum trade_report_kind kind;
+	const char *broker_order_id;	/* NULL: not said */
+	const char *broker_fill_id;	/* NULL: the fill has no name, so it
+					 * is new */
+	const char *reason;		/* for people; NULL */
+	/* FILL: this fill's units, price, fee. REPLACED: what it is now, 0 =
+	 * as it was asked for (price: the limit, of a stop the stop). */
+	struct dec quantity, price, fee;
+	struct utc at;			/* by the broker's clock; 0 = now */
+	const char *liquidity;		/* "maker", "taker" or NULL */
+};
+/* Everything heard about an order, in any order and any number of times; in
+ * the caller's transaction, session (trade_session_lock) and order
+ * (trade_order_by_id lock) held; both are written and *s, *o are what they are
+ * now. Fills make position, cash, avg_price, the exits of a bracket and what
+ * is left of the other of a pair. 0 applied; 1 known already (no trace) or
+ * impossible here (kept as an event with applied = false, counted in
+ * .refused); -1. */
+int trade_order_report(struct trade_desk *, struct trade_session *,
+    struct trade_order *, const struct trade_report *, struct err *);
+
+/* ---- the market moves: the paper broker ------------------------------------------ */
+
+/* A paper order was placed and is accepted: fills what fills at once, ends
+ * what may not rest. q: what is known of the market (0 = nothing). */
+int trade_paper_open(struct trade_desk *, struct trade_session *,
+    struct trade_order *, const struct trade_quote *q, struct err *);
 /* A quote or bar came: fills what it fills. */
 int trade_paper_on_quote(struct trade_desk *, const struct trade_quote *,
     struct err *);

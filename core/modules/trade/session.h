@@ -53,6 +53,10 @@ extern const struct route trade_session_routes[];
  * 1 none. */
 int trade_session_mine(struct db *, struct arena *, struct uuid tenant,
     struct uuid user, bool lock, struct trade_session *, struct err *);
+/* One that lives, of this user. */
+int trade_session_by_id(struct db *, struct arena *, struct uuid tenant,
+    struct uuid user, struct uuid id, bool lock, struct trade_session *,
+    struct err *);
 int trade_session_lock(struct db *, struct arena *, struct uuid id,
     struct trade_session *, struct err *);
 int trade_session_insert(struct db *, const struct trade_session *,

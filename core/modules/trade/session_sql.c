@@ -87,6 +87,10 @@ static const struct query SESSION_MINE = { "trade_session.mine",
 	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
 	"user_id = ? AND broker = 'paper' AND mode = 'paper' AND live = 1 "
 	"LIMIT 1", &trade_session_schema };
+static const struct query SESSION_BY_ID = { "trade_session.by_id",
+	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
+	"user_id = ? AND id = ? AND live = 1 LIMIT 1",
+	&trade_session_schema };
 static const struct query SESSION_LOCK = { "trade_session.lock",
 	"SELECT " SESSION " FROM trade_session WHERE id = ? LIMIT 1 FOR "
 	"UPDATE", &trade_session_schema };
@@ -118,7 +122,7 @@ static const struct query CASH_PAGE = { "trade_cash.page",
 	"ORDER BY seq DESC LIMIT ?", &trade_cash_schema };
 
 const struct query *const trade_session_queries[] = {
-	&SESSION_MINE, &SESSION_LOCK, &SESSION_INSERT, &SESSION_UPDATE,
+	&SESSION_MINE, &SESSION_BY_ID, &SESSION_LOCK, &SESSION_INSERT, &SESSION_UPDATE,
 	&POSITION_ALL, &POSITION_GET, &POSITION_PUT, &CASH_ADD, &CASH_PAGE,
 	NULL
 };
@@ -142,6 +146,16 @@ trade_session_mine(struct db *db, struct arena *a, struct uuid tenant,
 
 	return rc == 0 && lock ? trade_session_lock(db, a, out->id, out, e) :
 	    rc;
+}
+
+int
+trade_session_by_id(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid user, struct uuid id, bool lock, S *out, struct err *e)
+{
+	int rc = db_one(db, a, &SESSION_BY_ID, ARGS(V(tenant), V(user),
+	    V(id)), out, e);
+
+	return rc == 0 && lock ? trade_session_lock(db, a, id, out, e) : rc;
 }
 
 int
