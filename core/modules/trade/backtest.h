@@ -64,6 +64,8 @@ struct trade_best {
 	double values[TRADE_PARAMS_MAX];
 	double score;			/* NaN: no point had a value */
 	size_t run, skipped;		/* points */
+	double *scores;			/* of each point, NaN where it has none */
+	size_t points;
 	double deflated;		/* deflated Sharpe ratio of the best */
 };
 /* All points of the grid; score is one of trade_scores (account.h). */

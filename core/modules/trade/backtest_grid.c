@@ -59,12 +59,15 @@ trade_backtest_grid(struct arena *a, const struct trade_backtest *b,
 	struct trade_backtest one = *b;
 
 	one.tick = NULL;
-	*out = (struct trade_best){ .score = NAN, .deflated = NAN };
+	*out = (struct trade_best){ .score = NAN, .deflated = NAN,
+	    .points = points };
+	out->scores = arena_array(a, points, sizeof(*out->scores));
 	for (size_t i = 0; i < points; i++) {
 		struct arena_mark m = arena_mark(a);
 		double values[TRADE_PARAMS_MAX] = { 0 }, s;
 		struct trade_run run;
 
+		out->scores[i] = NAN;
 		if (!trade_strategy_point(b->strategy, i, values)) {
 			out->skipped++;
 			continue;
@@ -73,6 +76,7 @@ trade_backtest_grid(struct arena *a, const struct trade_backtest *b,
 			return -1;
 		out->run++;
 		s = score_of(&run.stats, score);
+		out->scores[i] = s;
 		spread_add(&sharpes, run.stats.sharpe /
 		    sqrt((double)run.stats.per_year));
 		if (isfinite(s) && !(s <= out->score)) {

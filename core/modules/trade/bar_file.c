@@ -56,9 +56,8 @@ flush(struct upload *u)
 	return 0;
 }
 
-/* The names that exports of other programs use. */
-static const char *
-column(const char *name)
+const char *
+trade_bar_column(const char *name)
 {
 	/* "": the index column that pandas writes first */
 	static const char *const times[] = {
@@ -75,15 +74,18 @@ column(const char *name)
 	return NULL;
 }
 
-/* "2026-01-03", "2026-01-03 10:00:00" and with T: UTC unless it says so. */
+/* "2026-01-03", "2026-01-03 10:00", "2026-01-03 10:00:00" and with T: UTC
+ * unless it says so. */
 static const char *
 instant(struct arena *a, const char *text)
 {
 	size_t n = strlen(text);
 	char *t;
 
-	if (n == 10)
+	if (n == 10 && text[4] == '-')
 		return arena_printf(a, "%sT00:00:00Z", text);
+	if (n == 16 && text[13] == ':')
+		return arena_printf(a, "%.10sT%s:00Z", text, text + 11);
 	if (n < 19 || (text[10] != ' ' && text[10] != 'T'))
 		return text;
 	t = arena_printf(a, "%s%s", text,
@@ -92,31 +94,39 @@ instant(struct arena *a, const char *text)
 	return t;
 }
 
-static int
-row(struct upload *u, const struct pair *cells, size_t n, size_t line)
+int
+trade_bar_cells(struct arena *a, const struct pair *cells, size_t n,
+    size_t line, struct trade_bar *b, struct err *e)
 {
 	struct pair known[8];
 	struct schema_input in = { .query = known, .from_query = true };
-	struct trade_bar *b = &u->bars[u->n];
 	uint64_t seen;
 
 	for (size_t i = 0; i < n && in.nquery < 8; i++) {
-		const char *name = column(cells[i].name);
+		const char *name = trade_bar_column(cells[i].name);
 
 		if (name != NULL)
 			known[in.nquery++] = (struct pair){ name,
-			    strcmp(name, "at") == 0 ? instant(u->a,
+			    strcmp(name, "at") == 0 ? instant(a,
 			    cells[i].value) : cells[i].value };
 	}
-	if (schema_decode(&trade_bar_schema, &in, u->a, b, &seen, u->e) ==
-	    -1 || trade_bar_check(b, u->e) == -1) {
-		const char *what = u->e->nfields > 0 ? arena_printf(u->a,
-		    "%s: %s", u->e->fields[0].loc, u->e->fields[0].msg) :
-		    arena_strdup(u->a, u->e->detail);
+	if (schema_decode(&trade_bar_schema, &in, a, b, &seen, e) == -1 ||
+	    trade_bar_check(b, e) == -1) {
+		const char *what = e->nfields > 0 ? arena_printf(a, "%s: %s",
+		    e->fields[0].loc, e->fields[0].msg) :
+		    arena_strdup(a, e->detail);
 
-		err_clear(u->e);
-		return err_set(u->e, 422, "bar", "Line %zu: %s", line, what);
+		err_clear(e);
+		return err_set(e, 422, "bar", "Line %zu: %s", line, what);
 	}
+	return 0;
+}
+
+static int
+row(struct upload *u, const struct pair *cells, size_t n, size_t line)
+{
+	if (trade_bar_cells(u->a, cells, n, line, &u->bars[u->n], u->e) == -1)
+		return -1;
 	u->out->rows++;
 	return ++u->n == BATCH ? flush(u) : 0;
 }
