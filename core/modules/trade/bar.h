@@ -63,9 +63,6 @@ extern const struct schema trade_bar_report_schema;
 /* What a column of an export of other programs is called here ("Date" is
  * "at"); NULL: nothing of ours. */
 const char *trade_bar_column(const char *name);
-/* A bar out of named cells; 422 names the line. */
-int trade_bar_cells(struct arena *, const struct pair *, size_t n,
-    size_t line, struct trade_bar *, struct err *);
 struct trade_bar_source {
 	long (*read)(void *arg, void *buf, size_t n, struct err *);
 	void *arg;

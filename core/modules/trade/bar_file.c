@@ -94,12 +94,12 @@ instant(struct arena *a, const char *text)
 	return t;
 }
 
-int
-trade_bar_cells(struct arena *a, const struct pair *cells, size_t n,
-    size_t line, struct trade_bar *b, struct err *e)
+static int
+row(struct upload *u, const struct pair *cells, size_t n, size_t line)
 {
 	struct pair known[8];
 	struct schema_input in = { .query = known, .from_query = true };
+	struct trade_bar *b = &u->bars[u->n];
 	uint64_t seen;
 
 	for (size_t i = 0; i < n && in.nquery < 8; i++) {
@@ -107,26 +107,18 @@ trade_bar_cells(struct arena *a, const struct pair *cells, size_t n,
 
 		if (name != NULL)
 			known[in.nquery++] = (struct pair){ name,
-			    strcmp(name, "at") == 0 ? instant(a,
+			    strcmp(name, "at") == 0 ? instant(u->a,
 			    cells[i].value) : cells[i].value };
 	}
-	if (schema_decode(&trade_bar_schema, &in, a, b, &seen, e) == -1 ||
-	    trade_bar_check(b, e) == -1) {
-		const char *what = e->nfields > 0 ? arena_printf(a, "%s: %s",
-		    e->fields[0].loc, e->fields[0].msg) :
-		    arena_strdup(a, e->detail);
+	if (schema_decode(&trade_bar_schema, &in, u->a, b, &seen, u->e) ==
+	    -1 || trade_bar_check(b, u->e) == -1) {
+		const char *what = u->e->nfields > 0 ? arena_printf(u->a,
+		    "%s: %s", u->e->fields[0].loc, u->e->fields[0].msg) :
+		    arena_strdup(u->a, u->e->detail);
 
-		err_clear(e);
-		return err_set(e, 422, "bar", "Line %zu: %s", line, what);
+		err_clear(u->e);
+		return err_set(u->e, 422, "bar", "Line %zu: %s", line, what);
 	}
-	return 0;
-}
-
-static int
-row(struct upload *u, const struct pair *cells, size_t n, size_t line)
-{
-	if (trade_bar_cells(u->a, cells, n, line, &u->bars[u->n], u->e) == -1)
-		return -1;
 	u->out->rows++;
 	return ++u->n == BATCH ? flush(u) : 0;
 }

@@ -190,6 +190,29 @@ defaults(struct arena *a, struct trade_research *r, struct err *e)
 	    true, a, &r->account, &seen, e);
 }
 
+/* Errors of the spec in one line with their place; a broken text has the
+ * number of the character. */
+static int
+in_spec(struct arena *a, const char *path, struct err *e)
+{
+	const char *loc = e->nfields > 0 ? e->fields[0].loc : "", *what;
+	struct str place;
+
+	str_init(&place, a);
+	what = arena_strdup(a, e->nfields > 0 ? e->fields[0].msg : e->detail);
+	loc = strncmp(loc, "[\"body\",", 8) == 0 ? loc + 8 : "";
+	if (*loc >= '0' && *loc <= '9')
+		str_add(&place, "character ");
+	for (; *loc != '\0'; loc++)
+		if (*loc == ',')
+			str_addc(&place, '.');
+		else if (strchr("[]\"", *loc) == NULL)
+			str_addc(&place, *loc);
+	err_clear(e);
+	return err_set(e, 422, "spec", "%.80s: %s%s%s", path, place.p,
+	    place.len > 0 ? ": " : "", what);
+}
+
 static int
 research(struct arena *a, const struct options *o, struct str *s,
     struct err *e)
@@ -203,8 +226,11 @@ research(struct arena *a, const struct options *o, struct str *s,
 
 	r->tick = tick;
 	if (read_spec(a, o->spec, &text, &n, e) == -1 ||
-	    defaults(a, r, e) == -1 || trade_research_read(a, text, n, r,
-	    e) == -1 || read_bars(a, o, r, names, e) == -1 ||
+	    defaults(a, r, e) == -1)
+		return -1;
+	if (trade_research_read(a, text, n, r, e) == -1)
+		return in_spec(a, o->spec, e);
+	if (read_bars(a, o, r, names, e) == -1 ||
 	    name_lanes(o, r, names, e) == -1)
 		return -1;
 	scratch = arena_new(ARENA_CAP);

@@ -3,10 +3,13 @@
  * a backtest on half a file would look like one on all of it.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/number.h"
 #include "base/vec.h"
 #include "schema/csv.h"
 #include "modules/trade/bar.h"
@@ -20,61 +23,102 @@ struct reading {
 	VEC(struct utc) at;
 	VEC(struct trade_ohlcv) bars;
 	VEC(struct trade_candle_bar) units;
-	bool asked, times, volumes;	/* of the header */
 };
 
-static void
-header(struct reading *r, const struct pair *cells, size_t n)
+/* "2026-01-03", with a time to the minute or the second; seconds or
+ * milliseconds since 1970. UTC unless it says so. */
+static int
+instant(struct arena *a, const char *text, struct utc *at)
 {
-	r->asked = true;
-	for (size_t i = 0; i < n; i++) {
-		const char *name = trade_bar_column(cells[i].name);
+	size_t n = strlen(text);
+	int64_t number;
 
-		r->times = r->times || (name != NULL &&
-		    strcmp(name, "at") == 0);
-		r->volumes = r->volumes || (name != NULL &&
-		    strcmp(name, "volume") == 0);
+	if (num_i64(text, n, &number) == NUM_OK && n >= 9) {
+		at->us = n > 11 ? number * 1000 : number * US_PER_S;
+		return n > 14 ? -1 : 0;
 	}
+	if (n == 16 && text[13] == ':')
+		text = arena_printf(a, "%s:00", text);
+	return clock_parse(text, at);
 }
 
-static double
-real(struct dec d)
+static int
+bad(struct err *e, size_t line, const char *what)
 {
-	return (double)d.e8 / 1e8;
+	return err_set(e, 422, "bar", "Line %zu: %s", line, what);
+}
+
+static int
+check(const struct trade_ohlcv *b, size_t line, struct err *e)
+{
+	if (!(b->l > 0) || b->h * 1e8 > (double)TRADE_UNITS_MAX)
+		return bad(e, line, "A price is above 0 and at most 40 million");
+	if (b->l > fmin(b->o, b->c) || b->h < fmax(b->o, b->c))
+		return bad(e, line, "Open and close lie between low and high");
+	if (b->v < 0)
+		return bad(e, line, "A volume is not negative");
+	return 0;
+}
+
+static int
+cells_of(struct reading *r, const struct pair *cells, size_t n, size_t line,
+    struct trade_ohlcv *b, struct utc *at, struct err *e)
+{
+	static const char *const names[] = {
+		"open", "high", "low", "close", "volume"
+	};
+	double *const out[] = { &b->o, &b->h, &b->l, &b->c, &b->v };
+	unsigned seen = 0;
+
+	at->us = (int64_t)r->at.n * DAY_US;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = trade_bar_column(cells[i].name);
+		const char *v = cells[i].value;
+
+		if (name == NULL)
+			continue;
+		if (strcmp(name, "at") == 0 && instant(r->row, v, at) == -1)
+			return bad(e, line, "no time in the column of times");
+		for (unsigned k = 0; k < 5; k++) {
+			if (strcmp(name, names[k]) != 0)
+				continue;
+			if (num_real(v, strlen(v), out[k]) != NUM_OK)
+				return bad(e, line, arena_printf(r->row,
+				    "%s is not a number", name));
+			seen |= 1u << k;
+		}
+	}
+	for (unsigned k = 0; k < 4; k++)
+		if ((seen >> k & 1) == 0)
+			return bad(e, line, arena_printf(r->row,
+			    "there is no column %s", names[k]));
+	return check(b, line, e);
+}
+
+static int64_t
+units(double price)
+{
+	return llround(price * 1e8);
 }
 
 static int
 add(struct reading *r, const struct pair *cells, size_t n, size_t line,
     struct err *e)
 {
-	struct pair *all = arena_array(r->row, n + 2, sizeof(*all));
-	struct trade_bar b;
+	struct trade_ohlcv b = { .v = 0 };
+	struct utc at;
 
-	if (!r->asked)
-		header(r, cells, n);
-	/* Ours go first: the rest may have more columns than are looked at. */
-	if (!r->times)
-		*all++ = (struct pair){ "at", "1970-01-01" };
-	if (!r->volumes)
-		*all++ = (struct pair){ "volume", "0" };
-	memcpy(all, cells, n * sizeof(*cells));
-	all -= !r->times + !r->volumes;
-	if (trade_bar_cells(r->row, all, n + !r->times + !r->volumes, line,
-	    &b, e) == -1)
+	if (cells_of(r, cells, n, line, &b, &at, e) == -1)
 		return -1;
-	if (!r->times)
-		b.at.us = (int64_t)r->at.n * DAY_US;
-	if (r->at.n > 0 && b.at.us <= r->at.v[r->at.n - 1].us)
-		return err_set(e, 422, "order", "Line %zu: not later than the "
-		    "line before", line);
+	if (r->at.n > 0 && at.us <= r->at.v[r->at.n - 1].us)
+		return bad(e, line, "not later than the line before");
 	if (r->at.n == TRADE_BARS_MAX)
 		return err_set(e, 422, "too_many_bars", "More than %d bars",
 		    TRADE_BARS_MAX);
-	*VEC_ADD(r->a, &r->at) = b.at;
-	*VEC_ADD(r->a, &r->bars) = (struct trade_ohlcv){ real(b.open),
-	    real(b.high), real(b.low), real(b.close), real(b.volume) };
-	*VEC_ADD(r->a, &r->units) = (struct trade_candle_bar){ b.open.e8,
-	    b.high.e8, b.low.e8, b.close.e8 };
+	*VEC_ADD(r->a, &r->at) = at;
+	*VEC_ADD(r->a, &r->bars) = b;
+	*VEC_ADD(r->a, &r->units) = (struct trade_candle_bar){ units(b.o),
+	    units(b.h), units(b.l), units(b.c) };
 	return 0;
 }
 
