@@ -148,6 +148,11 @@ check-fake:
 	@/usr/bin/python3 -B tests/harness/test_fake_ec2.py
 	@/usr/bin/python3 -B tests/harness/test_fake_acts.py
 
+# Backtests of random strategies, against a slow second account in Python.
+.PHONY: check-reference
+check-reference: $(PROGS)
+	@/usr/bin/python3 -B tests/harness/test_backtest_differential.py $(or $(SPECS),200) $(or $(SEED),1)
+
 check-db: $(DBT) $(PROGS)
 	@RETRY=1 $(RUNTEST) db $(DBT)
 

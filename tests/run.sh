@@ -17,6 +17,7 @@ SAN=address,undefined
 step "build (gcc, warnings are errors)" make -s -j"$jobs" WERROR=1 all
 step "lint" make -s lint
 step "fake EC2" make -s check-fake
+step "backtests against the reference" make -s check-reference
 step "unit tests" make -s -j"$jobs" check
 step "host tests" make -s -j"$jobs" check-host
 step "database tests" make -s -j"$jobs" JOBS=2 check-db

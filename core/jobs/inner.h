@@ -54,6 +54,16 @@ struct jobs_place {
 };
 int jobs_make_ready(struct db *, const struct jobs_place *, uint64_t *backlog,
     struct err *);
+/* 422: an option that cannot be, with its place. */
+int jobs_refuse(struct err *, const char *loc, const char *type,
+    const char *msg);
+/* Stores what a new job waits for (queue_need.c); *waits: how much of it has
+ * not come yet. */
+int jobs_need_all(struct db *, struct arena *, const struct jobs_place *,
+    const struct job_options *, int64_t *waits, struct err *);
+/* Many of one queue (queue_id, too) and lane. */
+int jobs_make_ready_many(struct db *, struct arena *,
+    const struct jobs_place *const *, size_t n, struct err *);
 int jobs_make_delayed(struct db *, struct uuid tenant, struct uuid id,
     struct utc at, struct err *);
 

@@ -3,12 +3,15 @@
  * transaction whose first statement wrote the job's own row by token; so a
  * worker that lost the job cannot commit anything, however late it wakes up.
  */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "jobs/inner.h"
 #include "jobs/port.h"
+#include "module.h"
 
 /* A change of value: Galera certifies rows that changed. */
 static const struct query JOB_TOUCH = { "jobs_job.touch",
@@ -136,4 +139,18 @@ job_stopping(struct job_ctx *c)
 	const struct job_port *p = c->port;
 
 	return p != NULL && p->stopping != NULL && p->stopping(p->arg);
+}
+
+const struct job *
+job_find(const struct module *const *mods, const char *type)
+{
+	for (; *mods != NULL; mods++) {
+		const struct job *const *set = (*mods)->jobs;
+
+		for (; set != NULL && *set != NULL; set++)
+			for (const struct job *j = *set; j->name != NULL; j++)
+				if (strcmp(j->name, type) == 0)
+					return j;
+	}
+	return NULL;
 }

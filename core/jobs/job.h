@@ -13,6 +13,7 @@
 #include "db/env.h"
 
 struct arena;
+struct event_pack;
 struct module;
 struct schema;
 
@@ -154,5 +155,19 @@ int job_enqueue_text(struct db *, struct arena *, const char *type,
     const struct job *, bool external, struct uuid tenant,
     const char *payload, const struct job_options *, struct uuid *id,
     struct err *);
+
+/* Many jobs of one type that are due now, inside the caller's transaction, in
+ * as many statements as one takes. o is common to all: without needs, limit,
+ * run_at and backlog_max. The events go into the pack. -1 "db_retry" also when
+ * another host drew the same place in the queue: the transaction again. */
+struct job_many {
+	const void *in;			/* of job->in */
+	const char *unique;		/* key, not NULL */
+	struct uuid id;			/* out */
+	bool existing;			/* out: a live job has the key: id */
+};
+int job_enqueue_many(struct db *, struct arena *, const struct job *,
+    struct uuid tenant, struct job_many *, size_t n,
+    const struct job_options *, struct event_pack *, struct err *);
 
 #endif

@@ -256,6 +256,7 @@ int jobs_queue_all(struct db *, struct arena *, struct uuid tenant,
 int jobs_queue_set(struct db *, const struct jobs_queue_row *, struct err *);
 
 extern const struct query *const jobs_enqueue_queries[],
+    *const jobs_need_queries[],
     *const jobs_place_queries[],
     *const jobs_claimer_queries[], *const jobs_claim_queries[],
     *const jobs_cycle_queries[], *const jobs_settle_queries[],

@@ -2,8 +2,7 @@
  * Enqueueing: a job exists if and only if the caller's transaction commits.
  * Refuses unknown priorities, needs and keys with their place, a tenant whose
  * backlog is over its quota, and a second live job of a unique key (which is
- * told, not refused). Parents are locked in the order of their ids, so that
- * none ends while an edge to it is inserted.
+ * told, not refused).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +15,27 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "jobs/inner.h"
-#include "module.h"
 
 enum {
 	DEF_TRIES = 5, DEF_TIMEOUT = 300, DEF_BACKOFF = 1,
-	NEEDS_MAX = 1000, PAYLOAD_MAX = 4 << 20, KEY_LEN = 16
+	PAYLOAD_MAX = 4 << 20, KEY_LEN = 16,
+	JOB_COLS = 20, QUEUE_COLS = 3
 };
 
+#define JOB_INTO "INSERT INTO jobs_job (id, tenant_id, lane, state, type, " \
+	"payload, tries, timeout_s, backoff_s, run_at, expires_at, waits, " \
+	"unique_key, limit_key, workflow, actor, traceparent, replay_of, " \
+	"replays, fire_at, created_at, queue_id) "
 static const struct query JOB_INSERT = { "jobs_job.insert",
-	"INSERT INTO jobs_job (id, tenant_id, queue_id, lane, state, type, "
-	"payload, tries, timeout_s, backoff_s, run_at, expires_at, waits, "
-	"unique_key, limit_key, workflow, actor, traceparent, replay_of, "
-	"replays, fire_at, created_at) SELECT ?, ?, q.id, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NOW(6) FROM jobs_queue q "
+	JOB_INTO "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, NOW(6), q.id FROM jobs_queue q "
 	"WHERE q.tenant_id = ? AND q.name = ? AND q.external = ?", NULL };
+static const struct query JOBS_INSERT = { "jobs_job.insert_many",
+	JOB_INTO "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, NOW(6), ?)", NULL };
+static const struct query QUEUE_GET = { "jobs_queue.get",
+	"SELECT id AS n FROM jobs_queue WHERE tenant_id = ? AND name = ? "
+	"AND external = ? LIMIT 1", &jobs_count_schema };
 static const struct query QUEUE_INSERT = { "jobs_queue.insert",
 	"INSERT INTO jobs_queue (tenant_id, name, external, created_at, "
 	"updated_at) VALUES (?, ?, ?, NOW(6), NOW(6)) "
@@ -38,18 +44,22 @@ static const struct query UNIQUE_INSERT = { "jobs_unique.insert",
 	"INSERT INTO jobs_unique (tenant_id, unique_key, job_id) "
 	"VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE job_id = job_id", NULL };
 
-struct id_row {
+struct owner {
+	struct blob unique_key;
 	struct uuid id;
 };
-static const struct field id_fields[] = {
-	FIELD(struct id_row, id, .doc = "Job"), FIELD_END
+static const struct field owner_fields[] = {
+	FIELD(struct owner, unique_key, .doc = "Key"),
+	FIELD(struct owner, id, .doc = "Job"), FIELD_END
 };
-static const struct schema id_schema = {
-	.name = "JobsId", .size = sizeof(struct id_row), .fields = id_fields
+static const struct schema owner_schema = {
+	.name = "JobsOwner", .size = sizeof(struct owner),
+	.fields = owner_fields
 };
-static const struct query UNIQUE_GET = { "jobs_unique.get",
-	"SELECT job_id AS id FROM jobs_unique WHERE tenant_id = ? "
-	"AND unique_key = ? LIMIT 1", &id_schema };
+static const struct query UNIQUE_SOME = { "jobs_unique.some",
+	"SELECT unique_key, job_id AS id FROM jobs_unique "
+	"WHERE tenant_id = ? AND unique_key IN " JOBS_IN16 " LIMIT 16",
+	&owner_schema };
 
 static const struct query LIMIT_MAX = { "jobs_limit.max",
 	"SELECT max_running AS n FROM jobs_limit WHERE tenant_id = ? "
@@ -61,30 +71,10 @@ static const struct query LIMIT_CHANGE = { "jobs_limit.change",
 	"UPDATE jobs_limit SET max_running = ? WHERE tenant_id = ? "
 	"AND limit_key = ?", NULL };
 
-struct parent {
-	int64_t state;
-};
-static const struct field parent_fields[] = {
-	FIELD(struct parent, state, .doc = "State"), FIELD_END
-};
-static const struct schema parent_schema = {
-	.name = "JobsParent", .size = sizeof(struct parent),
-	.fields = parent_fields
-};
-static const struct query PARENT_LOCK = { "jobs_job.parent_lock",
-	"SELECT state FROM jobs_job WHERE id = ? AND tenant_id = ? LIMIT 1 "
-	"FOR UPDATE", &parent_schema };
-static const struct query PARENT_MARK = { "jobs_job.parent_mark",
-	"UPDATE jobs_job SET needed = TRUE WHERE id = ?", NULL };
-static const struct query NEED_INSERT = { "jobs_need.insert",
-	"INSERT INTO jobs_need (tenant_id, job_id, needs_id, rule, open) "
-	"VALUES (?, ?, ?, ?, ?)", NULL };
-
 const struct query *const jobs_enqueue_queries[] = {
-	&JOB_INSERT, &QUEUE_INSERT,
-	&UNIQUE_INSERT, &UNIQUE_GET, &LIMIT_MAX, &LIMIT_PUT, &LIMIT_CHANGE,
-	 &PARENT_LOCK,
-	&PARENT_MARK, &NEED_INSERT, NULL
+	&JOB_INSERT, &JOBS_INSERT, &QUEUE_GET, &QUEUE_INSERT,
+	&UNIQUE_INSERT, &UNIQUE_SOME, &LIMIT_MAX, &LIMIT_PUT, &LIMIT_CHANGE,
+	NULL
 };
 
 /* ---- options ----------------------------------------------------------------------- */
@@ -105,8 +95,8 @@ struct enqueue {
 	struct blob unique;
 };
 
-static int
-refuse(struct err *e, const char *loc, const char *type, const char *msg)
+int
+jobs_refuse(struct err *e, const char *loc, const char *type, const char *msg)
 {
 	return err_field(e, (struct err_field){ .type = type, .loc = loc,
 	    .msg = msg, .input = "null" });
@@ -123,7 +113,7 @@ lane_of(struct enqueue *q, struct err *e)
 			q->place.lane = i;
 			return 0;
 		}
-	return refuse(e, "[\"body\",\"priority\"]", "enum", "Input should be "
+	return jobs_refuse(e, "[\"body\",\"priority\"]", "enum", "Input should be "
 	    "'critical', 'high', 'normal' or 'low'");
 }
 
@@ -146,7 +136,7 @@ queue_of(struct enqueue *q, struct err *e)
 
 	if (strlen(name) > 64 || strspn(name, "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") != strlen(name))
-		return refuse(e, "[\"body\",\"queue\"]",
+		return jobs_refuse(e, "[\"body\",\"queue\"]",
 		    "string_pattern_mismatch", "Input should be at most 64 of "
 		    "letters, digits, '.', '_', ':' and '-'");
 	q->place.queue.name = name;
@@ -196,7 +186,7 @@ limit_of(struct enqueue *q, struct err *e)
 	if (q->o->limit == NULL || *q->o->limit == '\0')
 		return 0;
 	if (strlen(q->o->limit) > 200)
-		return refuse(e, "[\"body\",\"limit\"]", "string_too_long",
+		return jobs_refuse(e, "[\"body\",\"limit\"]", "string_too_long",
 		    "String should have at most 200 characters");
 	q->place.limit_key = key_hash(q->a, "", q->o->limit);
 	/* Looked at first: an upsert would hold the row until the caller
@@ -211,114 +201,79 @@ limit_of(struct enqueue *q, struct err *e)
 	return rc;
 }
 
+/* Who has the keys, at most sixteen. */
+static int
+owners(struct enqueue *q, size_t n, struct rows *out, struct err *e)
+{
+	struct val v[1 + JOBS_BATCH] = { val_id(q->tenant) };
+
+	for (size_t i = 0; i < JOBS_BATCH; i++)
+		v[1 + i] = V(q[i < n ? i : n - 1].unique);
+	return db_all(q->db, q->a, &UNIQUE_SOME, v, 1 + JOBS_BATCH, out, e);
+}
+
+static const struct owner *
+owner_of(const struct rows *r, const struct enqueue *q)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct owner *o = ROW(r, struct owner, i);
+
+		if (o->unique_key.n == KEY_LEN && memcmp(o->unique_key.p,
+		    q->unique.p, KEY_LEN) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+/* Takes the keys that are free; those that are not name their job. Looked at
+ * first: to insert beside a row is to lock it, and who ends that job would
+ * have to wait until the caller commits. */
+static int
+take_keys(struct enqueue *q, struct job_many *m, size_t n, struct err *e)
+{
+	struct val v[3 * JOBS_BATCH];
+	struct rows have;
+	size_t k = 0;
+
+	if (owners(q, n, &have, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (owner_of(&have, &q[i]) == NULL) {
+			v[k++] = val_id(q->tenant);
+			v[k++] = V(q[i].unique);
+			v[k++] = V(q[i].place.id);
+		}
+	if (k > 0 && (db_exec_many(q->db, &UNIQUE_INSERT, v, 3, k / 3, NULL,
+	    e) == -1 || owners(q, n, &have, e) == -1))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct owner *o = owner_of(&have, &q[i]);
+
+		if (o == NULL)
+			return err_set(e, 500, "internal", "Internal error");
+		m[i].id = o->id;
+		m[i].existing = !uuid_equal(o->id, q[i].place.id);
+	}
+	return 0;
+}
+
 /* 0 the key is ours, 1 somebody's live job has it (in *q->id). */
 static int
 unique_of(struct enqueue *q, struct err *e)
 {
-	struct id_row row;
-	int rc;
+	struct job_many m;
 
 	if (q->o->unique == NULL || *q->o->unique == '\0')
 		return 0;
 	if (strlen(q->o->unique) > 200)
-		return refuse(e, "[\"body\",\"unique\"]", "string_too_long",
+		return jobs_refuse(e, "[\"body\",\"unique\"]", "string_too_long",
 		    "String should have at most 200 characters");
 	q->unique = key_hash(q->a, q->type, q->o->unique);
-	/* Looked at first: to insert beside a row is to lock it, and who ends
-	 * that job would have to wait until the caller commits. */
-	rc = db_one(q->db, q->a, &UNIQUE_GET, ARGS(val_id(q->tenant),
-	    V(q->unique)), &row, e);
-	if (rc == 1 && db_exec(q->db, &UNIQUE_INSERT, ARGS(val_id(q->tenant),
-	    V(q->unique), V(q->place.id)), NULL, e) == -1)
+	if (take_keys(q, &m, 1, e) == -1)
 		return -1;
-	if (rc == 1)
-		rc = db_one(q->db, q->a, &UNIQUE_GET, ARGS(val_id(q->tenant),
-		    V(q->unique)), &row, e);
-	if (rc != 0)
-		return rc == 1 ? err_set(e, 500, "internal",
-		    "Internal error") : -1;
-	if (uuid_equal(row.id, q->place.id))
-		return 0;
-	*q->id = row.id;
-	return 1;
-}
-
-/* ---- needs -------------------------------------------------------------------------- */
-
-/* at: its place in what was sent, for the refusal. */
-struct asked {
-	struct job_need need;
-	size_t at;
-};
-
-static int
-by_id(const void *x, const void *y)
-{
-	const struct asked *p = x, *r = y;
-
-	return memcmp(p->need.id.b, r->need.id.b, sizeof(p->need.id.b));
-}
-
-/* Does a parent in this state satisfy the rule: 1 yes, 0 never, -1 later. */
-static int
-satisfied(int64_t state, enum job_rule rule)
-{
-	if (state < JS_SUCCEEDED)
-		return -1;
-	if (rule == NEED_END)
-		return 1;
-	return (state == JS_SUCCEEDED) == (rule == NEED_SUCCESS);
-}
-
-static int
-one_need(struct enqueue *q, const struct job_need *n, size_t at,
-    struct err *e)
-{
-	struct parent p;
-	int rc = db_one(q->db, q->a, &PARENT_LOCK, ARGS(V(n->id), val_id(
-	    q->tenant)), &p, e), ok;
-
-	if (rc == -1)
-		return -1;
-	if (rc == 1)
-		return refuse(e, arena_printf(q->a, "[\"body\",\"needs\",%zu]",
-		    at), "value_error", "There is no such job");
-	ok = satisfied(p.state, n->rule);
-	if (ok == 0)
-		return refuse(e, arena_printf(q->a, "[\"body\",\"needs\",%zu]",
-		    at), "value_error", "That job has ended otherwise");
-	if (ok == -1) {
-		q->waits++;
-		if (db_exec(q->db, &PARENT_MARK, ARGS(V(n->id)), NULL,
-		    e) == -1)
-			return -1;
-	}
-	return db_exec(q->db, &NEED_INSERT, ARGS(val_id(q->tenant),
-	    V(q->place.id), V(n->id), V((int)n->rule), V(ok == -1)), NULL, e);
-}
-
-static int
-needs_of(struct enqueue *q, struct err *e)
-{
-	size_t n = q->o->nneeds;
-	struct asked *v;
-
-	if (n == 0)
-		return 0;
-	if (n > NEEDS_MAX)
-		return refuse(e, "[\"body\",\"needs\"]", "too_long",
-		    "List should have at most 1000 items");
-	v = arena_array(q->a, n, sizeof(*v));
-	for (size_t i = 0; i < n; i++)
-		v[i] = (struct asked){ q->o->needs[i], i };
-	qsort(v, n, sizeof(*v), by_id);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && uuid_equal(v[i].need.id, v[i - 1].need.id))
-			continue;
-		if (one_need(q, &v[i].need, v[i].at, e) == -1)
-			return -1;
-	}
-	return 0;
+	if (m.existing)
+		*q->id = m.id;
+	return m.existing;
 }
 
 /* ---- the job -------------------------------------------------------------------------- */
@@ -329,14 +284,12 @@ or_default(int64_t asked, int64_t declared, int64_t otherwise)
 	return asked > 0 ? asked : declared > 0 ? declared : otherwise;
 }
 
-/* *hit = 0: there is no such queue yet. */
-static int
-insert_job(struct enqueue *q, uint64_t *hit, struct err *e)
+static void
+job_values(const struct enqueue *q, struct val v[JOB_COLS])
 {
 	const struct job_options *o = q->o;
 	const struct job *j = q->job;
-
-	return db_exec(q->db, &JOB_INSERT, ARGS(V(q->place.id), val_id(
+	const struct val row[JOB_COLS] = { V(q->place.id), val_id(
 	    q->tenant), V(q->place.lane), V(q->state), V(q->type),
 	    V(q->payload), V(or_default(o->tries, j ? j->tries : 0,
 	    DEF_TRIES)), V(or_default(o->timeout_s, j ? j->timeout_s : 0,
@@ -344,22 +297,41 @@ insert_job(struct enqueue *q, uint64_t *hit, struct err *e)
 	    DEF_BACKOFF)), V(o->run_at), V(o->expires_at), V(q->waits),
 	    V(q->unique), V(q->place.limit_key), V(o->workflow),
 	    V(o->actor != NULL ? o->actor : ""), V(o->traceparent),
-	    V(o->replay_of), V(q->replays), V(o->fire_at),
-	    val_id(q->place.queue.tenant_id),
-	    V(q->place.queue.name), V(q->place.queue.external)), hit, e);
+	    V(o->replay_of), V(q->replays), V(o->fire_at) };
+
+	memcpy(v, row, sizeof(row));
+}
+
+static void
+queue_values(const struct jobs_queue_name *q, struct val v[QUEUE_COLS])
+{
+	v[0] = val_id(q->tenant_id);
+	v[1] = V(q->name);
+	v[2] = V(q->external);
+}
+
+static int
+make_queue(struct enqueue *q, struct err *e)
+{
+	struct val v[QUEUE_COLS];
+
+	queue_values(&q->place.queue, v);
+	return db_exec(q->db, &QUEUE_INSERT, v, QUEUE_COLS, NULL, e);
 }
 
 static int
 store(struct enqueue *q, struct err *e)
 {
+	struct val v[JOB_COLS + QUEUE_COLS];
 	uint64_t hit;
 
-	if (insert_job(q, &hit, e) == -1)
+	job_values(q, v);
+	queue_values(&q->place.queue, v + JOB_COLS);
+	if (db_exec(q->db, &JOB_INSERT, v, JOB_COLS + QUEUE_COLS, &hit, e) ==
+	    -1)
 		return -1;
-	if (hit == 0 && (db_exec(q->db, &QUEUE_INSERT, ARGS(val_id(
-	    q->place.queue.tenant_id), V(q->place.queue.name),
-	    V(q->place.queue.external)), NULL, e) == -1 ||
-	    insert_job(q, &hit, e) == -1))
+	if (hit == 0 && (make_queue(q, e) == -1 || db_exec(q->db,
+	    &JOB_INSERT, v, JOB_COLS + QUEUE_COLS, &hit, e) == -1))
 		return -1;
 	if (hit == 1)
 		return 0;
@@ -388,15 +360,22 @@ place(struct enqueue *q, struct err *e)
 	return 0;
 }
 
-static int
-tell(struct enqueue *q, struct err *e)
+static void
+tell(const struct enqueue *q, struct event_pack *p)
 {
 	struct job_row row = { .tenant_id = q->tenant, .id = q->place.id,
 	    .type = q->type, .state = q->state, .note = "",
 	    .error_class = "", .error = "", .version = 1 };
-	struct event_pack *p = event_pack_new(q->a);
 
 	jobs_event_add(p, JE_QUEUED, &row, q->place.queue.name);
+}
+
+static int
+tell_now(const struct enqueue *q, struct err *e)
+{
+	struct event_pack *p = event_pack_new(q->a);
+
+	tell(q, p);
 	return event_pack_publish(q->db, p, e);
 }
 
@@ -415,11 +394,12 @@ enqueue(struct db *db, void *arg, struct err *e)
 	q->place.id = uuid_is_nil(q->o->id) ? uuid_new() : q->o->id;
 	if ((rc = unique_of(q, e)) != 0)
 		return rc == 1 ? 0 : -1;
-	if (limit_of(q, e) == -1 || needs_of(q, e) == -1)
+	if (limit_of(q, e) == -1 || jobs_need_all(q->db, q->a, &q->place,
+	    q->o, &q->waits, e) == -1)
 		return -1;
 	q->state = q->waits > 0 ? JS_WAITING :
 	    q->o->run_at.us > clock_now().us ? JS_SCHEDULED : JS_QUEUED;
-	if (store(q, e) == -1 || place(q, e) == -1 || tell(q, e) == -1)
+	if (store(q, e) == -1 || place(q, e) == -1 || tell_now(q, e) == -1)
 		return -1;
 	*q->id = q->place.id;
 	return 0;
@@ -438,7 +418,7 @@ job_enqueue_text(struct db *db, struct arena *a, const char *type,
 	int rc;
 
 	if (strlen(payload) > PAYLOAD_MAX)
-		return refuse(e, "[\"body\",\"payload\"]", "too_long",
+		return jobs_refuse(e, "[\"body\",\"payload\"]", "too_long",
 		    "The payload is larger than 4 MiB");
 	rc = db_in_txn(db) ? enqueue(db, &q, e) :
 	    db_txn(db, a, enqueue, &q, e);
@@ -463,16 +443,93 @@ job_enqueue(struct db *db, struct arena *a, const struct job *job,
 	    id, e);
 }
 
-const struct job *
-job_find(const struct module *const *mods, const char *type)
-{
-	for (; *mods != NULL; mods++) {
-		const struct job *const *set = (*mods)->jobs;
+/* ---- many ------------------------------------------------------------------------------ */
 
-		for (; set != NULL && *set != NULL; set++)
-			for (const struct job *j = *set; j->name != NULL; j++)
-				if (strcmp(j->name, type) == 0)
-					return j;
+static int
+begin_many(struct enqueue *q, const struct job_many *m, struct err *e)
+{
+	struct str s;
+
+	str_init(&s, q->a);
+	if (q->job->in == NULL)
+		str_add(&s, "{}");
+	else
+		schema_encode(q->job->in, m->in, &s);
+	q->payload = s.p;
+	q->state = JS_QUEUED;
+	q->place.tenant = q->tenant;
+	q->place.id = uuid_new();
+	q->unique = key_hash(q->a, q->type, m->unique);
+	return lane_of(q, e) == -1 ? -1 : queue_of(q, e);
+}
+
+static int
+store_many(struct enqueue *q, size_t n, struct err *e)
+{
+	struct val v[JOBS_BATCH * (JOB_COLS + 1)], w[QUEUE_COLS];
+	struct jobs_count id;
+	int rc;
+
+	queue_values(&q->place.queue, w);
+	rc = db_one(q->db, q->a, &QUEUE_GET, w, QUEUE_COLS, &id, e);
+	if (rc == 1 && make_queue(q, e) == 0)
+		rc = db_one(q->db, q->a, &QUEUE_GET, w, QUEUE_COLS, &id, e);
+	if (rc != 0)
+		return db_found(rc, "Queue", e);
+	for (size_t i = 0; i < n; i++) {
+		struct val *row = v + i * (JOB_COLS + 1);
+
+		job_values(&q[i], row);
+		row[JOB_COLS] = V(id.n);
+		q[i].place.queue_id = id.n;
 	}
-	return NULL;
+	return db_exec_many(q->db, &JOBS_INSERT, v, JOB_COLS + 1, n, NULL,
+	    e);
+}
+
+static int
+enqueue_batch(struct enqueue *q, struct job_many *m, size_t n,
+    struct event_pack *p, struct err *e)
+{
+	const struct jobs_place *places[JOBS_BATCH];
+	size_t k = 0;
+
+	if (take_keys(q, m, n, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (!m[i].existing)
+			q[k++] = q[i];
+	if (k == 0)
+		return 0;
+	for (size_t i = 0; i < k; i++) {
+		places[i] = &q[i].place;
+		tell(&q[i], p);
+	}
+	return store_many(q, k, e) == -1 ? -1 : jobs_make_ready_many(q->db, q->a,
+	    places, k, e);
+}
+
+int
+job_enqueue_many(struct db *db, struct arena *a, const struct job *job,
+    struct uuid tenant, struct job_many *m, size_t n,
+    const struct job_options *o, struct event_pack *p, struct err *e)
+{
+	struct enqueue q[JOBS_BATCH];
+
+	ASSERT(db_in_txn(db) && o->nneeds == 0 && o->limit == NULL &&
+	    o->run_at.us == 0 && o->backlog_max == 0);
+	for (size_t at = 0; at < n; at += JOBS_BATCH) {
+		size_t k = n - at < JOBS_BATCH ? n - at : JOBS_BATCH;
+
+		for (size_t i = 0; i < k; i++) {
+			q[i] = (struct enqueue){ .db = db, .a = a,
+			    .type = job->name, .job = job, .tenant = tenant,
+			    .o = o };
+			if (begin_many(&q[i], &m[at + i], e) == -1)
+				return -1;
+		}
+		if (enqueue_batch(q, m + at, k, p, e) == -1)
+			return -1;
+	}
+	return 0;
 }

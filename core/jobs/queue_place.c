@@ -4,15 +4,17 @@
  * a job whose tag lies behind what it claimed last is found at once.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/random.h"
 #include "jobs/inner.h"
 #include "jobs/tag.h"
 #include "proc/bell.h"
 #include "shm/shm.h"
 
-enum { LANE_AGE_S = 2, DRAWS = 8 };
+enum { LANE_AGE_S = 2, DRAWS = 8, READY_COLS = 6 };
 
 static const struct query READY_INSERT = { "jobs_ready.insert",
 	"INSERT INTO jobs_ready (queue_id, lane, tag, job_id, tenant_id, "
@@ -20,6 +22,10 @@ static const struct query READY_INSERT = { "jobs_ready.insert",
 	"FROM jobs_queue q WHERE q.tenant_id = ? AND q.name = ? "
 	"AND q.external = ? ON DUPLICATE KEY UPDATE "
 	"clash = 1 - jobs_ready.clash", NULL };
+static const struct query READY_MANY = { "jobs_ready.insert_many",
+	"INSERT INTO jobs_ready (queue_id, lane, tag, job_id, tenant_id, "
+	"limit_key, ready_at) VALUES (?, ?, ?, ?, ?, ?, NOW(6)) "
+	"ON DUPLICATE KEY UPDATE clash = 1 - jobs_ready.clash", NULL };
 static const struct query DELAYED_INSERT = { "jobs_delayed.insert",
 	"INSERT INTO jobs_delayed (run_at, tenant_id, job_id) "
 	"VALUES (?, ?, ?)", NULL };
@@ -39,7 +45,7 @@ static const struct query LANE_GET = { "jobs_lane.get",
 	"AND l.lane = ? LIMIT 1", &tag_schema };
 
 const struct query *const jobs_place_queries[] = {
-	&READY_INSERT, &DELAYED_INSERT, &LANE_GET, NULL
+	&READY_INSERT, &READY_MANY, &DELAYED_INSERT, &LANE_GET, NULL
 };
 
 struct bell_text {
@@ -119,6 +125,37 @@ jobs_make_ready(struct db *db, const struct jobs_place *p, uint64_t *backlog,
 	if (backlog != NULL)
 		*backlog = before;
 	ring_later(db, p, key, tag);
+	return 0;
+}
+
+int
+jobs_make_ready_many(struct db *db, struct arena *a,
+    const struct jobs_place *const *v, size_t n, struct err *e)
+{
+	const struct jobs_place *p = v[0];
+	uint64_t key = jobs_queue_key(p->queue.tenant_id, p->queue.name,
+	    p->queue.external), hit, before;
+	struct val *w = arena_array(a, n * READY_COLS, sizeof(*w));
+	int64_t first = 0;
+
+	if (know_lane(db, p, key, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		int64_t tag = jobs_tag(shm_current(), key, p->lane, p->tenant,
+		    &before);
+		const struct val row[READY_COLS] = { V(p->queue_id),
+		    V(p->lane), V(tag), V(v[i]->id), val_id(v[i]->tenant),
+		    V(v[i]->limit_key) };
+
+		memcpy(w + i * READY_COLS, row, sizeof(row));
+		first = i == 0 || tag < first ? tag : first;
+	}
+	if (db_exec_many(db, &READY_MANY, w, READY_COLS, n, &hit, e) == -1)
+		return -1;
+	if (hit != n)		/* a tag was drawn twice */
+		return err_set(e, 503, "db_retry", "A place in the queue was "
+		    "taken meanwhile");
+	ring_later(db, p, key, first);
 	return 0;
 }
 

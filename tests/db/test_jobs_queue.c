@@ -417,6 +417,46 @@ unique(void **state)
 	    hex(mine)), JS_SUCCEEDED);
 }
 
+/* Many at once are what one after the other would be. */
+static void
+many(void **state)
+{
+	static const struct job report = { .name = "report" };
+	const struct job_options o = { .priority = "critical" };
+	struct uuid first = enqueue("report", &(struct job_options){
+	    .unique = "a" });
+	struct job_many v[40] = { { .unique = "a" }, { .unique = "b" },
+	    { .unique = "c" }, { .unique = "b" } };
+	struct event_pack *told_of;
+
+	(void)state;
+	for (size_t i = 4; i < NITEMS(v); i++)
+		v[i].unique = arena_printf(a, "key %zu", i);
+	for (int commits = 0; commits < 2; commits++) {
+		told_of = event_pack_new(a);
+		begin();
+		good(job_enqueue_many(db, a, &report, tenant, v, NITEMS(v),
+		    &o, told_of, &err));
+		good(event_pack_publish(db, told_of, &err));
+		if (commits == 0)
+			db_rollback(db);
+		else
+			commit();
+		assert_int_equal(number("SELECT COUNT(*) FROM jobs_job"),
+		    commits == 0 ? 1 : 39);
+	}
+	assert_true(v[0].existing && uuid_equal(v[0].id, first));
+	assert_true(v[3].existing && uuid_equal(v[3].id, v[1].id));
+	assert_false(v[1].existing || v[2].existing || v[39].existing);
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_ready WHERE "
+	    "lane = 0"), 38);
+	sound("many");
+	assert_int_equal(drain(), 39);
+	sound("drained");
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_unique"), 0);
+	told("done");
+}
+
 static void
 limited(void **state)
 {
@@ -1283,7 +1323,8 @@ main(int argc, char **argv)
 		T(succeeds_at_the_second_try), T(crashes_quarantine),
 		T(losses_never_quarantine), T(released_and_started_again),
 		T(expires), T(stale_outcomes), T(delayed),
-		T(delayed_cancelled_and_again), T(unique), T(limited),
+		T(delayed_cancelled_and_again), T(unique), T(many),
+		T(limited),
 		T(limited_and_cancelled), T(recounted), T(paused),
 		T(so_many_at_once), T(limits_of_both_kinds),
 		T(so_many_a_second), T(best_lane_first),

@@ -529,6 +529,119 @@ stopped(void **state)
 	good(platform_switch_put(env.db, a, &s, &err));
 }
 
+/* ---- many at once ----------------------------------------------------------------- */
+
+enum { CROWD = 5 };
+
+/* Warnings for machines that were fresh, in one batch with one of them twice
+ * and one event twice. */
+static void
+crowd(const char *ids[CROWD])
+{
+	struct spot_text v[CROWD + 2];
+	struct spot_taken t;
+	const char *event = NULL;
+
+	for (int k = 0; k < CROWD; k++) {
+		ids[k] = fresh();
+		sql("UPDATE spot_instance SET aws_signal = 'REBALANCE' WHERE "
+		    "instance_id = '%s'", ids[k]);
+		event = new_event();
+		v[k].p = notice("TERMINATION", event, ids[k], 2);
+	}
+	v[CROWD].p = notice("TERMINATION", event, ids[CROWD - 1], 2);
+	v[CROWD + 1].p = notice("TERMINATION", new_event(), ids[0], 1);
+	for (int k = 0; k < CROWD + 2; k++)
+		v[k].n = strlen(v[k].p);
+	good(spot_intake_texts(&(struct spot_intake){ &env, env.db, a,
+	    &source, &acc, "sqs", NULL, NULL }, v, CROWD + 2, clock_now(), &t,
+	    &err));
+	assert_int_equal(t.accepted, CROWD + 1);
+	assert_int_equal(t.duplicates, 1);
+}
+
+static int64_t
+in_state(const char *const ids[CROWD], const char *state)
+{
+	int64_t n = 0;
+
+	for (int k = 0; k < CROWD; k++) {
+		n += strcmp(state_of(ids[k]), state) == 0;
+		assert_int_equal(rows_of(ids[k]), 1);
+		assert_int_equal(moves_of(ids[k]), 1);
+		assert_int_equal(number("SELECT COUNT(*) FROM spot_episode "
+		    "WHERE instance_id = '%s' AND why = 'interrupted' AND "
+		    "still IS NULL", ids[k]), 1);
+	}
+	return n;
+}
+
+/* A batch costs the statements of a few, and each machine has all it would
+ * have alone. */
+static void
+many_at_once(void **state)
+{
+	const char *ids[CROWD];
+	uint64_t before = db_statements(env.db);
+
+	(void)state;
+	crowd(ids);
+	assert_true(db_statements(env.db) - before < CROWD * 12);
+	assert_int_equal(in_state(ids, "interruption replacing"), CROWD);
+	for (int k = 0; k < CROWD; k++) {
+		assert_int_equal(number("SELECT COUNT(*) FROM spot_move m "
+		    "JOIN jobs_job j ON j.id = m.job_id AND j.lane = 0 "
+		    "JOIN jobs_ready r ON r.job_id = j.id JOIN "
+		    "platform_decision d ON d.id = m.decision_id AND "
+		    "d.subject_id = m.instance_id WHERE m.instance_id = '%s' "
+		    "AND m.state = 'ready' AND m.reserved_at IS NOT NULL",
+		    ids[k]), 1);
+		assert_int_equal(number("SELECT COUNT(*) FROM events_outbox "
+		    "WHERE body LIKE '%%move.started%%%s%%'", ids[k]), 1);
+	}
+}
+
+/* Fewer launches are left than are asked for: some go, the others keep the
+ * sentence, and the count is kept to. */
+static void
+many_over_the_cap(void **state)
+{
+	struct spot_budget b;
+	const char *ids[CROWD];
+
+	(void)state;
+	good(spot_budget_get(env.db, a, one.tenant_id, acc.id, &b, &err));
+	b.max_launches = b.launches + 3;
+	good(spot_budget_limit(env.db, a, &b, &err));
+	crowd(ids);
+	assert_int_equal(in_state(ids, "interruption replacing"), 3);
+	assert_int_equal(in_state(ids, "interruption refused"), CROWD - 3);
+	assert_int_equal(number("SELECT launches FROM spot_budget WHERE "
+	    "account_id = X'%s'", hex(acc.id)), b.max_launches);
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_move WHERE state = "
+	    "'refused' AND error_code = 'cap_launches'"), CROWD - 3);
+	b.max_launches = -1;
+	good(spot_budget_limit(env.db, a, &b, &err));
+}
+
+static void
+many_stopped(void **state)
+{
+	const char *ids[CROWD];
+	struct platform_switch s = { .scope = "all", .name = "",
+	    .stopped = true, .reason = "test", .changed_by = "test",
+	    .changed_at = clock_now() };
+	int64_t jobs = number("SELECT COUNT(*) FROM jobs_job");
+
+	(void)state;
+	good(platform_switch_put(env.db, a, &s, &err));
+	crowd(ids);
+	s.stopped = false;
+	good(platform_switch_put(env.db, a, &s, &err));
+	assert_int_equal(in_state(ids, "interruption refused"), CROWD);
+	assert_int_equal(number("SELECT COUNT(*) FROM jobs_job"), jobs);
+}
+
 static void
 not_in_the_inventory(void **state)
 {
@@ -1192,6 +1305,9 @@ main(void)
 		cmocka_unit_test(reordered), cmocka_unit_test(after_the_end),
 		cmocka_unit_test(failed_move), cmocka_unit_test(late),
 		cmocka_unit_test(policy), cmocka_unit_test(stopped),
+		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(many_over_the_cap),
+		cmocka_unit_test(many_stopped),
 		cmocka_unit_test(not_in_the_inventory),
 		cmocka_unit_test(standby_given_up), cmocka_unit_test(states),
 		cmocka_unit_test(foreign), cmocka_unit_test(twins),

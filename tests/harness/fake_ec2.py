@@ -31,6 +31,8 @@ What moves (fakeaws/state.py; all acts are listed, append-only):
                                 "types", "azs", "lifecycle", "suspended",
                                 "members" | filled, "busy_s", "status",
                                 "delete"}        makes or changes a group
+  POST /_control/file      {"path", "body", "etag", "status"}  a page for GET;
+                           without body: how often it was asked for
   POST /_control/queue         {"name", "region", "visibility_s",
                                 "duplicate", "shuffle", "put": [bodies]}
 """
@@ -151,7 +153,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._aws(body)
 
-    do_GET = do_POST
+    def do_GET(self):
+        kept = self.world.files.get(self.path)
+        if kept is None:
+            return self.do_POST()
+        kept["asked"] += 1
+        headers = {"ETag": kept["etag"]} if kept["etag"] else {}
+        if kept["etag"] and self.headers.get("If-None-Match") == kept["etag"]:
+            kept["unchanged"] += 1
+            return self.reply(304, b"", "text/plain", headers)
+        self.reply(kept["status"], kept["body"], "text/plain", headers)
 
     # -- control
 
@@ -177,6 +188,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if route == ("POST", "/_control/expire"):
             self.world.expire_sessions()
             return {}
+        if route == ("POST", "/_control/file"):
+            return self.world.file(**given)
         if self.path == "/_control/group" and self.command == "POST":
             return asg.control(self.world.cloud, given)
         if self.path == "/_control/queue" and self.command == "POST":

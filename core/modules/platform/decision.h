@@ -40,7 +40,7 @@ struct platform_decision_filter {
 };
 
 int platform_decision_insert(struct db *, const struct platform_decision *,
-    struct err *);
+    size_t n, struct err *);
 /* 0 found, 1 none. */
 int platform_decision_by_id(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct platform_decision *, struct err *);

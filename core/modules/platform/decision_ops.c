@@ -2,6 +2,7 @@
  * Writing decisions down and closing them. Both join the transaction of what
  * they are about, with the event that tells of it.
  */
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "modules/platform/decision.h"
@@ -61,31 +62,60 @@ or_json(struct json j, const char *other)
 	return j.p != NULL ? j : (struct json){ other };
 }
 
+static struct platform_decision
+shape(struct platform_decision_new *n)
+{
+	if (uuid_is_nil(n->id))
+		n->id = uuid_new();
+	return (struct platform_decision){ .id = n->id,
+	    .tenant_id = n->tenant, .module = n->module, .kind = n->kind,
+	    .subject = n->subject, .subject_id = n->subject_id,
+	    .chosen = n->chosen, .reason = or_empty(n->reason),
+	    .refused = or_json(n->refused, "[]"),
+	    .inputs = or_json(n->inputs, "{}"), .oldest_at = n->oldest,
+	    .expected = or_json(n->expected, "{}"), .model_id = n->model_id,
+	    .model = or_empty(n->model), .outcome = "",
+	    .made_by = or_empty(n->by), .created_at = clock_now() };
+}
+
+static struct made
+told(const struct platform_decision *d)
+{
+	return (struct made){ d->id, d->module, d->kind, d->subject,
+	    d->subject_id, d->chosen, d->reason };
+}
+
 int
 platform_decide(struct db *db, struct platform_decision_new *n,
     struct err *e)
 {
-	struct platform_decision d;
-	struct made m;
+	struct platform_decision d = shape(n);
+	struct made m = told(&d);
 	char id[UUID_TEXT];
 
-	if (uuid_is_nil(n->id))
-		n->id = uuid_new();
-	d = (struct platform_decision){ .id = n->id, .tenant_id = n->tenant,
-	    .module = n->module, .kind = n->kind, .subject = n->subject,
-	    .subject_id = n->subject_id, .chosen = n->chosen,
-	    .reason = or_empty(n->reason), .refused = or_json(n->refused,
-	    "[]"), .inputs = or_json(n->inputs, "{}"),
-	    .oldest_at = n->oldest, .expected = or_json(n->expected, "{}"),
-	    .model_id = n->model_id, .model = or_empty(n->model),
-	    .outcome = "", .made_by = or_empty(n->by),
-	    .created_at = clock_now() };
-	if (platform_decision_insert(db, &d, e) == -1)
+	if (platform_decision_insert(db, &d, 1, e) == -1)
 		return -1;
-	m = (struct made){ d.id, d.module, d.kind, d.subject, d.subject_id,
-	    d.chosen, d.reason };
 	return event_publish(db, &platform_decision_events[MADE], n->tenant,
 	    uuid_format(d.id, id), 1, &m, e);
+}
+
+int
+platform_decide_many(struct db *db, struct arena *a,
+    struct platform_decision_new *n, size_t count, struct event_pack *p,
+    struct err *e)
+{
+	struct platform_decision *d = arena_array(a, count, sizeof(*d));
+	char id[UUID_TEXT];
+
+	for (size_t i = 0; i < count; i++) {
+		struct made m;
+
+		d[i] = shape(&n[i]);
+		m = told(&d[i]);
+		event_pack_add(p, &platform_decision_events[MADE],
+		    n[i].tenant, uuid_format(d[i].id, id), 1, &m);
+	}
+	return platform_decision_insert(db, d, count, e);
 }
 
 int

@@ -3,6 +3,7 @@
  * outcome is written once.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "modules/platform/decision.h"
 
@@ -72,16 +73,34 @@ const struct table platform_decision_tables[] = {
 	{ .name = NULL }
 };
 
+enum { INSERT_COLS = 19, CHUNK = 16 };
+
 int
-platform_decision_insert(struct db *db, const struct platform_decision *d,
-    struct err *e)
+platform_decision_insert(struct db *db, const struct platform_decision *v,
+    size_t n, struct err *e)
 {
-	return db_exec(db, &DECISION_INSERT, ARGS(V(d->id), val_id(
-	    d->tenant_id), V(d->module), V(d->kind), V(d->subject),
-	    V(d->subject_id), V(d->chosen), V(d->reason), V(d->refused),
-	    V(d->inputs), V(d->oldest_at), V(d->expected), V(d->model_id),
-	    V(d->model), V(d->outcome), V(d->outcome_doc), V(d->outcome_at),
-	    V(d->made_by), V(d->created_at)), NULL, e);
+	struct val w[CHUNK * INSERT_COLS];
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct platform_decision *d = &v[i];
+		const struct val row[INSERT_COLS] = { V(d->id), val_id(
+		    d->tenant_id), V(d->module), V(d->kind), V(d->subject),
+		    V(d->subject_id), V(d->chosen), V(d->reason),
+		    V(d->refused), V(d->inputs), V(d->oldest_at),
+		    V(d->expected), V(d->model_id), V(d->model),
+		    V(d->outcome), V(d->outcome_doc), V(d->outcome_at),
+		    V(d->made_by), V(d->created_at) };
+
+		memcpy(w + k++ * INSERT_COLS, row, sizeof(row));
+		if (k < CHUNK && i + 1 < n)
+			continue;
+		if (db_exec_many(db, &DECISION_INSERT, w, INSERT_COLS, k,
+		    NULL, e) == -1)
+			return -1;
+		k = 0;
+	}
+	return 0;
 }
 
 int

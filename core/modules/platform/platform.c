@@ -127,6 +127,7 @@ static const struct query *const *const queries[] = {
 	lease_queries,
 	event_queries,
 	jobs_enqueue_queries,
+	jobs_need_queries,
 	jobs_claimer_queries,
 	jobs_claim_queries,
 	jobs_settle_queries,

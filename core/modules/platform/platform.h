@@ -80,6 +80,11 @@ struct platform_decision_new {
 };
 /* Inside the caller's transaction; publishes decision.made. */
 int platform_decide(struct db *, struct platform_decision_new *, struct err *);
+/* Many at once, the events into the pack. */
+struct event_pack;
+int platform_decide_many(struct db *, struct arena *,
+    struct platform_decision_new *, size_t n, struct event_pack *,
+    struct err *);
 /* What came of it, later: outcome is a word ("succeeded", "failed",
  * "rejected", "withdrawn", "superseded"). Publishes decision.closed. */
 int platform_decision_close(struct db *, struct uuid tenant, struct uuid id,

@@ -85,10 +85,10 @@ static const struct query BUDGET_PUT = { "spot_budget.put",
 	"ON DUPLICATE KEY UPDATE tenant_id = tenant_id", NULL };
 /* Assigned from left to right: hour and day are read before they change. */
 static const struct query BUDGET_TAKE = { "spot_budget.take",
-	"UPDATE spot_budget SET launches = IF(hour = ?, launches, 0) + 1, "
+	"UPDATE spot_budget SET launches = IF(hour = ?, launches, 0) + ?, "
 	"spend = IF(day = ?, spend, 0) + ?, hour = ?, day = ? "
 	"WHERE account_id = ? AND tenant_id = ? "
-	"AND IF(hour = ?, launches, 0) + 1 <= COALESCE(max_launches, ?) "
+	"AND IF(hour = ?, launches, 0) + ? <= COALESCE(max_launches, ?) "
 	"AND IF(day = ?, spend, 0) + ? <= COALESCE(max_spend, ?)", NULL };
 static const struct query BUDGET_GIVE = { "spot_budget.give",
 	"UPDATE spot_budget SET launches = IF(hour = ?, "
@@ -205,7 +205,7 @@ reached(struct db *db, struct arena *a, const struct cap *c,
 		max = b.max_launches;
 	if (b.max_spend.e8 >= 0)
 		spend = b.max_spend;
-	if ((b.hour == hour_of(t->now) ? b.launches : 0) + 1 > max) {
+	if ((b.hour == hour_of(t->now) ? b.launches : 0) + t->launches > max) {
 		t->word = "cap_launches";
 		t->text = arena_printf(a, "%s may launch %lld instances an "
 		    "hour, and has", c->whose, (long long)max);
@@ -231,9 +231,10 @@ take(struct db *db, struct arena *a, const struct cap *c,
 
 	if (rc == -1 || (rc == 1 && row(db, c->tenant, c->account, e) == -1))
 		return -1;
-	if (db_exec(db, &BUDGET_TAKE, ARGS(V(hour), V(day), V(t->spend),
-	    V(hour), V(day), val_id(c->account), val_id(c->tenant), V(hour),
-	    V(c->launches), V(day), V(t->spend), V(spend)), &hit, e) == -1)
+	if (db_exec(db, &BUDGET_TAKE, ARGS(V(hour), V(t->launches), V(day),
+	    V(t->spend), V(hour), V(day), val_id(c->account),
+	    val_id(c->tenant), V(hour), V(t->launches), V(c->launches),
+	    V(day), V(t->spend), V(spend)), &hit, e) == -1)
 		return -1;
 	return hit == 1 ? 0 : reached(db, a, c, t, e);
 }
@@ -259,7 +260,8 @@ spot_budget_take(struct db *db, struct arena *a, struct spot_take *t,
 	if (rc != 0)
 		return rc;
 	rc = take(db, a, &all, t, e);
-	if (rc == 1 && give(db, t->account, 1, t->spend, t->now, e) == -1)
+	if (rc == 1 && give(db, t->account, t->launches, t->spend,
+	    t->now, e) == -1)
 		return -1;
 	return rc;
 }

@@ -28,6 +28,18 @@ int spot_episode_open(struct db *, const struct spot_episode *, struct err *);
 int spot_episode_close(struct db *, struct uuid account, const char *region,
     const char *instance_id, const char *why, struct utc at, bool *closed,
     struct err *);
+/* Ends of many, each at its time. *closed: how many were open. */
+struct spot_episode_end {
+	const char *region, *instance_id, *why;
+	struct utc at;
+};
+int spot_episode_close_many(struct db *, struct arena *, struct uuid account,
+    const struct spot_episode_end *, size_t n, uint64_t *closed,
+    struct err *);
+/* As spot_episode_reword(). */
+int spot_episode_reword_many(struct db *, struct arena *,
+    struct uuid account, const struct spot_episode_end *, size_t n,
+    struct err *);
 /* One that was closed by an interruption-less end, told better later: only
  * "unknown" and "user" ends of the last hour are reworded. */
 int spot_episode_reword(struct db *, struct uuid account, const char *region,

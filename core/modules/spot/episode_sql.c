@@ -104,6 +104,43 @@ spot_episode_reword(struct db *db, struct uuid account, const char *region,
 	    V(instance), V(at), V(at)), NULL, e);
 }
 
+enum { CLOSE_COLS = 5, REWORD_COLS = 6 };
+
+int
+spot_episode_close_many(struct db *db, struct arena *a, struct uuid account,
+    const struct spot_episode_end *v, size_t n, uint64_t *closed,
+    struct err *e)
+{
+	struct val *w = arena_array(a, n * CLOSE_COLS, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct val row[CLOSE_COLS] = { V(v[i].at), V(v[i].why),
+		    V(account), V(v[i].region), V(v[i].instance_id) };
+
+		memcpy(w + i * CLOSE_COLS, row, sizeof(row));
+	}
+	*closed = 0;
+	return n == 0 ? 0 : db_exec_many(db, &CLOSE, w, CLOSE_COLS, n, closed,
+	    e);
+}
+
+int
+spot_episode_reword_many(struct db *db, struct arena *a, struct uuid account,
+    const struct spot_episode_end *v, size_t n, struct err *e)
+{
+	struct val *w = arena_array(a, n * REWORD_COLS, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct val row[REWORD_COLS] = { V(v[i].why),
+		    V(account), V(v[i].region), V(v[i].instance_id),
+		    V(v[i].at), V(v[i].at) };
+
+		memcpy(w + i * REWORD_COLS, row, sizeof(row));
+	}
+	return n == 0 ? 0 : db_exec_many(db, &REWORD, w, REWORD_COLS, n, NULL,
+	    e);
+}
+
 int
 spot_episode_reconcile(struct db *db, struct uuid tenant,
     struct uuid account, const char *region, struct utc at, struct err *e)

@@ -93,6 +93,9 @@ begin(struct spot_taking *t)
 	memset(&t->done, 0, sizeof(t->done));
 	memset(&t->made, 0, sizeof(t->made));
 	memset(&t->lost, 0, sizeof(t->lost));
+	memset(&t->ends, 0, sizeof(t->ends));
+	memset(&t->marks, 0, sizeof(t->marks));
+	memset(&t->signals, 0, sizeof(t->signals));
 	memset(&t->known, 0, sizeof(t->known));
 	t->told = event_pack_new(t->in->a);
 	t->rescan = false;
@@ -102,16 +105,6 @@ begin(struct spot_taking *t)
 static int
 apply_notice(struct spot_taking *t, const struct spot_notice *n, struct err *e)
 {
-	const struct spot_account *acc = t->in->account;
-	bool fresh;
-
-	if (spot_notice_remember(t->in->db, acc->tenant_id, acc->id, "event",
-	    n->event_id, t->now, &fresh, e) == -1)
-		return -1;
-	if (!fresh) {
-		t->t.duplicates++;
-		return 0;
-	}
 	t->t.accepted++;
 	if (n->kind == NOTICE_OTHER)
 		return 0;
@@ -127,14 +120,34 @@ apply_notice(struct spot_taking *t, const struct spot_notice *n, struct err *e)
 }
 
 static int
+apply_fresh(struct spot_taking *t, struct err *e)
+{
+	const struct spot_account *acc = t->in->account;
+	const char **ids = arena_array(t->in->a, t->n, sizeof(*ids));
+	bool *fresh = arena_array(t->in->a, t->n, sizeof(*fresh));
+
+	for (size_t i = 0; i < t->n; i++)
+		ids[i] = t->v[i]->event_id;
+	if (spot_notice_remember(t->in->db, t->in->a, acc->tenant_id, acc->id,
+	    "event", ids, t->n, t->now, fresh, e) == -1)
+		return -1;
+	for (size_t i = 0; i < t->n; i++)
+		if (!fresh[i])
+			t->t.duplicates++;
+		else if (apply_notice(t, t->v[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+static int
 use_nonce(struct spot_taking *t, struct err *e)
 {
 	const struct spot_source *s = t->in->source;
 	bool fresh = true;
 
-	if (t->in->nonce != NULL && spot_notice_remember(t->in->db,
-	    s->tenant_id, s->account_id, "nonce", t->in->nonce, t->now, &fresh,
-	    e) == -1)
+	if (t->in->nonce != NULL && spot_notice_remember(t->in->db, t->in->a,
+	    s->tenant_id, s->account_id, "nonce", &t->in->nonce, 1, t->now,
+	    &fresh, e) == -1)
 		return -1;
 	return fresh ? 0 : err_set(e, 401, "replayed",
 	    "This nonce was used before");
@@ -153,8 +166,8 @@ apply(struct db *db, void *arg, struct err *e)
 	rc = use_nonce(t, e);
 	if (rc == 0)
 		rc = each_ten(t, know_some, e);
-	for (size_t i = 0; rc == 0 && i < t->n; i++)
-		rc = apply_notice(t, t->v[i], e);
+	if (rc == 0)
+		rc = apply_fresh(t, e);
 	if (rc == 0)
 		rc = spot_items_settle(t, e);
 	if (rc == 0 && t->rescan)

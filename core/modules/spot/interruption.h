@@ -140,17 +140,22 @@ int spot_interruption_due(struct db *, struct arena *, struct utc now,
 int spot_interruption_lock(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct spot_interruption *, struct err *);
 
-/* *fresh: it was not there before. */
-int spot_notice_remember(struct db *, struct uuid tenant, struct uuid account,
-    const char *what, const char *id, struct utc now, bool *fresh,
-    struct err *);
+/* fresh[i]: it was not there before. Many in a few statements; 409
+ * "duplicate" when somebody remembers one of them at this instant: the
+ * transaction again. */
+int spot_notice_remember(struct db *, struct arena *, struct uuid tenant,
+    struct uuid account, const char *what, const char *const *ids, size_t n,
+    struct utc now, bool *fresh, struct err *);
 /* State of an instance as of an instant; older news change nothing. gone:
  * also that it went away. */
 int spot_noticed_state(struct db *, struct uuid tenant, struct uuid account,
     const char *region, const char *instance, const char *state, bool gone,
     struct utc at, struct err *);
-int spot_noticed_signal(struct db *, struct uuid tenant, struct uuid account,
-    const char *region, const char *instance, const char *signal,
+struct spot_noticed_mark {
+	const char *region, *instance_id, *signal;
+};
+int spot_noticed_signal(struct db *, struct arena *, struct uuid tenant,
+    struct uuid account, const struct spot_noticed_mark *, size_t n,
     struct err *);
 /* Spot machines of an account that run, for statuses and the simulation. */
 int spot_noticed_running(struct db *, struct arena *, struct uuid tenant,
@@ -244,6 +249,9 @@ struct spot_standin {
 	const struct spot_interruption *x;
 	const struct spot_noticed *i;
 	const struct spot_candidates *pools;
+	/* out */
+	struct uuid decision, move;
+	const char *refusal;		/* NULL: reserved */
 };
 struct spot_candidates {
 	const char *text;		/* "us-east-1b:m5.large, …", at most 3 */
@@ -265,11 +273,10 @@ int spot_candidates_get(struct db *, struct spot_pool_cache *,
     const struct spot_account *, const char *region,
     const struct spot_noticed *, struct utc now,
     const struct spot_candidates **, struct err *);
-/* Decides and reserves the urgent move in the caller's transaction; ids into
- * *decision and *move. -1 with 4xx: refused, says why. */
-int spot_standin_reserve(struct db *, struct arena *,
-    const struct spot_standin *, struct utc now, struct uuid *decision,
-    struct uuid *move, struct err *);
+/* Decides and reserves the urgent moves of one account and region, at most
+ * ten, in the caller's transaction. */
+int spot_standin_reserve(struct db *, struct arena *, struct spot_standin *,
+    size_t n, struct utc now, struct event_pack *, struct err *);
 /* A standby is given up: terminated, or its launch cancelled. */
 int spot_standin_retire(const struct env *, struct db *, struct arena *,
     const struct spot_interruption *, struct err *);

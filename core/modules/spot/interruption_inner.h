@@ -6,7 +6,9 @@
 #define SPOT_INTERRUPTION_INNER_H
 
 #include "base/vec.h"
+#include "modules/spot/episode.h"
 #include "modules/spot/interruption.h"
+#include "modules/spot/signal.h"
 
 struct event_pack;
 
@@ -39,6 +41,9 @@ struct spot_taking {
 	/* Rows to be written together. */
 	VEC(const struct spot_interruption *) made;
 	VEC(struct spot_downtime) lost;
+	VEC(struct spot_episode_end) ends;
+	VEC(struct spot_noticed_mark) marks;
+	VEC(struct spot_signal_new) signals;
 	VEC(struct spot_interruption) known;	/* when the batch began */
 	struct event_pack *told;
 	bool rescan;

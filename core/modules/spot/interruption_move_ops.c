@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -207,15 +208,15 @@ spot_candidates_get(struct db *db, struct spot_pool_cache *m,
 
 /* ---- decision and reservation ---------------------------------------------------- */
 
-static int
-decide(struct db *db, struct arena *a, const struct spot_standin *s,
-    struct uuid *id, struct err *e)
+static struct platform_decision_new
+decision(struct arena *a, const struct spot_standin *s)
 {
 	const struct spot_ranked *best = s->pools->n > 0 ? s->pools->ranked :
 	    NULL;
 	char text[CLOCK_TEXT];
 	const char *at = clock_format(s->x->noticed_at, text);
-	struct platform_decision_new d = { .tenant = s->x->tenant_id,
+
+	return (struct platform_decision_new){ .tenant = s->x->tenant_id,
 	    .module = "spot", .kind = "interruption", .subject = "instance",
 	    .subject_id = s->x->instance_id,
 	    .chosen = s->adopt != NULL ? arena_printf(a, "PROMOTE %s",
@@ -230,11 +231,6 @@ decide(struct db *db, struct arena *a, const struct spot_standin *s,
 	    best->c.loss_1h) },
 	    .model = s->pools->model, .model_id = s->pools->model_id,
 	    .by = "notice" };
-
-	if (platform_decide(db, &d, e) == -1)
-		return -1;
-	*id = d.id;
-	return 0;
 }
 
 /* The three pools, and the same machine on demand where no spot pool has
@@ -293,36 +289,62 @@ spot_standin_retire(const struct env *env, struct db *db, struct arena *a,
 	return 0;
 }
 
-int
-spot_standin_reserve(struct db *db, struct arena *a,
-    const struct spot_standin *s, struct utc now, struct uuid *decision,
-    struct uuid *move, struct err *e)
+static struct spot_move_new
+move_of(struct arena *a, const struct spot_standin *s,
+    const struct platform_decision_new *d, struct utc now)
 {
-	struct spot_move_pool *v;
 	bool launch = strcmp(s->kind, "launch") == 0;
+	struct spot_move_pool *v;
 	struct spot_move_new m = { .env = s->env,
 	    .tenant = s->x->tenant_id, .account = s->x->account_id,
 	    .kind = s->kind, .reason = launch ? "replica" : s->x->kind,
-	    .region = s->x->region, .target = s->x->instance_id, .adopt = s->adopt, .urgent = true,
-	    .deadline = s->x->deadline_at, .by_name = "notices" };
+	    .region = s->x->region, .target = s->x->instance_id,
+	    .adopt = s->adopt, .urgent = true, .deadline = s->x->deadline_at,
+	    .by_name = "notices", .decision = d->id };
 
-	/* a standby that is not ready yet is given up for one that is
-	 * launched as part of the replacement */
-	if (!launch && s->adopt == NULL && strcmp(s->x->state, "replica") ==
-	    0 && cancel_launch(db, a, s->x, e) == -1)
-		return -1;
-	if (decide(db, a, s, decision, e) == -1)
-		return -1;
-	m.decision = *decision;
 	m.npools = places(a, s, &v);
 	m.pools = v;
 	if (m.deadline.us < now.us)
 		m.deadline.us = 0;
-	if (spot_move_reserve(db, a, &m, e) == -1)
+	return m;
+}
+
+/* A standby that is not ready yet is given up for one that is launched as
+ * part of the replacement. */
+static int
+give_up_launches(struct db *db, struct arena *a, const struct spot_standin *s,
+    size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(s[i].kind, "launch") != 0 && s[i].adopt == NULL &&
+		    strcmp(s[i].x->state, "replica") == 0 &&
+		    cancel_launch(db, a, s[i].x, e) == -1)
+			return -1;
+	return 0;
+}
+
+int
+spot_standin_reserve(struct db *db, struct arena *a, struct spot_standin *s,
+    size_t n, struct utc now, struct event_pack *told, struct err *e)
+{
+	struct platform_decision_new d[SPOT_MOVES_AT_ONCE];
+	struct spot_move_new m[SPOT_MOVES_AT_ONCE];
+
+	ASSERT(n > 0 && n <= SPOT_MOVES_AT_ONCE);
+	for (size_t i = 0; i < n; i++)
+		d[i] = decision(a, &s[i]);
+	if (give_up_launches(db, a, s, n, e) == -1 ||
+	    platform_decide_many(db, a, d, n, told, e) == -1)
 		return -1;
-	*move = m.id;
-	if (strcmp(m.state, "refused") != 0)
-		return 0;
-	return err_set(e, 409, m.code != NULL ? m.code : "refused", "%.200s",
-	    m.refusal != NULL ? m.refusal : "The move was refused");
+	for (size_t i = 0; i < n; i++)
+		m[i] = move_of(a, &s[i], &d[i], now);
+	if (spot_move_reserve_many(db, a, m, n, told, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		s[i].decision = d[i].id;
+		s[i].move = m[i].id;
+		s[i].refusal = m[i].code == NULL ? NULL : m[i].refusal !=
+		    NULL ? m[i].refusal : "The move was refused";
+	}
+	return 0;
 }

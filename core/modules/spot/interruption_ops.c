@@ -14,9 +14,7 @@
 #include "base/random.h"
 #include "events/event.h"
 #include "modules/spot/account.h"
-#include "modules/spot/episode.h"
 #include "modules/spot/interruption_inner.h"
-#include "modules/spot/signal.h"
 
 const struct event spot_interruption_events[] = {
 	{ .name = "spot.interruption", .doc = "A machine has notice that it "
@@ -33,44 +31,59 @@ is(const char *a, const char *b)
 
 /* ---- the replacement ----------------------------------------------------------- */
 
-/* Refusals have a sentence for the row; what is broken ends the transaction. */
-static bool
-refusal(const struct err *e)
+static struct spot_standin
+standin(const struct spot_taking *t, const struct spot_item *it)
 {
-	return e->status >= 400 && e->status < 500;
+	return (struct spot_standin){ .env = t->in->env,
+	    .kind = it->answer == ANSWER_REPLICA ? "launch" : "replace",
+	    .account = t->in->account, .x = it->x, .i = it->i,
+	    .pools = it->pools,
+	    .adopt = it->answer == ANSWER_PROMOTE &&
+	    *it->x->replacement != '\0' ? it->x->replacement : NULL };
 }
 
-static int
-reserve(struct spot_taking *t, const struct spot_item *it, enum spot_answer answer,
-    struct spot_interruption *x, struct err *e)
+static void
+requested(struct spot_taking *t, const struct spot_item *it,
+    const struct spot_standin *s)
 {
-	struct spot_standin s = { .env = t->in->env,
-	    .kind = answer == ANSWER_REPLICA ? "launch" : "replace",
-	    .account = t->in->account, .x = x,
-	    .i = it->i, .pools = it->pools,
-	    .adopt = answer == ANSWER_PROMOTE && *x->replacement != '\0' ?
-	    x->replacement : NULL };
+	struct spot_interruption *x = it->x;
 
-	if (spot_standin_reserve(t->in->db, t->in->a, &s, t->now,
-	    &x->decision_id, &x->move_id, e) == -1) {
-		if (!refusal(e))
-			return -1;
+	x->decision_id = s->decision;
+	x->move_id = s->move;
+	if (s->refusal != NULL) {
+		x->move_id = (struct uuid){ { 0 } };
 		x->state = "refused";
-		x->why = arena_strndup(t->in->a, e->detail,
-		    strnlen(e->detail, 450));
-		err_clear(e);
-		return 0;
+		x->why = arena_strndup(t->in->a, s->refusal,
+		    strnlen(s->refusal, 450));
+		return;
 	}
 	x->requested_at = clock_now();
 	x->target = it->pools != NULL ? it->pools->text : "";
-	x->why = answer == ANSWER_REPLICA ? "A standby is launched" :
-	    answer == ANSWER_PROMOTE ? "The standby takes over" :
+	x->why = it->answer == ANSWER_REPLICA ? "A standby is launched" :
+	    it->answer == ANSWER_PROMOTE ? "The standby takes over" :
 	    "A replacement is launched, then it is drained";
-	x->state = answer == ANSWER_REPLICA ? "replica" : "replacing";
-	if (answer == ANSWER_REPLICA)
+	x->state = it->answer == ANSWER_REPLICA ? "replica" : "replacing";
+	if (it->answer == ANSWER_REPLICA)
 		x->replica_until.us = t->now.us +
 		    t->policy.replica_ttl_s * US_PER_S;
 	t->requested++;
+}
+
+/* Those of one region, at most ten. Refusals have a sentence for the row;
+ * what is broken ends the transaction. */
+static int
+reserve(struct spot_taking *t, struct spot_item *const *v, size_t n,
+    struct err *e)
+{
+	struct spot_standin s[NOTICE_BATCH];
+
+	for (size_t i = 0; i < n; i++)
+		s[i] = standin(t, v[i]);
+	if (spot_standin_reserve(t->in->db, t->in->a, s, n, t->now, t->told,
+	    e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		requested(t, v[i], &s[i]);
 	return 0;
 }
 
@@ -139,29 +152,45 @@ escalate(const struct spot_item *it, struct utc now, struct spot_interruption *x
 }
 
 /* Risk, episode and the instance's own signal: true whatever we do. */
-static int
-tell_pool(struct spot_taking *t, const struct spot_item *it, struct err *e)
+static void
+tell_pool(struct spot_taking *t, const struct spot_item *it)
 {
-	const struct spot_account *acc = t->in->account;
-	bool end = it->n->kind == NOTICE_INTERRUPTION, closed = !end;
-	struct db *db = t->in->db;
+	bool end = it->n->kind == NOTICE_INTERRUPTION;
 
 	if (it->n->kind == NOTICE_HEALTH || it->i == NULL)
-		return 0;
-	if (end && spot_episode_close(db, acc->id, it->n->region,
-	    it->instance, "interrupted", it->n->at, &closed, e) == -1)
+		return;
+	if (end)
+		*VEC_ADD(t->in->a, &t->ends) = (struct spot_episode_end){
+		    it->n->region, it->instance, "interrupted", it->n->at };
+	*VEC_ADD(t->in->a, &t->marks) = (struct spot_noticed_mark){
+	    it->n->region, it->instance, end ? "TERMINATION" : "REBALANCE" };
+	if (it->i->pool_id != 0)
+		*VEC_ADD(t->in->a, &t->signals) = (struct spot_signal_new){
+		    it->i->pool_id, end ? "interrupt" : "rebalance", 1,
+		    it->n->at };
+}
+
+static int
+write_told(struct spot_taking *t, struct err *e)
+{
+	const struct spot_account *acc = t->in->account;
+	struct db *db = t->in->db;
+	struct arena *a = t->in->a;
+	uint64_t closed;
+
+	if (spot_episode_close_many(db, a, acc->id, t->ends.v, t->ends.n,
+	    &closed, e) == -1)
 		return -1;
 	/* a scan or a change of state may have been faster */
-	if (!closed && spot_episode_reword(db, acc->id, it->n->region,
-	    it->instance, "interrupted", it->n->at, e) == -1)
+	if (closed < t->ends.n && spot_episode_reword_many(db, a, acc->id,
+	    t->ends.v, t->ends.n, e) == -1)
 		return -1;
-	if (spot_noticed_signal(db, acc->tenant_id, acc->id, it->n->region,
-	    it->instance, end ? "TERMINATION" : "REBALANCE", e) == -1)
+	if (spot_noticed_signal(db, a, acc->tenant_id, acc->id, t->marks.v,
+	    t->marks.n, e) == -1 || spot_signal_put_many(db, a, t->signals.v,
+	    t->signals.n, e) == -1)
 		return -1;
-	if (it->i->pool_id == 0)
-		return 0;
-	return spot_signal_put(db, it->i->pool_id, end ? "interrupt" :
-	    "rebalance", 1, it->n->at, e);
+	t->ends.n = t->marks.n = t->signals.n = 0;
+	return 0;
 }
 
 static int
@@ -204,16 +233,32 @@ keep(struct spot_taking *t, const struct spot_item *it, struct err *e)
 	return 0;
 }
 
+/* Ten of a region at a time. */
+static int
+reserve_pending(struct spot_taking *t, struct err *e)
+{
+	size_t n;
+
+	for (size_t at = 0; at < t->pending.n; at += n) {
+		struct spot_item *const *v = t->pending.v + at;
+
+		for (n = 1; at + n < t->pending.n && n < NOTICE_BATCH &&
+		    is(v[n]->n->region, v[0]->n->region); n++)
+			continue;
+		if (reserve(t, v, n, e) == -1)
+			return -1;
+		for (size_t i = 0; i < n; i++)
+			if (keep(t, v[i], e) == -1)
+				return -1;
+	}
+	return 0;
+}
+
 int
 spot_items_settle(struct spot_taking *t, struct err *e)
 {
-	for (size_t i = 0; i < t->pending.n; i++) {
-		const struct spot_item *it = t->pending.v[i];
-
-		if (reserve(t, it, it->answer, it->x, e) == -1 ||
-		    keep(t, it, e) == -1)
-			return -1;
-	}
+	if (write_told(t, e) == -1 || reserve_pending(t, e) == -1)
+		return -1;
 	if (spot_interruption_insert(t->in->db, t->in->a, t->made.v,
 	    t->made.n, e) == -1 || spot_downtime_put(t->in->db, t->in->a,
 	    t->lost.v, t->lost.n, e) == -1)
@@ -228,8 +273,7 @@ interrupt(struct spot_taking *t, struct spot_item *it, struct err *e)
 	struct spot_interruption *x = arena_alloc(t->in->a, sizeof(*x));
 	const char *why;
 
-	if (tell_pool(t, it, e) == -1)
-		return -1;
+	tell_pool(t, it);
 	if (nothing_new(it))
 		return 0;
 	it->answer = spot_interruption_answer(&t->policy, it->n, it->i,
@@ -401,10 +445,13 @@ spot_item_resume(struct spot_taking *t, struct spot_item *it, struct err *e)
 		if (spot_candidates_get(t->in->db, t->market, t->in->account,
 		    x.region, it->i, t->now, &it->pools, e) == -1)
 			return -1;
-		if (reserve(t, it, answer, &x, e) == -1)
+		it->answer = answer;
+		it->x = &x;
+		if (reserve(t, &it, 1, e) == -1)
 			return -1;
 	}
-	if (store(t, &x, false, e) == -1 || tell_pool(t, it, e) == -1)
+	tell_pool(t, it);
+	if (store(t, &x, false, e) == -1)
 		return -1;
 	if (it->n->kind == NOTICE_INTERRUPTION && is(it->i->lifecycle, "spot"))
 		log_downtime(t, &x, false);

@@ -3,10 +3,10 @@
  * key says so); each change grows the version; an instance's state follows
  * the latest news, whatever order they come in.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "crypto/crypto.h"
 #include "modules/spot/account.h"
 #include "modules/spot/episode.h"
@@ -156,13 +156,27 @@ static const struct query STATE = { "spot_noticed.state",
 static const struct query SIGNAL = { "spot_noticed.signal",
 	"UPDATE spot_instance SET aws_signal = ? WHERE tenant_id = ? AND "
 	"account_id = ? AND region = ? AND instance_id = ?", NULL };
+struct known {
+	struct blob event_key;
+};
+static const struct field known_fields[] = {
+	FIELD(struct known, event_key, .doc = "What was taken"), FIELD_END
+};
+static const struct schema known_schema = {
+	.name = "SpotNoticeKnown", .size = sizeof(struct known),
+	.fields = known_fields
+};
+static const struct query REMEMBERED = { "spot_notice.remembered",
+	"SELECT event_key FROM spot_notice WHERE tenant_id = ? "
+	"AND account_id = ? AND event_key IN " TEN " LIMIT 10",
+	&known_schema };
 static const struct query REMEMBER = { "spot_notice.remember",
 	"INSERT IGNORE INTO spot_notice (tenant_id, account_id, event_key, "
 	"received_at) VALUES (?, ?, ?, ?)", NULL };
 
 const struct query *const spot_interruption_queries[] = {
 	&INSERT, &UPDATE, &BY_ID, &LOCK, &BY_MOVE, &KNOWN, &PAGE, &DUE,
-	&NOTICED, &RUNNING, &STATE, &SIGNAL, &REMEMBER, NULL
+	&NOTICED, &RUNNING, &STATE, &SIGNAL, &REMEMBERED, &REMEMBER, NULL
 };
 
 const struct table spot_interruption_tables[] = {
@@ -222,31 +236,103 @@ spot_noticed_state(struct db *db, struct uuid tenant, struct uuid account,
 	    NULL, e);
 }
 
+enum { SIGNAL_COLS = 5, REMEMBER_COLS = 4, TEN_N = 10 };
+
 int
-spot_noticed_signal(struct db *db, struct uuid tenant, struct uuid account,
-    const char *region, const char *instance, const char *signal,
+spot_noticed_signal(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid account, const struct spot_noticed_mark *v, size_t n,
     struct err *e)
 {
-	return db_exec(db, &SIGNAL, ARGS(V(signal), V(tenant), V(account),
-	    V(region), V(instance)), NULL, e);
+	struct val *w = arena_array(a, n * SIGNAL_COLS, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct val row[SIGNAL_COLS] = { V(v[i].signal),
+		    V(tenant), V(account), V(v[i].region),
+		    V(v[i].instance_id) };
+
+		memcpy(w + i * SIGNAL_COLS, row, sizeof(row));
+	}
+	return n == 0 ? 0 : db_exec_many(db, &SIGNAL, w, SIGNAL_COLS, n, NULL,
+	    e);
+}
+
+/* ---- what was taken before ---------------------------------------------------- */
+
+struct remembering {
+	struct db *db;
+	struct arena *a;
+	struct uuid tenant, account;
+	struct utc now;
+};
+
+static struct blob
+event_key(struct arena *a, const char *what, const char *id)
+{
+	uint8_t *digest = arena_alloc(a, SHA256_LEN);
+	const char *text = arena_printf(a, "%.20s:%.256s", what, id);
+
+	crypto_sha256(text, strlen(text), digest);
+	return (struct blob){ digest, SHA256_LEN };
+}
+
+static bool
+same(struct blob a, struct blob b)
+{
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+/* Up to ten: those that are there, and those that come twice, are old. */
+static int
+remember_ten(const struct remembering *r, const struct blob *keys, size_t n,
+    bool *fresh, struct err *e)
+{
+	struct val v[2 + TEN_N] = { V(r->tenant), V(r->account) };
+	struct val w[TEN_N * REMEMBER_COLS];
+	struct rows rows;
+	uint64_t put = 0;
+	size_t k = 0;
+
+	for (size_t i = 0; i < TEN_N; i++)
+		v[2 + i] = V(keys[i < n ? i : n - 1]);
+	if (db_all(r->db, r->a, &REMEMBERED, v, 2 + TEN_N, &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		fresh[i] = true;
+		for (size_t j = 0; j < rows.n; j++)
+			fresh[i] = fresh[i] && !same(ROW(&rows, struct known,
+			    j)->event_key, keys[i]);
+		for (size_t j = 0; j < i; j++)
+			fresh[i] = fresh[i] && !same(keys[j], keys[i]);
+		if (!fresh[i])
+			continue;
+		w[k++] = V(r->tenant);
+		w[k++] = V(r->account);
+		w[k++] = V(keys[i]);
+		w[k++] = V(r->now);
+	}
+	if (k > 0 && db_exec_many(r->db, &REMEMBER, w, REMEMBER_COLS,
+	    k / REMEMBER_COLS, &put, e) == -1)
+		return -1;
+	return put == k / REMEMBER_COLS ? 0 : err_set(e, 409, "duplicate",
+	    "It was remembered at the same instant");
 }
 
 int
-spot_notice_remember(struct db *db, struct uuid tenant, struct uuid account,
-    const char *what, const char *id, struct utc now, bool *fresh,
-    struct err *e)
+spot_notice_remember(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid account, const char *what, const char *const *ids, size_t n,
+    struct utc now, bool *fresh, struct err *e)
 {
-	uint8_t digest[SHA256_LEN];
-	char text[300];
-	uint64_t n = 0;
-	int len = snprintf(text, sizeof(text), "%.20s:%.256s", what, id);
+	const struct remembering r = { db, a, tenant, account, now };
+	struct blob keys[TEN_N];
 
-	crypto_sha256(text, (size_t)len, digest);
-	if (db_exec(db, &REMEMBER, ARGS(V(tenant), V(account),
-	    V(((struct blob){ digest, sizeof(digest) })), V(now)), &n, e) ==
-	    -1)
-		return -1;
-	*fresh = n > 0;
+	for (size_t at = 0; at < n; at += TEN_N) {
+		size_t k = n - at < TEN_N ? n - at : TEN_N;
+
+		for (size_t i = 0; i < k; i++)
+			keys[i] = event_key(a, what, ids[at + i]);
+		if (remember_ten(&r, keys, k, fresh + at, e) == -1)
+			return -1;
+	}
 	return 0;
 }
 

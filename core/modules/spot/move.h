@@ -93,6 +93,14 @@ int spot_move_propose(struct db *, struct arena *, struct spot_move_new *,
  * cap is a stored move in state "refused" and returns 0. */
 int spot_move_reserve(struct db *, struct arena *, struct spot_move_new *,
     struct err *);
+/* The same for up to ten of one account and region: what is plain (no other
+ * move of the instance, nothing to adopt) in as many statements as one takes,
+ * the others, and all when the switch or a cap says no, one by one. .decision
+ * is set by the caller. Events of the plain ones go into the pack. A wish that
+ * cannot be has state NULL, code and refusal. */
+enum { SPOT_MOVES_AT_ONCE = 10 };
+int spot_move_reserve_many(struct db *, struct arena *,
+    struct spot_move_new *, size_t n, struct event_pack *, struct err *);
 /* Live moves of an account: while there is one it cannot be removed. */
 int spot_move_busy(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, int64_t *n, struct err *);

@@ -83,7 +83,9 @@ enum { MOVE_TAGS = 40 };		/* copied at most */
 
 /* ---- rows -------------------------------------------------------------------- */
 
-int spot_move_insert(struct db *, const struct spot_move *, struct err *);
+/* Many in one statement. */
+int spot_move_insert(struct db *, const struct spot_move *, size_t n,
+    struct err *);
 /* Everything that changes; 409 "move_lost" unless the version is the one that
  * was read; the version in the struct grows. */
 int spot_move_update(struct db *, struct spot_move *, struct err *);
@@ -94,6 +96,10 @@ int spot_move_live(struct db *, struct arena *, struct uuid account,
 int spot_move_proposal(struct db *, struct arena *, struct uuid account,
     const char *region, const char *instance, struct spot_move *,
     struct err *);
+/* Those of up to ten instances that are live or proposed. */
+int spot_move_open(struct db *, struct arena *, struct uuid account,
+    const char *region, const char *const *instances, size_t n,
+    struct rows *live, struct rows *proposed, struct err *);
 /* Proposals whose approval is decided, with its state in .told. */
 int spot_move_decided(struct db *, struct arena *, struct rows *,
     struct err *);
@@ -150,7 +156,8 @@ int spot_move_subnets(struct db *, struct arena *, struct uuid account,
  * *text). */
 struct spot_take {
 	struct uuid tenant, account;
-	struct dec spend;
+	int64_t launches;
+	struct dec spend;		/* of all of them */
 	struct utc now;
 	const struct spot_move_conf *conf;
 	const char *word, *text;
@@ -169,6 +176,8 @@ int spot_move_end(struct db *, struct arena *, struct spot_move *,
     const char *state, const char *code, const char *text, struct err *);
 int spot_move_tell(struct db *, int which, const struct spot_move *,
     const char *detail, struct err *);
+void spot_move_tell_pack(struct event_pack *, int which,
+    const struct spot_move *, const char *detail);
 enum { EV_PROPOSED, EV_REFUSED, EV_APPROVED, EV_STARTED, EV_STEP, EV_PARKED,
 	EV_ENDED, EV_ORPHAN };
 struct spot_orphan_told {
@@ -180,6 +189,16 @@ int spot_move_tell_orphan(struct db *, struct uuid tenant,
 /* Enqueues the job that takes the move on at an instant. */
 int spot_move_enqueue(struct db *, struct arena *, struct spot_move *,
     struct utc at, struct err *);
+
+/* What reserving one and reserving many share. The wish can be (422); its row;
+ * may so many launches of this row's kind begin: 0 yes, 1 no (word and
+ * sentence in the row), asked in the caller's transaction. */
+int spot_move_wish(const struct spot_move_new *, struct err *);
+void spot_move_shape(struct arena *, const struct spot_move_new *,
+    struct utc now, struct spot_move *);
+int spot_move_may_act(const struct env *, struct db *, struct arena *,
+    struct spot_move *, int64_t launches, struct dec price, struct utc now,
+    struct err *);
 
 /* ---- a run of the saga --------------------------------------------------------- */
 

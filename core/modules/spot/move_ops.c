@@ -81,20 +81,37 @@ const struct event spot_move_events[] = {
 	EVENT_END
 };
 
-int
-spot_move_tell(struct db *db, int which, const struct spot_move *m,
-    const char *detail, struct err *e)
+static struct told
+told_of(const struct spot_move *m, const char *detail)
 {
-	struct told t = { .id = m->id, .account_id = m->account_id,
+	return (struct told){ .id = m->id, .account_id = m->account_id,
 	    .kind = m->kind, .reason = m->reason, .state = m->state,
 	    .step = m->step, .step_name = spot_move_step_name(m->step),
 	    .region = m->region, .instance_id = m->instance_id,
 	    .new_instance = m->new_instance, .detail = detail,
 	    .code = m->error_code, .urgent = m->urgent, .saving = m->saving };
+}
+
+int
+spot_move_tell(struct db *db, int which, const struct spot_move *m,
+    const char *detail, struct err *e)
+{
+	struct told t = told_of(m, detail);
 	char id[UUID_TEXT];
 
 	return event_publish(db, &spot_move_events[which], m->tenant_id,
 	    uuid_format(m->id, id), m->version, &t, e);
+}
+
+void
+spot_move_tell_pack(struct event_pack *p, int which,
+    const struct spot_move *m, const char *detail)
+{
+	struct told t = told_of(m, detail);
+	char id[UUID_TEXT];
+
+	event_pack_add(p, &spot_move_events[which], m->tenant_id,
+	    uuid_format(m->id, id), m->version, &t);
 }
 
 int
@@ -177,8 +194,8 @@ makes(const char *kind)
 	return strcmp(kind, "replace") == 0 || strcmp(kind, "launch") == 0;
 }
 
-static int
-check(const struct spot_move_new *n, struct err *e)
+int
+spot_move_wish(const struct spot_move_new *n, struct err *e)
 {
 	static const char *const kinds[] = { "replace", "launch",
 	    "terminate", "drain", NULL };
@@ -221,9 +238,9 @@ dearest(const struct spot_move_new *n)
 	return max;
 }
 
-static void
-shape(struct arena *a, const struct spot_move_new *n, struct utc now,
-    struct spot_move *m)
+void
+spot_move_shape(struct arena *a, const struct spot_move_new *n,
+    struct utc now, struct spot_move *m)
 {
 	const struct spot_move_conf *cf = conf_get(n->env->conf,
 	    &spot_move_settings);
@@ -348,16 +365,16 @@ spot_move_propose(struct db *db, struct arena *a, struct spot_move_new *n,
 	ASSERT(db_in_txn(db));
 	if (uuid_is_nil(n->id))
 		n->id = uuid_new();
-	if (check(n, e) == -1 || account_there(db, a, n, e) == -1)
+	if (spot_move_wish(n, e) == -1 || account_there(db, a, n, e) == -1)
 		return -1;
-	shape(a, n, now, &m);
+	spot_move_shape(a, n, now, &m);
 	m.state = n->state = "proposed";
 	if (n->deadline.us == 0)
 		m.deadline.us = 0;	/* counted from its start */
 	if (supersede(db, a, n, "A newer plan for the same instance", e) ==
 	    -1 || decide(db, a, n, &m, e) == -1 ||
 	    (n->approve && ask_inbox(db, a, n, &m, e) == -1) ||
-	    spot_move_insert(db, &m, e) == -1)
+	    spot_move_insert(db, &m, 1, e) == -1)
 		return -1;
 	n->decision = m.decision_id;
 	return spot_move_tell(db, EV_PROPOSED, &m, text(n->why), e);
@@ -365,18 +382,18 @@ spot_move_propose(struct db *db, struct arena *a, struct spot_move_new *n,
 
 /* ---- reserving ------------------------------------------------------------------- */
 
-/* 0 go on, 1 refused (word and text in m), -1. */
-static int
-may_act(const struct env *env, struct db *db, struct arena *a,
-    struct spot_move *m, struct utc now, struct err *e)
+int
+spot_move_may_act(const struct env *env, struct db *db, struct arena *a,
+    struct spot_move *m, int64_t launches, struct dec price, struct utc now,
+    struct err *e)
 {
 	char id[UUID_TEXT];
 	struct platform_scope scope = { .module = "spot",
 	    .tenant = m->tenant_id, .account = uuid_format(m->account_id,
 	    id) };
 	struct spot_take t = { .tenant = m->tenant_id,
-	    .account = m->account_id, .now = now,
-	    .spend = { m->price.e8 * DAY_H },
+	    .account = m->account_id, .now = now, .launches = launches,
+	    .spend = { price.e8 * DAY_H },
 	    .conf = conf_get(env->conf, &spot_move_settings) };
 	int rc;
 
@@ -437,32 +454,32 @@ spot_move_reserve(struct db *db, struct arena *a, struct spot_move_new *n,
 	ASSERT(db_in_txn(db));
 	if (uuid_is_nil(n->id))
 		n->id = uuid_new();
-	if (check(n, e) == -1 || account_there(db, a, n, e) == -1)
+	if (spot_move_wish(n, e) == -1 || account_there(db, a, n, e) == -1)
 		return -1;
 	if (n->target != NULL && strcmp(n->kind, "launch") != 0 &&
 	    (rc = spot_move_live(db, a, n->account,
 	    n->region, n->target, &m, e)) != 1)
 		return rc == -1 ? -1 : join(db, a, n, &m, e);
-	shape(a, n, now, &m);
+	spot_move_shape(a, n, now, &m);
 	if (supersede(db, a, n, "The instance is moved now", e) == -1 ||
 	    decide(db, a, n, &m, e) == -1)
 		return -1;
 	n->decision = m.decision_id;
-	rc = may_act(n->env, db, a, &m, now, e);
+	rc = spot_move_may_act(n->env, db, a, &m, 1, m.price, now, e);
 	if (rc == -1)
 		return -1;
 	m.state = n->state = rc == 1 ? "refused" : "ready";
 	if (rc == 1) {
 		n->code = m.error_code;
 		n->refusal = m.error;
-		if (spot_move_insert(db, &m, e) == -1)
+		if (spot_move_insert(db, &m, 1, e) == -1)
 			return -1;
 		return spot_move_tell(db, EV_REFUSED, &m, m.error, e) == -1 ?
 		    -1 : spot_move_end(db, a, &m, "refused", m.error_code,
 		    m.error, e);
 	}
 	if (spot_move_enqueue(db, a, &m, (struct utc){ 0 }, e) == -1 ||
-	    spot_move_insert(db, &m, e) == -1)
+	    spot_move_insert(db, &m, 1, e) == -1)
 		return -1;
 	return spot_move_tell(db, EV_STARTED, &m, text(n->why), e);
 }
@@ -500,7 +517,7 @@ spot_move_start(const struct env *env, struct db *db, struct arena *a,
 		    spot_move_tell(db, EV_APPROVED, m, "", e) == -1)
 			return -1;
 	}
-	rc = may_act(env, db, a, m, now, e);
+	rc = spot_move_may_act(env, db, a, m, 1, m->price, now, e);
 	if (rc == -1)
 		return -1;
 	if (rc == 1)

@@ -63,7 +63,7 @@ take_caps(struct spot_saga *g, struct spot_take *t, struct err *e)
 	if (m->step != SM_LAUNCH || g->resumed || m->reserved_at.us != 0)
 		return 0;
 	*t = (struct spot_take){ .tenant = m->tenant_id,
-	    .account = m->account_id, .now = clock_now(),
+	    .account = m->account_id, .now = clock_now(), .launches = 1,
 	    .spend = { m->price.e8 * 24 }, .conf = g->conf };
 	rc = spot_budget_take(g->c->db, g->a, t, e);
 	if (rc == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "modules/spot/move_inner.h"
 
@@ -140,6 +141,15 @@ static const struct query MOVE_PROPOSAL = { "spot_move.proposal",
 	MOVE_FROM "WHERE m.state = 'proposed' AND m.account_id = ? "
 	"AND m.region = ? AND m.instance_id = ? ORDER BY m.id DESC LIMIT 1 "
 	"FOR UPDATE", &spot_move_schema };
+#define TEN "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+static const struct query MOVE_LIVE_SOME = { "spot_move.live_some",
+	MOVE_FROM "WHERE m.account_id = ? AND m.region = ? "
+	"AND m.live_instance IN " TEN " LIMIT 10 FOR UPDATE",
+	&spot_move_schema };
+static const struct query MOVE_PROPOSAL_SOME = { "spot_move.proposal_some",
+	MOVE_FROM "WHERE m.state = 'proposed' AND m.account_id = ? "
+	"AND m.region = ? AND m.instance_id IN " TEN " LIMIT 100 FOR UPDATE",
+	&spot_move_schema };
 static const struct query MOVE_DECIDED = { "spot_move.decided",
 	"SELECT " COLUMNS "p.state AS told FROM spot_move m "
 	"JOIN platform_approval p ON p.id = m.approval_id "
@@ -199,7 +209,8 @@ static const struct query STEP_ALL = { "spot_move_step.all",
 
 const struct query *const spot_move_queries[] = {
 	&MOVE_INSERT, &MOVE_UPDATE, &MOVE_BY_ID, &MOVE_LOCK, &MOVE_PAGE,
-	&MOVE_LIVE, &MOVE_PROPOSAL, &MOVE_DECIDED, &MOVE_STUCK, &MOVE_PARKED,
+	&MOVE_LIVE, &MOVE_PROPOSAL,
+	&MOVE_LIVE_SOME, &MOVE_PROPOSAL_SOME, &MOVE_DECIDED, &MOVE_STUCK, &MOVE_PARKED,
 	&MOVE_WAKE, &MOVE_BUSY, &MOVE_ANY, &MOVE_PLACES, &STEP_PUT,
 	&STEP_UPDATE, &STEP_LAST, &STEP_ALL, NULL
 };
@@ -233,10 +244,12 @@ live_instance(const struct spot_move *m)
 	    strcmp(m->kind, "launch") != 0 ? V(m->instance_id) : val_null();
 }
 
-int
-spot_move_insert(struct db *db, const struct spot_move *m, struct err *e)
+enum { INSERT_COLS = 32, CHUNK = 16, SOME = 10 };
+
+static void
+values(const struct spot_move *m, struct val w[INSERT_COLS])
 {
-	return db_exec(db, &MOVE_INSERT, ARGS(V(m->id), V(m->tenant_id),
+	const struct val row[INSERT_COLS] = { V(m->id), V(m->tenant_id),
 	    V(m->account_id), V(m->kind), V(m->reason), V(m->urgent),
 	    V(m->region), V(m->instance_id), live_instance(m), V(m->asg),
 	    V(m->adopt), V(m->new_instance), V(m->state), V(m->pools),
@@ -244,8 +257,29 @@ spot_move_insert(struct db *db, const struct spot_move *m, struct err *e)
 	    V(m->image_id), V(m->plan), V(m->price), V(m->saving),
 	    V(m->reserved_at), V(m->decision_id), V(m->approval_id),
 	    V(m->job_id), V(m->wakes_at), V(m->deadline), V(m->error_code),
-	    V(m->error), V(m->created_by), V(m->created_at), V(m->ended_at)),
-	    NULL, e);
+	    V(m->error), V(m->created_by), V(m->created_at),
+	    V(m->ended_at) };
+
+	memcpy(w, row, sizeof(row));
+}
+
+int
+spot_move_insert(struct db *db, const struct spot_move *v, size_t n,
+    struct err *e)
+{
+	struct val w[CHUNK * INSERT_COLS];
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		values(&v[i], w + k++ * INSERT_COLS);
+		if (k < CHUNK && i + 1 < n)
+			continue;
+		if (db_exec_many(db, &MOVE_INSERT, w, INSERT_COLS, k, NULL,
+		    e) == -1)
+			return -1;
+		k = 0;
+	}
+	return 0;
 }
 
 int
@@ -341,6 +375,21 @@ spot_move_proposal(struct db *db, struct arena *a, struct uuid account,
 {
 	return one(db, a, &MOVE_PROPOSAL, ARGS(V(account), V(region),
 	    V(instance)), out, e);
+}
+
+int
+spot_move_open(struct db *db, struct arena *a, struct uuid account,
+    const char *region, const char *const *ids, size_t n, struct rows *live,
+    struct rows *proposed, struct err *e)
+{
+	struct val v[2 + SOME] = { V(account), V(region) };
+
+	ASSERT(n > 0 && n <= SOME);
+	for (size_t i = 0; i < SOME; i++)
+		v[2 + i] = V(ids[i < n ? i : n - 1]);
+	if (db_all(db, a, &MOVE_LIVE_SOME, v, 2 + SOME, live, e) == -1)
+		return -1;
+	return db_all(db, a, &MOVE_PROPOSAL_SOME, v, 2 + SOME, proposed, e);
 }
 
 int

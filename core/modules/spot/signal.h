@@ -57,6 +57,15 @@ bool spot_signal_kind(const char *);
 /* One row, in the caller's transaction or alone. pool_id of spot_pool. */
 int spot_signal_put(struct db *, int64_t pool_id, const char *kind,
     double value, struct utc at, struct err *);
+/* Many in one statement. */
+struct spot_signal_new {
+	int64_t pool_id;
+	const char *kind;
+	double value;
+	struct utc at;
+};
+int spot_signal_put_many(struct db *, struct arena *,
+    const struct spot_signal_new *, size_t n, struct err *);
 /* The same by the name of the pool, which is made when it is new; pool_id
  * (may be NULL) is told. */
 int spot_signal_put_named(struct db *, struct arena *, const char *market,

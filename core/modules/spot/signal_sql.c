@@ -115,6 +115,23 @@ spot_signal_put(struct db *db, int64_t pool_id, const char *kind,
 	    NULL, e);
 }
 
+enum { PUT_COLS = 4 };
+
+int
+spot_signal_put_many(struct db *db, struct arena *a,
+    const struct spot_signal_new *v, size_t n, struct err *e)
+{
+	struct val *w = arena_array(a, n * PUT_COLS, sizeof(*w));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct val row[PUT_COLS] = { V(v[i].pool_id),
+		    V(v[i].at), V(v[i].kind), V(v[i].value) };
+
+		memcpy(w + i * PUT_COLS, row, sizeof(row));
+	}
+	return n == 0 ? 0 : db_exec_many(db, &PUT, w, PUT_COLS, n, NULL, e);
+}
+
 int
 spot_signal_put_named(struct db *db, struct arena *a, const char *market,
     const char *region, const char *az, const char *type,

@@ -9,10 +9,11 @@
 #include "modules/trade/backtest.h"
 
 #define ALL (1 - 0x1p-52)		/* "everything", as backtesting.py */
+#define DAY_US INT64_C(86400000000)
 
 struct runner {
 	const struct trade_backtest *b;
-	struct trade_rules *rules;
+	double **atr;			/* per lane and bar; NULL: not needed */
 };
 
 /* ---- orders ---------------------------------------------------------------------- */
@@ -56,89 +57,225 @@ size_of(const struct runner *r, const struct trade_sim *s, double close,
 	}
 }
 
-static void
-enter(struct runner *r, struct trade_sim *s, int side,
-    const struct trade_verdict *v)
+/* The last bar in which an entry of now may fill. */
+static size_t
+waits_until(const struct trade_strategy *t, const struct trade_sim_lane *k,
+    size_t from)
 {
-	const struct trade_strategy *t = r->b->strategy;
-	double close = s->bars[s->i].c, size = size_of(r, s, close, v->atr);
-	struct trade_sim_order o = { .size = side * size, .limit = NAN,
-	    .stop = NAN, .sl = NAN, .tp = NAN };
+	size_t i = from;
 
-	if (size == 0 || (isnan(v->atr) && (t->sl.kind == DISTANCE_ATR ||
-	    t->tp.kind == DISTANCE_ATR || t->limit.kind == DISTANCE_ATR)))
-		return;
-	if (t->sl.kind != DISTANCE_NONE)
-		o.sl = price(&t->sl, close, v->atr, -side);
-	if (t->tp.kind != DISTANCE_NONE)
-		o.tp = price(&t->tp, close, v->atr, side);
-	if (t->limit.kind != DISTANCE_NONE) {
-		o.limit = price(&t->limit, close, v->atr, -side);
-		o.until = s->i + 1 + s->t.latency;
+	switch (t->force) {
+	case FORCE_IOC:
+	case FORCE_FOK:
+		return from;
+	case FORCE_BARS:
+		return from + t->force_bars - 1;
+	case FORCE_DAY:
+		while (i + 1 < k->n && k->at[i + 1].us / DAY_US ==
+		    k->at[from].us / DAY_US)
+			i++;
+		return i;
+	case FORCE_USUAL:
+		return t->limit.kind != DISTANCE_NONE ? from : 0;
+	default:
+		return 0;
 	}
-	trade_sim_order(s, o);
 }
 
 static void
-leave(struct trade_sim *s, int side)
+enter(struct runner *r, struct trade_sim *s, struct trade_sim_lane *k,
+    int side)
 {
-	for (size_t i = 0; i < s->open.n; i++)
-		if ((s->open.v[i]->size > 0) == (side > 0))
-			trade_sim_close(s, s->open.v[i]);
+	const struct trade_strategy *t = r->b->strategy;
+	double atr = r->atr == NULL ? NAN : r->atr[k->id][k->i];
+	double close = k->bars[k->i].c, size = size_of(r, s, close, atr);
+	struct trade_sim_order o = { .size = side * size, .limit = NAN,
+	    .stop = NAN, .sl = NAN, .tp = NAN, .hold = t->hold,
+	    .whole = t->force == FORCE_FOK, .trail_from = t->trail_from };
+
+	if (size == 0 || (r->atr != NULL && isnan(atr)))
+		return;
+	if (t->sl.kind != DISTANCE_NONE)
+		o.sl = price(&t->sl, close, atr, -side);
+	if (t->tp.kind != DISTANCE_NONE)
+		o.tp = price(&t->tp, close, atr, side);
+	if (t->limit.kind != DISTANCE_NONE)
+		o.limit = price(&t->limit, close, atr, -side);
+	if (t->trail.kind != DISTANCE_NONE)
+		o.trail = distance(&t->trail, close, atr) / close;
+	o.until = waits_until(t, k, k->i + 1 + s->t.latency);
+	trade_sim_order(s, k, o);
+}
+
+static void
+leave(struct trade_sim *s, struct trade_sim_lane *k, int side)
+{
+	for (size_t i = 0; i < k->open.n; i++)
+		if ((k->open.v[i]->size > 0) == (side > 0))
+			trade_sim_close(s, k, k->open.v[i], "signal");
 }
 
 static bool
-entry_waits(const struct trade_sim *s)
+entry_waits(const struct trade_sim_lane *k)
 {
-	for (size_t i = 0; i < s->orders.n; i++)
-		if (s->orders.v[i]->trade == NULL &&
-		    s->orders.v[i]->until > s->i)
+	for (size_t i = 0; i < k->orders.n; i++)
+		if (k->orders.v[i]->trade == NULL &&
+		    k->orders.v[i]->until > k->i)
 			return true;
 	return false;
 }
 
 static void
-next(void *arg, struct trade_sim *s)
+next(void *arg, struct trade_sim *s, struct trade_sim_lane *k)
 {
 	struct runner *r = arg;
-	const struct trade_series *d = &r->b->series;
-	struct trade_verdict v;
-	double held = trade_sim_position(s);
+	double held = trade_sim_position(k);
+	unsigned said = k->said[k->i];
 
-	trade_rules_push(r->rules, &d->bars[s->i], &d->units[s->i], &v);
-	if (v.rule[RULE_EXIT_LONG] && held > 0)
-		leave(s, 1);
-	if (v.rule[RULE_EXIT_SHORT] && held < 0)
-		leave(s, -1);
-	if (entry_waits(s))
+#define SAID(rule) ((said >> (rule) & 1) != 0)
+	if (SAID(RULE_EXIT_LONG) && held > 0)
+		leave(s, k, 1);
+	if (SAID(RULE_EXIT_SHORT) && held < 0)
+		leave(s, k, -1);
+	if (entry_waits(k))
 		return;
-	if (v.rule[RULE_ENTRY_LONG] &&
-	    (held <= 0 || v.rule[RULE_EXIT_LONG]))
-		enter(r, s, 1, &v);
-	if (v.rule[RULE_ENTRY_SHORT] &&
-	    (held >= 0 || v.rule[RULE_EXIT_SHORT]))
-		enter(r, s, -1, &v);
+	if (SAID(RULE_ENTRY_LONG) && (held <= 0 || SAID(RULE_EXIT_LONG)))
+		enter(r, s, k, 1);
+	if (SAID(RULE_ENTRY_SHORT) && (held >= 0 || SAID(RULE_EXIT_SHORT)))
+		enter(r, s, k, -1);
+#undef SAID
+}
+
+/* ---- many symbols ----------------------------------------------------------------- */
+
+const struct utc *
+trade_backtest_times(struct arena *a, const struct trade_backtest *b,
+    size_t *n)
+{
+	size_t all = 0, *next;
+	struct utc *at;
+
+	*n = b->series.n;
+	if (b->nothers == 0)
+		return b->series.at;
+	next = arena_array(a, b->nothers + 1, sizeof(*next));
+	for (size_t k = 0; k <= b->nothers; k++)
+		all += trade_backtest_series(b, k)->n;
+	at = arena_array(a, all, sizeof(*at));
+	for (*n = 0;; ++*n) {
+		int64_t least = INT64_MAX;
+
+		for (size_t k = 0; k <= b->nothers; k++) {
+			const struct trade_series *s =
+			    trade_backtest_series(b, k);
+
+			if (next[k] < s->n && s->at[next[k]].us < least)
+				least = s->at[next[k]].us;
+		}
+		if (least == INT64_MAX)
+			return at;
+		for (size_t k = 0; k <= b->nothers; k++) {
+			const struct trade_series *s =
+			    trade_backtest_series(b, k);
+
+			next[k] += next[k] < s->n &&
+			    s->at[next[k]].us == least;
+		}
+		at[*n].us = least;
+	}
+}
+
+/* The first bar that is not before `at`. */
+static size_t
+bar_at(const struct utc *at, size_t n, struct utc t)
+{
+	size_t low = 0;
+
+	while (low < n) {
+		size_t mid = low + (n - low) / 2;
+
+		if (at[mid].us < t.us)
+			low = mid + 1;
+		else
+			n = mid;
+	}
+	return low;
+}
+
+static struct trade_series
+cut(const struct trade_series *s, struct utc from, struct utc to)
+{
+	size_t i = bar_at(s->at, s->n, from), j = bar_at(s->at, s->n, to);
+
+	return (struct trade_series){ s->at + i, s->bars + i, s->units + i,
+	    j - i };
+}
+
+struct trade_backtest
+trade_backtest_cut(struct arena *a, const struct trade_backtest *b,
+    struct utc from, struct utc to)
+{
+	struct trade_backtest out = *b;
+	struct trade_series *others = arena_array(a, b->nothers,
+	    sizeof(*others));
+
+	out.series = cut(&b->series, from, to);
+	for (size_t k = 0; k < b->nothers; k++)
+		others[k] = cut(&b->others[k], from, to);
+	out.others = others;
+	return out;
+}
+
+double *
+trade_backtest_market(struct arena *a, const struct trade_backtest *b,
+    const struct utc *at, size_t n)
+{
+	double *close = arena_array(a, n, sizeof(*close));
+
+	for (size_t k = 0; k <= b->nothers; k++) {
+		const struct trade_series *s = trade_backtest_series(b, k);
+		size_t j = 0;
+
+		for (size_t i = 0; i < n && b->nothers == 0; i++)
+			close[i] = s->bars[i].c;
+		for (size_t i = 0; i < n && b->nothers > 0; i++) {
+			while (j < s->n && s->at[j].us <= at[i].us)
+				j++;
+			close[i] += j == 0 || s->n == 0 ? 1 :
+			    s->bars[j - 1].c / s->bars[0].c;
+		}
+	}
+	return close;
 }
 
 /* ---- a run ----------------------------------------------------------------------- */
 
-/* The first bar that may be traded: one after all indicators have a value. */
-static int
-warm(struct arena *a, const struct trade_backtest *b, const double *values,
-    size_t *first, struct err *e)
+static bool
+needs_atr(const struct trade_strategy *t)
 {
-	struct arena_mark m = arena_mark(a);
-	struct trade_rules *r;
-	struct trade_verdict v = { .warm = false };
-	size_t i;
+	return t->sl.kind == DISTANCE_ATR || t->tp.kind == DISTANCE_ATR ||
+	    t->limit.kind == DISTANCE_ATR || t->trail.kind == DISTANCE_ATR;
+}
 
-	if (trade_rules_new(a, b->strategy, values, &r, e) == -1)
+/* What the rules say of all bars of a lane. The first bar that may be traded
+ * is one after all indicators have a value. */
+static int
+judge(struct arena *a, struct runner *r, const double *values,
+    const struct trade_series *s, struct trade_sim_lane *k, size_t id,
+    struct err *e)
+{
+	struct trade_rules *rules;
+	uint8_t *said = arena_alloc(a, s->n);
+	size_t warm;
+
+	if (trade_rules_new(a, r->b->strategy, values, &rules, e) == -1)
 		return -1;
-	for (i = 0; i < b->series.n && !v.warm; i++)
-		trade_rules_push(r, &b->series.bars[i], &b->series.units[i],
-		    &v);
-	*first = v.warm ? i : b->series.n;
-	arena_rewind(a, m);
+	if (r->atr != NULL)
+		r->atr[id] = arena_array(a, s->n, sizeof(**r->atr));
+	trade_rules_judge(rules, s->bars, s->units, s->n, said,
+	    r->atr == NULL ? NULL : r->atr[id], &warm);
+	*k = (struct trade_sim_lane){ .at = s->at, .bars = s->bars,
+	    .n = s->n, .said = said, .first = warm < s->n ? warm + 1 : s->n };
 	return 0;
 }
 
@@ -150,45 +287,76 @@ stopped(const struct trade_backtest *b, double done, struct err *e)
 	return err_set(e, 409, "stopped", "The backtest was stopped");
 }
 
+/* Bars of the trades become instants of the account. */
+static void
+to_instants(const struct trade_sim *s, struct trade_run *out)
+{
+	for (size_t i = 0; s->nlanes > 1 && i < out->ntrades; i++) {
+		struct trade_sim_trade *t = out->trades[i];
+		const struct utc *at = s->lanes[t->lane].at;
+
+		t->entry_bar = bar_at(out->at, out->n, at[t->entry_bar]);
+		t->exit_bar = bar_at(out->at, out->n, at[t->exit_bar]);
+	}
+}
+
+static void
+report(struct arena *a, const struct trade_backtest *b, struct trade_sim *s,
+    size_t warmed, struct trade_run *out)
+{
+	struct trade_stats_in in = { .at = out->at, .n = out->n,
+	    .rate = b->rate };
+
+	in.equity = out->equity = s->equity;
+	out->trades = s->closed.v;
+	out->ntrades = s->closed.n;
+	to_instants(s, out);
+	in.close = trade_backtest_market(a, b, out->at, out->n);
+	in.first = warmed > 0 ? warmed - 1 : 0;
+	in.trades = out->trades;
+	in.ntrades = out->ntrades;
+	trade_stats(a, &in, &out->stats);
+	out->cash = s->equity[s->n - 1];
+	out->refused = s->refused;
+	out->undecided = s->undecided;
+	out->ruined = s->ruined;
+}
+
 int
 trade_backtest_run(struct arena *a, const struct trade_backtest *b,
     const double *values, size_t from, struct trade_run *out, struct err *e)
 {
 	struct runner r = { .b = b };
 	struct trade_sim *s = arena_alloc(a, sizeof(*s));
-	struct trade_stats_in in = { .at = b->series.at, .n = b->series.n,
-	    .rate = b->rate };
-	double *close = arena_array(a, b->series.n, sizeof(*close));
-	size_t warmed;
+	struct trade_sim_lane *lanes = arena_array(a, b->nothers + 1,
+	    sizeof(*lanes));
+	size_t warmed = SIZE_MAX;
 
 	*out = (struct trade_run){ .cash = b->terms.cash };
-	if (b->series.n < 2)
+	out->at = trade_backtest_times(a, b, &out->n);
+	if (out->n < 2)
 		return err_set(e, 422, "no_bars",
 		    "A backtest needs at least two bars");
-	if (warm(a, b, values, &warmed, e) == -1 ||
-	    trade_rules_new(a, b->strategy, values, &r.rules, e) == -1)
-		return -1;
-	out->first = warmed > from ? warmed : from;
-	trade_sim_start(s, a, &b->terms, b->series.bars, b->series.n);
-	for (size_t i = 0; i < out->first && i < b->series.n; i++) {
-		struct trade_verdict v;
+	if (needs_atr(b->strategy))
+		r.atr = arena_array(a, b->nothers + 1, sizeof(*r.atr));
+	for (size_t k = 0; k <= b->nothers; k++) {
+		struct trade_sim_lane *l = &lanes[k];
+		size_t at;
 
-		trade_rules_push(r.rules, &b->series.bars[i],
-		    &b->series.units[i], &v);
+		if (judge(a, &r, values, trade_backtest_series(b, k), l, k,
+		    e) == -1)
+			return -1;
+		at = l->first < l->n ? bar_at(out->at, out->n,
+		    l->at[l->first]) : out->n;
+		warmed = at < warmed ? at : warmed;
+		at = from < out->n ? bar_at(l->at, l->n, out->at[from]) : l->n;
+		l->first = at > l->first ? at : l->first;
 	}
-	trade_sim_run(s, out->first, b->finish, next, &r);
-	for (size_t i = 0; i < b->series.n; i++)
-		close[i] = b->series.bars[i].c;
-	in.equity = out->equity = s->equity;
-	in.close = close;
-	in.first = warmed > 0 ? warmed - 1 : 0;
-	in.trades = out->trades = s->closed.v;
-	in.ntrades = out->ntrades = s->closed.n;
-	trade_stats(a, &in, &out->stats);
-	out->cash = s->equity[s->n - 1];
-	out->refused = s->refused;
-	out->undecided = s->undecided;
-	out->ruined = s->ruined;
+	out->first = warmed > from ? warmed : from;
+	trade_sim_start(s, a, &b->terms, lanes, b->nothers + 1, out->at,
+	    out->n);
+	trade_sim_run(s, b->finish, next, &r);
+	report(a, b, s, warmed, out);
 	return stopped(b, 1, e);
 }
 

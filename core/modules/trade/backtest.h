@@ -22,6 +22,10 @@ struct trade_backtest {
 	const struct trade_strategy *strategy;
 	struct trade_sim_terms terms;
 	struct trade_series series;
+	/* Further symbols of the same account, in the order of their lanes;
+	 * the rules judge each by its own bars. */
+	const struct trade_series *others;
+	size_t nothers;
 	double rate;			/* risk-free, per year */
 	bool finish;			/* close what is open at the end */
 	/* Called now and then; -1 stops (cancelled, out of time). */
@@ -31,15 +35,18 @@ struct trade_backtest {
 
 struct trade_run {
 	struct trade_stats stats;
-	double *equity;			/* per bar */
-	struct trade_sim_trade **trades;	/* in the order of closing */
+	const struct utc *at;		/* instants: bars, of all symbols */
+	double *equity;			/* per instant */
+	size_t n;
+	struct trade_sim_trade **trades;	/* in the order of closing; their
+					 * bars count instants */
 	size_t ntrades, first;
 	size_t first_bar;		/* bar 0 of trades and equity's 0 */
 	double cash;			/* at the end, all closed or marked */
 	uint64_t refused, undecided;
 	bool ruined;
 };
-/* One run with these parameter values. from: no trade before this bar (0:
+/* One run with these parameter values. from: no trade before this instant (0:
  * from the first bar after the warm-up). 422 when a parameter is impossible
  * or there are no bars. */
 int trade_backtest_run(struct arena *, const struct trade_backtest *,
@@ -57,11 +64,11 @@ struct trade_best {
 	double values[TRADE_PARAMS_MAX];
 	double score;			/* NaN: no point had a value */
 	size_t run, skipped;		/* points */
+	double *scores;			/* of each point, NaN where it has none */
+	size_t points;
 	double deflated;		/* deflated Sharpe ratio of the best */
 };
-/* Names of the statistics a grid may be judged by; NULL-terminated. */
-extern const char *const trade_scores[];
-/* All points of the grid; score is one of trade_scores. */
+/* All points of the grid; score is one of trade_scores (account.h). */
 int trade_backtest_grid(struct arena *, const struct trade_backtest *,
     const char *score, struct trade_best *, struct err *);
 
@@ -80,6 +87,36 @@ struct trade_walk {
 int trade_backtest_walk(struct arena *, const struct trade_backtest *,
     const char *score, size_t train, size_t test, struct trade_walk *,
     struct err *);
+
+/* How much of a result may be luck. Seeded: the same run gives the same. */
+struct trade_luck {
+	double p;			/* share of random entries, as long and on
+					 * the same sides, that earn as much */
+	int64_t shuffles;
+	double sharpe_low, sharpe_high;	/* 95 % of resampled days (blocks) */
+	double return_low, return_high;	/* total return, likewise */
+	int64_t resamples, block;	/* block: days */
+};
+extern const struct schema trade_luck_schema;
+void trade_backtest_luck(struct arena *, const struct trade_backtest *,
+    const struct trade_run *, struct trade_luck *);
+
+/* All instants at which a symbol has a bar; with one symbol, its own. */
+const struct utc *trade_backtest_times(struct arena *,
+    const struct trade_backtest *, size_t *n);
+/* The same backtest on from ≤ instant < to. */
+struct trade_backtest trade_backtest_cut(struct arena *,
+    const struct trade_backtest *, struct utc from, struct utc to);
+/* What the account is compared with, per instant: all symbols held in equal
+ * parts from the first bar of each. With one symbol, its close. */
+double *trade_backtest_market(struct arena *, const struct trade_backtest *,
+    const struct utc *, size_t n);
+/* Symbol k's bars. */
+static inline const struct trade_series *
+trade_backtest_series(const struct trade_backtest *b, size_t k)
+{
+	return k == 0 ? &b->series : &b->others[k - 1];
+}
 
 struct trade_audit {
 	int64_t cuts, differing;	/* look-ahead: rules on a prefix */

@@ -60,6 +60,9 @@ struct trade_bar_report {
 	int64_t rows, changed;
 };
 extern const struct schema trade_bar_report_schema;
+/* What a column of an export of other programs is called here ("Date" is
+ * "at"); NULL: nothing of ours. */
+const char *trade_bar_column(const char *name);
 struct trade_bar_source {
 	long (*read)(void *arg, void *buf, size_t n, struct err *);
 	void *arg;

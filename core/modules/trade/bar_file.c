@@ -56,9 +56,8 @@ flush(struct upload *u)
 	return 0;
 }
 
-/* The names that exports of other programs use. */
-static const char *
-column(const char *name)
+const char *
+trade_bar_column(const char *name)
 {
 	/* "": the index column that pandas writes first */
 	static const char *const times[] = {
@@ -75,15 +74,18 @@ column(const char *name)
 	return NULL;
 }
 
-/* "2026-01-03", "2026-01-03 10:00:00" and with T: UTC unless it says so. */
+/* "2026-01-03", "2026-01-03 10:00", "2026-01-03 10:00:00" and with T: UTC
+ * unless it says so. */
 static const char *
 instant(struct arena *a, const char *text)
 {
 	size_t n = strlen(text);
 	char *t;
 
-	if (n == 10)
+	if (n == 10 && text[4] == '-')
 		return arena_printf(a, "%sT00:00:00Z", text);
+	if (n == 16 && text[13] == ':')
+		return arena_printf(a, "%.10sT%s:00Z", text, text + 11);
 	if (n < 19 || (text[10] != ' ' && text[10] != 'T'))
 		return text;
 	t = arena_printf(a, "%s%s", text,
@@ -101,7 +103,7 @@ row(struct upload *u, const struct pair *cells, size_t n, size_t line)
 	uint64_t seen;
 
 	for (size_t i = 0; i < n && in.nquery < 8; i++) {
-		const char *name = column(cells[i].name);
+		const char *name = trade_bar_column(cells[i].name);
 
 		if (name != NULL)
 			known[in.nquery++] = (struct pair){ name,

@@ -58,6 +58,12 @@ static const char *const talib_names[TRADE_CANDLES] = {
 	"UPSIDEGAP2CROWS", "XSIDEGAP3METHODS"
 };
 
+const char *
+trade_candle_talib(size_t kind)
+{
+	return talib_names[kind];
+}
+
 int
 trade_candle_find(const char *name)
 {

@@ -52,6 +52,8 @@ void trade_candles_start(struct trade_candles *);
  * then. */
 int trade_candles_push(struct trade_candles *,
     const struct trade_candle_bar *, int16_t out[TRADE_CANDLES]);
+/* TA-Lib's name without its "CDL". */
+const char *trade_candle_talib(size_t kind);
 /* Index of a name, also as TA-Lib writes it ("CDLDOJI"); -1 unknown. */
 int trade_candle_find(const char *name);
 

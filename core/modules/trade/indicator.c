@@ -13,11 +13,16 @@
 	.name = #key, .doc = text, .params = params_, .defaults = defaults_, \
 	.outputs = outputs_, .of_bar = bar, .whole = bits, \
 	.start = trade_start_##key, .push = trade_push_##key }
+/* The same with a loop of its own over many values. */
+#define KIND_FAST(key, text, params_, defaults_, outputs_) { \
+	.name = #key, .doc = text, .params = params_, .defaults = defaults_, \
+	.outputs = outputs_, .whole = 1, .start = trade_start_##key, \
+	.push = trade_push_##key, .block = trade_block_##key }
 
 const struct trade_indicator_kind trade_indicator_kinds[] = {
-	KIND(sma, "Simple moving average", 0, 1,
+	KIND_FAST(sma, "Simple moving average",
 	    NAMES("n"), NAMES(20), NAMES("sma")),
-	KIND(ema, "Exponential moving average", 0, 1,
+	KIND_FAST(ema, "Exponential moving average",
 	    NAMES("n"), NAMES(20), NAMES("ema")),
 	KIND(wma, "Weighted moving average", 0, 1,
 	    NAMES("n"), NAMES(20), NAMES("wma")),
@@ -147,6 +152,24 @@ trade_indicator_push(struct trade_indicator *t, const struct trade_ohlcv *b,
 	t->kind->push(t, b, x, out);
 	t->last = *b;
 	t->n++;
+}
+
+void
+trade_indicator_block(struct trade_indicator *t, const struct trade_ohlcv *b,
+    const double *x, size_t m, size_t stride, double *out)
+{
+	if (t->kind->block != NULL) {
+		t->kind->block(t, x, m, out);
+		return;
+	}
+	for (size_t j = 0; j < m; j++) {
+		double v[TRADE_OUTPUTS];
+
+		trade_indicator_push(t, &b[j], x == NULL ? 0 : x[j], v);
+		for (size_t o = 0; o < TRADE_OUTPUTS &&
+		    t->kind->outputs[o] != NULL; o++)
+			out[o * stride + j] = v[o];
+	}
 }
 
 /* ---- shared pieces -------------------------------------------------------- */

@@ -36,6 +36,9 @@ struct trade_indicator_kind {
 	void (*start)(struct trade_indicator *, struct arena *);
 	void (*push)(struct trade_indicator *, const struct trade_ohlcv *,
 	    double, double out[TRADE_OUTPUTS]);
+	/* Of the main output, where it is worth it; or NULL. */
+	void (*block)(struct trade_indicator *, const double *x, size_t m,
+	    double *out);
 };
 extern const struct trade_indicator_kind trade_indicator_kinds[];
 
@@ -50,5 +53,10 @@ struct trade_indicator *trade_indicator_new(struct arena *,
  * indicator's values; NaN is passed over). out: NaN where there is none. */
 void trade_indicator_push(struct trade_indicator *,
     const struct trade_ohlcv *, double x, double out[TRADE_OUTPUTS]);
+/* The next m bars, with the same bits: output o of bar j goes to
+ * out[o * stride + j]. x may be NULL for an indicator of the bar. */
+void trade_indicator_block(struct trade_indicator *,
+    const struct trade_ohlcv *, const double *x, size_t m, size_t stride,
+    double *out);
 
 #endif

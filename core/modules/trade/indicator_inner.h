@@ -64,6 +64,11 @@ double trade_mean_push(struct trade_mean *, double);
 	void trade_push_##name(struct trade_indicator *t, \
 	    const struct trade_ohlcv *b, double x, double *out)
 
+void trade_block_sma(struct trade_indicator *, const double *, size_t,
+    double *);
+void trade_block_ema(struct trade_indicator *, const double *, size_t,
+    double *);
+
 #define BOTH(name) START(name); PUSH(name)
 BOTH(sma);
 BOTH(ema);

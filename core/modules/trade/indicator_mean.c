@@ -19,6 +19,41 @@ PUSH(sma)
 		out[0] = t->w[0].sum / t->p[0];
 }
 
+void
+trade_block_sma(struct trade_indicator *t, const double *x, size_t m,
+    double *out)
+{
+	struct trade_window *w = &t->w[0];
+	double sum = w->sum, n = t->p[0], *v = w->v;
+	size_t next = w->next, j = 0;
+
+	for (; j < m && (w->have < w->n || isnan(x[j])); j++) {
+		out[j] = NAN;
+		if (isnan(x[j]))
+			continue;
+		w->sum = sum;
+		w->next = next;
+		trade_window_push(w, x[j]);
+		sum = w->sum;
+		next = w->next;
+		if (trade_window_full(w))
+			out[j] = sum / n;
+	}
+	for (; j < m; j++) {
+		if (isnan(x[j])) {
+			out[j] = NAN;
+			continue;
+		}
+		sum -= v[next];
+		sum += x[j];
+		v[next] = x[j];
+		next = next + 1 == w->n ? 0 : next + 1;
+		out[j] = sum / n;
+	}
+	w->sum = sum;
+	w->next = next;
+}
+
 START(ema)
 {
 	(void)a;
@@ -29,6 +64,14 @@ PUSH(ema)
 {
 	UNUSED_BAR;
 	out[0] = trade_mean_push(&t->m[0], x);
+}
+
+void
+trade_block_ema(struct trade_indicator *t, const double *x, size_t m,
+    double *out)
+{
+	for (size_t j = 0; j < m; j++)
+		out[j] = isnan(x[j]) ? NAN : trade_mean_push(&t->m[0], x[j]);
 }
 
 static double

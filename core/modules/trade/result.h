@@ -10,20 +10,17 @@
 #include "http/route.h"
 #include "jobs/job.h"
 #include "modules/trade/bar.h"
+#include "modules/trade/research.h"
 
-#define TRADE_ENGINE "sim.1"		/* changes when results would */
+#define TRADE_ENGINE "sim.2"		/* changes when results would */
 
 struct trade_request {
-	struct trade_series_in s;
+	const char *symbol, *exchange, *timeframe;
+	struct list symbols;		/* several: one account */
+	struct utc from, to;
 	struct json spec;
 	struct uuid strategy_id;
-	double cash, commission, commission_fixed, spread, margin;
-	double slippage, volume_share, impact;
-	int64_t latency;
-	bool on_close, exclusive, finish;
-	const char *mode, *reading, *score;
-	double rate;
-	int64_t train, test;		/* walk-forward, bars; 0 = none */
+	struct trade_account account;
 	const char *user_id;		/* of the documents: for people */
 };
 extern const struct schema trade_request_schema;
@@ -34,6 +31,8 @@ struct trade_result {
 	struct json request;
 	const char *engine;
 	struct blob spec_digest, data_digest;
+	struct blob key_digest;		/* of request, data and engine: one key,
+					 * one result */
 	int64_t bars;
 	struct utc first_at, last_at;
 	struct json stats, report, trades, equity;
@@ -56,15 +55,21 @@ int trade_result_page(struct db *, struct arena *, struct uuid tenant,
 int trade_result_by_id(struct db *, struct arena *, struct uuid tenant,
     struct uuid id, struct trade_result *, struct err *);
 
-/* Reads the spec (the request's or the strategy's) into *spec. 404, 422. */
-int trade_request_spec(struct db *, struct arena *, struct uuid tenant,
-    const struct trade_request *, struct json *spec,
-    struct trade_strategy *, struct err *);
-/* Runs what is asked; fills everything but ids and times. tick: see struct
+/* The newest result of a key, with trades and equity. 0 found, 1 none. */
+int trade_result_by_key(struct db *, struct arena *, struct uuid tenant,
+    struct blob key, struct trade_result *, struct err *);
+
+/* Reads the spec (the request's or the strategy's) into r and *spec, and which
+ * symbols it is about. 404, 422. */
+int trade_request_read(struct db *, struct arena *, struct uuid tenant,
+    const struct trade_request *, struct json *spec, struct trade_research *,
+    struct list *symbols, struct err *);
+/* Runs what is asked, unless a stored result has its key (*stored, then that
+ * one is copied); fills everything but ids and times. tick: see struct
  * trade_backtest. scratch is an arena of its own, large enough for bars. */
 int trade_request_run(struct db *, struct arena *, struct arena *scratch,
     struct uuid tenant, const struct trade_request *,
     int (*tick)(void *, double), void *arg, struct trade_result *,
-    struct err *);
+    bool *stored, struct err *);
 
 #endif

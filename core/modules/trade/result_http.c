@@ -25,17 +25,21 @@ backtest_create(struct ctx *c, const void *in)
 {
 	const struct trade_request *q = in;
 	const struct job_options o = { .actor = c->who.name };
-	struct trade_strategy s;
+	struct trade_research r = { .tick = NULL };
 	struct trade_instrument i;
+	struct list symbols;
 	struct json spec;
 	struct asked out;
 
-	if (trade_request_spec(c->db, c->a, c->who.tenant_id, q, &spec, &s,
-	    &c->err) == -1 || db_found(trade_instrument_find(c->db, c->a,
-	    c->who.tenant_id, q->s.symbol, q->s.exchange, &i, &c->err),
-	    "Instrument", &c->err) == -1)
+	if (trade_request_read(c->db, c->a, c->who.tenant_id, q, &spec, &r,
+	    &symbols, &c->err) == -1)
 		return fail_err(c);
-	if ((q->train > 0) != (q->test > 0))
+	for (size_t k = 0; k < symbols.n; k++)
+		if (db_found(trade_instrument_find(c->db, c->a,
+		    c->who.tenant_id, ((const char *const *)symbols.items)[k],
+		    q->exchange, &i, &c->err), "Instrument", &c->err) == -1)
+			return fail_err(c);
+	if ((r.account.train > 0) != (r.account.test > 0))
 		return fail_field(c, "test", "value_error",
 		    "train and test go together");
 	if (job_enqueue(c->db, c->a, &trade_result_jobs[0], c->who.tenant_id,

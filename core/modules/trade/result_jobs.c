@@ -11,10 +11,13 @@
 struct done {
 	struct uuid id;
 	struct json stats;
+	bool stored;
 };
 static const struct field done_fields[] = {
 	FIELD(struct done, id, .doc = "The result: /api/trade/backtests/{id}"),
-	FIELD(struct done, stats, .doc = "See TradeStats"), FIELD_END
+	FIELD(struct done, stats, .doc = "See TradeStats"),
+	FIELD(struct done, stored, .doc = "It was known already: the same "
+	    "request on the same bars"), FIELD_END
 };
 static const struct schema done_schema = {
 	.name = "BacktestDone", .doc = "What a backtest found",
@@ -46,8 +49,9 @@ backtest(struct job_ctx *c, const void *in)
 	    .job_id = c->id, .request = c->payload, .made_by = c->actor };
 	struct arena *scratch = arena_new(ARENA_CAP);
 	struct done *out = arena_alloc(c->a, sizeof(*out));
+	bool stored = false;
 	int rc = trade_request_run(c->db, c->a, scratch, c->tenant, in, tick,
-	    c, &r, &c->err);
+	    c, &r, &stored, &c->err);
 
 	arena_free(scratch);
 	if (rc == -1)
@@ -55,7 +59,7 @@ backtest(struct job_ctx *c, const void *in)
 	if (r.made_by == NULL)
 		r.made_by = "";
 	r.created_at = clock_now();
-	*out = (struct done){ r.id, r.stats };
+	*out = (struct done){ r.id, r.stats, stored };
 	c->result = out;
 	if (job_begin(c, &c->err) == -1)
 		return JOB_RETRY;

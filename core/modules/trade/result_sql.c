@@ -17,6 +17,7 @@
 	FIELD(R, engine, .doc = "Version of the engine"), \
 	FIELD(R, spec_digest, .flags = FF_HIDDEN), \
 	FIELD(R, data_digest, .flags = FF_HIDDEN), \
+	FIELD(R, key_digest, .flags = FF_HIDDEN | FF_NULLABLE), \
 	FIELD(R, bars, .doc = "How many bars it ran over"), \
 	FIELD(R, first_at, .doc = "First bar"), \
 	FIELD(R, last_at, .doc = "Last bar"), \
@@ -39,12 +40,12 @@ static const struct schema whole_schema = {
 };
 
 #define COLUMNS "id, tenant_id, job_id, strategy_id, symbol, timeframe, " \
-	"request, engine, spec_digest, data_digest, bars, first_at, last_at, " \
-	"stats, report, made_by, created_at"
+	"request, engine, spec_digest, data_digest, key_digest, bars, " \
+	"first_at, last_at, stats, report, made_by, created_at"
 
 static const struct query RESULT_INSERT = { "trade_backtest.insert",
 	"INSERT INTO trade_backtest (" COLUMNS ", trades, equity) VALUES (?, "
-	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", NULL };
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", NULL };
 static const struct query RESULT_PAGE = { "trade_backtest.page",
 	"SELECT " COLUMNS " FROM trade_backtest WHERE tenant_id = ? AND "
 	"(? IS NULL OR strategy_id = ?) AND id < COALESCE(?, "
@@ -54,8 +55,13 @@ static const struct query RESULT_BY_ID = { "trade_backtest.by_id",
 	"SELECT " COLUMNS ", trades, equity FROM trade_backtest WHERE "
 	"tenant_id = ? AND id = ? LIMIT 1", &whole_schema };
 
+static const struct query RESULT_BY_KEY = { "trade_backtest.by_key",
+	"SELECT " COLUMNS ", trades, equity FROM trade_backtest WHERE "
+	"tenant_id = ? AND key_digest = ? ORDER BY id DESC LIMIT 1",
+	&whole_schema };
+
 const struct query *const trade_result_queries[] = {
-	&RESULT_INSERT, &RESULT_PAGE, &RESULT_BY_ID, NULL
+	&RESULT_INSERT, &RESULT_PAGE, &RESULT_BY_ID, &RESULT_BY_KEY, NULL
 };
 
 const struct table trade_result_tables[] = {
@@ -71,7 +77,7 @@ trade_result_insert(struct db *db, const R *r, struct err *e)
 	return db_exec(db, &RESULT_INSERT, ARGS(V(r->id), V(r->tenant_id),
 	    V(r->job_id), V(r->strategy_id), V(r->symbol), V(r->timeframe),
 	    V(r->request), V(r->engine), V(r->spec_digest),
-	    V(r->data_digest), V(r->bars), V(r->first_at), V(r->last_at),
+	    V(r->data_digest), V(r->key_digest), V(r->bars), V(r->first_at), V(r->last_at),
 	    V(r->stats), V(r->report), V(r->made_by), V(r->created_at),
 	    V(r->trades), V(r->equity)), NULL, e);
 }
@@ -90,4 +96,11 @@ trade_result_by_id(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid id, R *out, struct err *e)
 {
 	return db_one(db, a, &RESULT_BY_ID, ARGS(V(tenant), V(id)), out, e);
+}
+
+int
+trade_result_by_key(struct db *db, struct arena *a, struct uuid tenant,
+    struct blob key, R *out, struct err *e)
+{
+	return db_one(db, a, &RESULT_BY_KEY, ARGS(V(tenant), V(key)), out, e);
 }

@@ -75,6 +75,7 @@ static const struct field fields[] = {
 	FIELD(S, kurtosis, .flags = FF_NULLABLE,
 	    .doc = "Of daily returns; 3 = normal"),
 	FIELD(S, per_year, .doc = "Periods in a year (A)"),
+	FIELD(S, days, .doc = "Daily returns counted"),
 	FIELD_END
 };
 const struct schema trade_stats_schema = {
@@ -100,28 +101,32 @@ mean(const double *r, size_t n)
 	return n > 0 ? sum / (double)n : NAN;
 }
 
-/* Sum of (r - m)^p. */
-static double
-moment(const double *r, size_t n, double m, int p)
+/* Sums of (r - m)^2, ^3 and ^4. */
+struct moments {
+	double second, third, fourth;
+};
+
+static struct moments
+moments(const double *r, size_t n, double m)
 {
-	double sum = 0;
+	struct moments s = { 0, 0, 0 };
 
 	for (size_t i = 0; i < n; i++) {
-		double d = r[i] - m, x = 1;
+		double d = r[i] - m, d2 = d * d;
 
-		for (int k = 0; k < p; k++)
-			x *= d;
-		sum += x;
+		s.second += d2;
+		s.third += d2 * d;
+		s.fourth += d2 * d2;
 	}
-	return sum;
+	return s;
 }
 
 /* Of a sample: ddof 1. */
 static double
 deviation(const double *r, size_t n)
 {
-	return n > 1 ? sqrt(moment(r, n, mean(r, n), 2) / (double)(n - 1)) :
-	    NAN;
+	return n > 1 ? sqrt(moments(r, n, mean(r, n)).second /
+	    (double)(n - 1)) : NAN;
 }
 
 double
@@ -274,14 +279,19 @@ static double
 periods(const struct trade_stats_in *in)
 {
 	size_t weekend = 0, by[4] = { 0 };
+	int64_t end = 0;
+	bool rests = false;
 
 	for (size_t i = 0; i < in->n; i++) {
-		weekend += weekday(in->at[i].us / DAY_US) >= 5;
-		if (i > 0) {
-			int64_t d = (in->at[i].us - in->at[i - 1].us) / DAY_US;
+		int64_t step = i > 0 ? in->at[i].us - in->at[i - 1].us : 0;
 
-			by[d >= 300 ? 3 : d >= 26 ? 2 : d >= 6 ? 1 : 0]++;
+		if (i == 0 || in->at[i].us >= end) {
+			end = (in->at[i].us / DAY_US + 1) * DAY_US;
+			rests = weekday(in->at[i].us / DAY_US) >= 5;
 		}
+		weekend += rests;
+		by[step < 6 * DAY_US ? 0 : step < 26 * DAY_US ? 1 :
+		    step < 300 * DAY_US ? 2 : 3]++;
 	}
 	if (by[1] * 2 > in->n)
 		return 52;
@@ -297,23 +307,36 @@ static void
 days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 {
 	double *e = arena_array(a, in->n, sizeof(*e)), logs = 0;
+	int64_t end = 0;
 	bool dead = false;
 
 	*d = (struct daily){ .r = arena_array(a, in->n, sizeof(*d->r)) };
 	for (size_t i = 0; i < in->n; i++) {
-		if (i > 0 && in->at[i].us / DAY_US ==
-		    in->at[i - 1].us / DAY_US)
+		if (i > 0 && in->at[i].us < end)
 			d->n--;
+		else
+			end = (in->at[i].us / DAY_US + 1) * DAY_US;
 		e[d->n++] = in->equity[i];
 	}
 	for (size_t i = 1; i < d->n; i++)
 		d->r[i] = e[i - 1] != 0 ? e[i] / e[i - 1] - 1 : 0;
 	for (size_t i = 0; i < d->n; i++) {
 		dead = dead || d->r[i] <= -1;
-		logs += log(1 + d->r[i]);
+		if (d->r[i] != 0)
+			logs += log(1 + d->r[i]);
 	}
 	d->per_year = periods(in);
 	d->growth = dead || d->n < 2 ? 0 : exp(logs / (double)(d->n - 1)) - 1;
+}
+
+double *
+trade_stats_days(struct arena *a, const struct trade_stats_in *in, size_t *n)
+{
+	struct daily d;
+
+	days(a, in, &d);
+	*n = d.n > 1 ? d.n - 1 : 0;
+	return d.r + 1;
 }
 
 static void
@@ -321,6 +344,7 @@ returns(struct arena *a, const struct trade_stats_in *in, S *s)
 {
 	struct daily d;
 	double A, g, m, sd, var, years, down;
+	struct moments of;
 	size_t n;
 
 	days(a, in, &d);
@@ -328,6 +352,7 @@ returns(struct arena *a, const struct trade_stats_in *in, S *s)
 	g = d.growth;
 	n = d.n > 1 ? d.n - 1 : 0;	/* returns that are known */
 	s->per_year = (int64_t)A;
+	s->days = (int64_t)n;
 	s->return_ann = pow(1 + g, A) - 1;
 	m = mean(d.r + 1, n);
 	sd = deviation(d.r + 1, n);
@@ -344,9 +369,10 @@ returns(struct arena *a, const struct trade_stats_in *in, S *s)
 	s->sortino = ratio(m * A, down);
 	s->omega = trade_stats_omega(d.r + 1, n, 0, 0, A);
 	/* Moments of the population, as in the paper. */
-	var = n > 1 ? moment(d.r + 1, n, m, 2) / (double)n : NAN;
-	s->skew = ratio(moment(d.r + 1, n, m, 3) / (double)n, pow(var, 1.5));
-	s->kurtosis = ratio(moment(d.r + 1, n, m, 4) / (double)n, var * var);
+	of = moments(d.r + 1, n, m);
+	var = n > 1 ? of.second / (double)n : NAN;
+	s->skew = ratio(of.third / (double)n, pow(var, 1.5));
+	s->kurtosis = ratio(of.fourth / (double)n, var * var);
 	s->psr = trade_stats_psr(ratio(m, sd), 0, n, s->skew, s->kurtosis);
 }
 
@@ -390,24 +416,37 @@ drawdowns(const struct trade_stats_in *in, S *s)
 	s->ulcer = sqrt(squares / (double)in->n);
 }
 
+/* Steps of log equity and log close; most of them of nothing. */
+static void
+log_steps(const double *v, size_t n, double *out)
+{
+	for (size_t i = 1; i < n; i++)
+		out[i] = v[i] == v[i - 1] && v[i] > 0 ? 0 :
+		    log(v[i] / v[i - 1]);
+}
+
 /* Against holding: slope of the steps of log equity on those of log close. */
 static void
-market(const struct trade_stats_in *in, S *s)
+market(struct arena *a, const struct trade_stats_in *in, S *s)
 {
 	double me = 0, mc = 0, cov = 0, var = 0, n = (double)in->n - 1;
+	double *e = arena_array(a, in->n, sizeof(*e));
+	double *c = arena_array(a, in->n, sizeof(*c));
 
 	s->beta = NAN;
 	s->buy_and_hold = in->first < in->n ? ratio(in->close[in->n - 1] -
 	    in->close[in->first], in->close[in->first]) : NAN;
+	log_steps(in->equity, in->n, e);
+	log_steps(in->close, in->n, c);
 	for (size_t i = 1; i < in->n; i++) {
-		me += log(in->equity[i] / in->equity[i - 1]) / n;
-		mc += log(in->close[i] / in->close[i - 1]) / n;
+		me += e[i] / n;
+		mc += c[i] / n;
 	}
 	for (size_t i = 1; i < in->n; i++) {
-		double c = log(in->close[i] / in->close[i - 1]) - mc;
+		double d = c[i] - mc;
 
-		cov += (log(in->equity[i] / in->equity[i - 1]) - me) * c;
-		var += c * c;
+		cov += (e[i] - me) * d;
+		var += d * d;
 	}
 	if (n > 1 && isfinite(cov))
 		s->beta = ratio(cov, var);
@@ -489,6 +528,6 @@ trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 	returns(a, in, s);
 	drawdowns(in, s);
 	s->calmar = ratio(s->return_ann, s->max_drawdown);
-	market(in, s);
+	market(a, in, s);
 	trades(a, in, s);
 }

@@ -16,6 +16,7 @@
 
 struct arena;
 struct schema;
+struct str;
 struct trade_sim_trade;
 
 struct trade_stats {
@@ -32,7 +33,8 @@ struct trade_stats {
 	double max_trade_days, avg_trade_days;
 	double profit_factor_ret, profit_factor, expectancy, sqn, kelly;
 	double psr, skew, kurtosis;
-	int64_t per_year;		/* periods of the daily series */
+	int64_t per_year, days;		/* periods of the daily series: in a
+					 * year, and counted here */
 };
 extern const struct schema trade_stats_schema;
 
@@ -47,6 +49,12 @@ struct trade_stats_in {
 /* Memory of the arena is scratch: the caller rewinds. */
 void trade_stats(struct arena *, const struct trade_stats_in *,
     struct trade_stats *);
+
+/* Returns per day of an equity curve: n of them, in the arena. */
+double *trade_stats_days(struct arena *, const struct trade_stats_in *,
+    size_t *n);
+/* "name": "formula id", … of every number in struct trade_stats, as JSON. */
+void trade_stats_formulas(struct str *);
 
 /* Statistics of a series of returns per period; per_year periods a year. */
 double trade_stats_sharpe(const double *r, size_t n, double rate,

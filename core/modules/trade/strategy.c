@@ -1,25 +1,39 @@
 /*
- * Judging bars by a strategy's rules. Invariant: a node's value depends on
- * bars up to the present one only; memory does not grow with the bars.
+ * Judging bars by a strategy's rules: one at a time as they come, or a record
+ * of them in blocks. Invariant: a node's value depends on bars up to its own
+ * only; memory does not grow with the bars; both ways give the same bits.
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "modules/trade/indicator_inner.h"
 #include "modules/trade/strategy_inner.h"
 
+/* Values of one block of bars: small enough for the fastest cache. */
+enum { BLOCK = 256 };
+
+/* Highest or lowest of the last n values, in constant time a value: v holds
+ * those that no later one has beaten, best first. */
+struct extreme {
+	double *v;
+	size_t *at;
+	size_t n, head, len, seen, unknown;
+};
+
 struct trade_rules {
 	const struct trade_strategy *s;
 	const double *values;
 	struct trade_indicator **columns;
-	double (*out)[TRADE_OUTPUTS];	/* of each column, this bar */
-	double *now, *before;		/* of each node */
-	struct trade_window *windows;	/* of highest, lowest, shift */
+	double (*out)[TRADE_OUTPUTS][BLOCK];	/* of each column */
+	double (*now)[BLOCK];		/* of each node */
+	double *before;			/* the bar before the block */
+	struct extreme *extremes;	/* of highest, lowest */
+	struct trade_window *windows;	/* of shift */
 	struct trade_candles candles;
-	int16_t patterns[TRADE_CANDLES];
+	int16_t (*patterns)[TRADE_CANDLES];
 	struct trade_indicator *atr;
-	bool started;
 };
 
 /* ---- the grid -------------------------------------------------------------------- */
@@ -127,6 +141,24 @@ columns_new(struct arena *a, struct trade_rules *r, struct err *e)
 	return 0;
 }
 
+static void
+nodes_new(struct arena *a, struct trade_rules *r)
+{
+	for (size_t i = 0; i < r->s->nnodes; i++) {
+		const struct trade_node *n = &r->s->nodes[i];
+		struct extreme *x = &r->extremes[i];
+
+		r->before[i] = NAN;
+		if (n->op == OP_SHIFT) {
+			trade_window_start(a, &r->windows[i], n->number + 1);
+		} else if (n->op == OP_HIGHEST || n->op == OP_LOWEST) {
+			x->n = (size_t)n->number;
+			x->v = arena_array(a, x->n, sizeof(*x->v));
+			x->at = arena_array(a, x->n, sizeof(*x->at));
+		}
+	}
+}
+
 int
 trade_rules_new(struct arena *a, const struct trade_strategy *s,
     const double *values, struct trade_rules **out, struct err *e)
@@ -141,12 +173,10 @@ trade_rules_new(struct arena *a, const struct trade_strategy *s,
 	r->now = arena_array(a, s->nnodes, sizeof(*r->now));
 	r->before = arena_array(a, s->nnodes, sizeof(*r->before));
 	r->windows = arena_array(a, s->nnodes, sizeof(*r->windows));
-	for (size_t i = 0; i < s->nnodes; i++) {
-		r->before[i] = NAN;
-		if (s->nodes[i].op >= OP_HIGHEST)
-			trade_window_start(a, &r->windows[i],
-			    s->nodes[i].number + (s->nodes[i].op == OP_SHIFT));
-	}
+	r->extremes = arena_array(a, s->nnodes, sizeof(*r->extremes));
+	if (s->patterns)
+		r->patterns = arena_array(a, BLOCK, sizeof(*r->patterns));
+	nodes_new(a, r);
 	trade_candles_start(&r->candles);
 	r->atr = trade_indicator_new(a, trade_indicator_find("atr"), NULL, 0,
 	    e);
@@ -155,74 +185,208 @@ trade_rules_new(struct arena *a, const struct trade_strategy *s,
 }
 
 static double
-windowed(struct trade_window *w, enum trade_op op, double x)
+extreme(struct extreme *x, double v, bool highest)
 {
-	trade_window_push(w, x);
-	if (!trade_window_full(w))
+	size_t last;
+
+	x->seen++;
+	if (x->len > 0 && x->at[x->head] + x->n <= x->seen) {
+		x->head = x->head + 1 == x->n ? 0 : x->head + 1;
+		x->len--;
+	}
+	if (isnan(v)) {
+		x->unknown = x->seen;
+	} else {
+		for (; x->len > 0; x->len--) {
+			last = (x->head + x->len - 1) % x->n;
+			if (highest ? x->v[last] > v : x->v[last] < v)
+				break;
+		}
+		last = (x->head + x->len++) % x->n;
+		x->v[last] = v;
+		x->at[last] = x->seen;
+	}
+	if (x->seen < x->n || (x->unknown > 0 && x->unknown + x->n > x->seen))
 		return NAN;
-	if (op == OP_SHIFT)
-		return trade_window_at(w, w->n - 1);
-	return op == OP_HIGHEST ? trade_window_max(w) : trade_window_min(w);
+	return x->v[x->head];
 }
 
 static double
-compute(struct trade_rules *r, int i, const struct trade_ohlcv *b)
+shifted(struct trade_window *w, double v)
+{
+	trade_window_push(w, v);
+	return trade_window_full(w) ? trade_window_at(w, w->n - 1) : NAN;
+}
+
+static double
+field(const struct trade_ohlcv *b, int i)
+{
+	switch (i) {
+	case 0: return b->o;
+	case 1: return b->h;
+	case 2: return b->l;
+	case 3: return b->c;
+	default: return b->v;
+	}
+}
+
+/* Nodes without operands: numbers, the bar, indicators, patterns. */
+static void
+leaf(struct trade_rules *r, const struct trade_node *n, double *out,
+    const struct trade_ohlcv *b, size_t m)
+{
+	switch (n->op) {
+	case OP_FIELD:
+		for (size_t j = 0; j < m; j++)
+			out[j] = field(&b[j], n->index);
+		return;
+	case OP_COLUMN:
+		memcpy(out, r->out[n->index][n->output], m * sizeof(*out));
+		return;
+	case OP_PATTERN:
+		for (size_t j = 0; j < m; j++)
+			out[j] = r->patterns[j][n->index];
+		return;
+	default:
+		for (size_t j = 0; j < m; j++)
+			out[j] = n->op == OP_NUMBER ? n->number :
+			    r->values[n->index];
+	}
+}
+
+static void
+crosses(double *restrict out, const double *restrict x,
+    const double *restrict y, double x0, double y0, size_t m)
+{
+	out[0] = x0 < y0 && x[0] > y[0];
+	for (size_t j = 1; j < m; j++)
+		out[j] = (x[j - 1] < y[j - 1]) & (x[j] > y[j]);
+}
+
+static void
+compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
+    size_t m)
 {
 	const struct trade_node *n = &r->s->nodes[i];
-	double x = n->arg[0] == -1 ? 0 : r->now[n->arg[0]];
-	double y = n->arg[1] == -1 ? 0 : r->now[n->arg[1]];
-	double fields[] = { b->o, b->h, b->l, b->c, b->v };
+	double *out = r->now[i];
+	int p = n->arg[0] < 0 ? 0 : n->arg[0], q = n->arg[1] < 0 ? p :
+	    n->arg[1];
+	const double *x = r->now[p], *y = r->now[q];
 
 	switch (n->op) {
-	case OP_NUMBER: return n->number;
-	case OP_PARAM: return r->values[n->index];
-	case OP_FIELD: return fields[n->index];
-	case OP_COLUMN: return r->out[n->index][n->output];
-	case OP_PATTERN: return r->patterns[n->index];
+	case OP_NUMBER:
+	case OP_PARAM:
+	case OP_FIELD:
+	case OP_COLUMN:
+	case OP_PATTERN:
+		leaf(r, n, out, b, m);
+		break;
 	case OP_CROSS_ABOVE:
-		return r->before[n->arg[0]] < r->before[n->arg[1]] && x > y;
+		crosses(out, x, y, r->before[p], r->before[q], m);
+		break;
 	case OP_CROSS_BELOW:
-		return r->before[n->arg[0]] > r->before[n->arg[1]] && x < y;
+		crosses(out, y, x, r->before[q], r->before[p], m);
+		break;
 	case OP_HIGHEST:
 	case OP_LOWEST:
+		for (size_t j = 0; j < m; j++)
+			out[j] = extreme(&r->extremes[i], x[j],
+			    n->op == OP_HIGHEST);
+		break;
 	case OP_SHIFT:
-		return windowed(&r->windows[i], n->op, x);
+		for (size_t j = 0; j < m; j++)
+			out[j] = shifted(&r->windows[i], x[j]);
+		break;
 	default:
-		return apply(n->op, x, y);
+		for (size_t j = 0; j < m; j++)
+			out[j] = apply(n->op, x[j], y[j]);
 	}
+}
+
+/* A block of at most BLOCK bars: every node and column. */
+static void
+block(struct trade_rules *r, const struct trade_ohlcv *b,
+    const struct trade_candle_bar *units, size_t m)
+{
+	size_t node = 0;
+
+	for (size_t j = 0; r->s->patterns && j < m; j++)
+		if (trade_candles_push(&r->candles, &units[j],
+		    r->patterns[j]) == -1)
+			memset(r->patterns[j], 0, sizeof(r->patterns[j]));
+	/* A column's source is computed before it, what uses it after. */
+	for (size_t c = 0; c < r->s->ncolumns; c++) {
+		const struct trade_column *k = &r->s->columns[c];
+
+		for (; node < k->before; node++)
+			compute(r, node, b, m);
+		trade_indicator_block(r->columns[c], b, k->source == -1 ?
+		    NULL : r->now[k->source], m, BLOCK, r->out[c][0]);
+	}
+	for (; node < r->s->nnodes; node++)
+		compute(r, node, b, m);
+	for (size_t i = 0; i < r->s->nnodes; i++)
+		r->before[i] = r->now[i][m - 1];
+}
+
+/* Whether all indicators have a value at bar j of the block. */
+static bool
+is_warm(const struct trade_rules *r, size_t j)
+{
+	for (size_t c = 0; c < r->s->ncolumns; c++)
+		for (int o = 0; r->s->columns[c].kind->outputs[o] != NULL;
+		    o++)
+			if (isnan(r->out[c][o][j]))
+				return false;
+	return true;
 }
 
 void
 trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
     const struct trade_candle_bar *units, struct trade_verdict *v)
 {
-	double atr[TRADE_OUTPUTS], *spare = r->before;
-	size_t node = 0;
+	double atr[TRADE_OUTPUTS];
 
-	if (r->started) {
-		r->before = r->now;
-		r->now = spare;
-	}
-	r->started = true;
-	v->warm = true;
-	if (r->s->patterns)
-		trade_candles_push(&r->candles, units, r->patterns);
+	block(r, b, units, 1);
 	trade_indicator_push(r->atr, b, b->c, atr);
-	/* A column's source is computed before it, what uses it after. */
-	for (size_t c = 0; c < r->s->ncolumns; c++) {
-		const struct trade_column *k = &r->s->columns[c];
-
-		for (; node < k->before; node++)
-			r->now[node] = compute(r, (int)node, b);
-		trade_indicator_push(r->columns[c], b, k->source == -1 ? 0 :
-		    r->now[k->source], r->out[c]);
-		for (int o = 0; k->kind->outputs[o] != NULL; o++)
-			v->warm = v->warm && !isnan(r->out[c][o]);
-	}
-	for (; node < r->s->nnodes; node++)
-		r->now[node] = compute(r, (int)node, b);
 	for (int i = 0; i < RULES; i++)
 		v->rule[i] = r->s->rule[i] != -1 &&
-		    truth(r->now[r->s->rule[i]]);
+		    truth(r->now[r->s->rule[i]][0]);
+	v->warm = is_warm(r, 0);
 	v->atr = atr[0];
+}
+
+void
+trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *b,
+    const struct trade_candle_bar *units, size_t n, uint8_t *said,
+    double *atr, size_t *warm)
+{
+	*warm = n;
+	for (size_t i = 0; i < n; i += BLOCK) {
+		size_t m = n - i < BLOCK ? n - i : BLOCK;
+
+		block(r, b + i, units + i, m);
+		for (size_t j = 0; *warm == n && j < m; j++)
+			if (is_warm(r, j))
+				*warm = i + j;
+		memset(said + i, 0, m);
+		for (int k = 0; k < RULES; k++) {
+			const double *v = r->now[r->s->rule[k] == -1 ? 0 :
+			    r->s->rule[k]];
+
+			if (r->s->rule[k] == -1)
+				continue;
+			for (size_t j = 0; j < m; j++)
+				said[i + j] |= (uint8_t)(truth(v[j]) << k);
+		}
+		if (atr == NULL)
+			continue;
+		for (size_t j = 0; j < m; j++) {
+			double out[TRADE_OUTPUTS];
+
+			trade_indicator_push(r->atr, &b[i + j], b[i + j].c,
+			    out);
+			atr[i + j] = out[0];
+		}
+	}
 }

@@ -6,7 +6,15 @@
  *	{"indicators":{"f":["sma","close","n"],"s":["sma","close",30]},
  *	 "entry_long":["cross_above","f","s"],"exit_long":["cross_below","f","s"],
  *	 "size":{"kind":"fraction","value":0.95},"sl":["pct",0.05],
+ *	 "trail":["pct",0.08,0.02],"hold":20,"tif":"day",
  *	 "params":{"n":[5,20,5]},"constraint":["<","n",30]}
+ *
+ * It may also say "symbols", "tf" and the terms of its account (account.h;
+ * exclusive_orders, trade_on_close and finalize_trades as backtesting.py calls
+ * them): those hold before a request's. trail: a stop that follows the best
+ * price at this distance, once a profit of the third value is reached. hold:
+ * closed at the open so many bars after the entry. tif: "gtc", "day", "ioc",
+ * "fok" or ["bars", n]; without it a limit entry waits one bar.
  *
  * Operands: numbers, open high low close volume, an indicator ("f", or
  * "m.signal"), a parameter, or an expression. Operators: + - * / < <= > >= == !=
@@ -21,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/types.h"
+#include "modules/trade/account.h"
 #include "modules/trade/candle.h"
 #include "modules/trade/indicator.h"
 
@@ -30,7 +39,8 @@ struct schema;
 
 enum {
 	TRADE_NODES_MAX = 256, TRADE_INDICATORS_MAX = 64,
-	TRADE_PARAMS_MAX = 8, TRADE_GRID_MAX = 10000
+	TRADE_PARAMS_MAX = 8, TRADE_GRID_MAX = 10000,
+	TRADE_SYMBOLS_MAX = 50		/* in one account */
 };
 enum trade_rule {
 	RULE_ENTRY_LONG, RULE_EXIT_LONG, RULE_ENTRY_SHORT, RULE_EXIT_SHORT,
@@ -38,6 +48,11 @@ enum trade_rule {
 };
 enum trade_size { SIZE_FRACTION, SIZE_UNITS, SIZE_RISK };
 enum trade_distance { DISTANCE_NONE, DISTANCE_PCT, DISTANCE_ATR };
+/* Time in force of entries: as usual (market orders until filled, limits one
+ * bar), until cancelled, the day, at once in part, at once or not, bars. */
+enum trade_force {
+	FORCE_USUAL, FORCE_GTC, FORCE_DAY, FORCE_IOC, FORCE_FOK, FORCE_BARS
+};
 
 struct trade_param {
 	const char *name;
@@ -64,7 +79,16 @@ struct trade_strategy {
 	double size;
 	struct trade_exit sl, tp, limit;	/* limit: below (long) or
 					 * above (short) the close */
+	struct trade_exit trail;	/* distance of a trailing stop */
+	double trail_from;		/* profit, a part, from which it trails */
+	size_t hold;			/* bars after which it is closed; 0 */
+	enum trade_force force;		/* how long an entry waits */
+	size_t force_bars;
 	bool patterns;			/* a rule asks for one */
+	struct list symbols;		/* of one account; may be none */
+	const char *timeframe;		/* NULL: not said */
+	struct trade_account account;	/* what the spec says of it: */
+	uint64_t told;			/* bits of trade_account_schema */
 };
 extern const struct schema trade_strategy_schema;
 
@@ -91,5 +115,11 @@ struct trade_verdict {
 };
 void trade_rules_push(struct trade_rules *, const struct trade_ohlcv *,
     const struct trade_candle_bar *, struct trade_verdict *);
+/* The next n bars at once, with the same bits: said, per bar, bit r = rule r;
+ * atr per bar unless NULL; *warm is the first of these bars at which all
+ * indicators have a value, n = none. */
+void trade_rules_judge(struct trade_rules *, const struct trade_ohlcv *,
+    const struct trade_candle_bar *, size_t n, uint8_t *said, double *atr,
+    size_t *warm);
 
 #endif

@@ -5,7 +5,10 @@
 #ifndef TRADE_STRATEGY_INNER_H
 #define TRADE_STRATEGY_INNER_H
 
+#include "base/val.h"
 #include "modules/trade/strategy.h"
+
+struct json_object;
 
 enum trade_op {
 	OP_NUMBER, OP_PARAM, OP_FIELD, OP_COLUMN, OP_PATTERN,
@@ -33,5 +36,41 @@ struct trade_column {
 	size_t n;
 	size_t before;			/* nodes that exist when it is asked */
 };
+
+/* ---- reading ---------------------------------------------------------------- */
+
+/* A spec's members, judged by their types. */
+struct trade_size_doc {
+	const char *kind;
+	double value;
+};
+struct trade_spec_doc {
+	struct json indicators, params, constraint, rule[RULES], sl, tp, limit;
+	struct json trail, tif;
+	int64_t hold;
+	const void *size;		/* struct trade_size_doc */
+	struct list symbols;
+	const char *tf;
+	bool exclusive_orders, trade_on_close, finalize_trades;
+	struct trade_account account;
+};
+
+struct trade_reader {
+	struct arena *a;
+	struct trade_strategy *s;
+	struct err *e;
+	const char *where;		/* member being read */
+	bool only_params;
+};
+
+/* An error at the member being read; returns -1. */
+int trade_spec_bad(struct trade_reader *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* json-c's tree of a member; NULL when it is absent. Freed with the arena. */
+struct json_object *trade_spec_tree(struct trade_reader *, struct json text,
+    const char *where);
+/* Exits, time in force, account, size. seen: which members there are. */
+int trade_spec_terms(struct trade_reader *, const struct trade_spec_doc *,
+    uint64_t seen);
 
 #endif

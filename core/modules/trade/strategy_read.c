@@ -17,27 +17,19 @@ enum { DEPTH = 16 };
 
 /* ---- the outer shape ----------------------------------------------------------- */
 
-struct size_doc {
-	const char *kind;
-	double value;
-};
 static const struct field size_fields[] = {
-	FIELD(struct size_doc, kind, .def = "\"fraction\"",
+	FIELD(struct trade_size_doc, kind, .def = "\"fraction\"",
 	    .oneof = ONEOF("fraction", "units", "risk"), .doc = "fraction of "
 	    "the free margin, units, or a part of equity lost at the stop"),
-	FIELD(struct size_doc, value, .flags = FF_REQUIRED | FF_XMIN,
+	FIELD(struct trade_size_doc, value, .flags = FF_REQUIRED | FF_XMIN,
 	    .min = 0, .max = 1000000000, .doc = "How much"), FIELD_END
 };
 static const struct schema size_schema = {
 	.name = "StrategySize", .doc = "How much is bought or sold",
-	.size = sizeof(struct size_doc), .fields = size_fields
+	.size = sizeof(struct trade_size_doc), .fields = size_fields
 };
 
-struct doc {
-	struct json indicators, params, constraint, rule[RULES], sl, tp, limit;
-	const void *size;
-};
-#define D struct doc
+#define D struct trade_spec_doc
 #define RULE(i, key, text) { .name = key, .off = offsetof(D, rule[i]), \
 	.type = FT_JSON, .flags = FF_NULLABLE, .doc = text }
 static const struct field doc_fields[] = {
@@ -58,6 +50,24 @@ static const struct field doc_fields[] = {
 	FIELD(D, tp, .flags = FF_NULLABLE, .doc = "Likewise, the other way"),
 	FIELD(D, limit, .flags = FF_NULLABLE, .doc = "Entries wait a bar for "
 	    "a price this much better than the close"),
+	FIELD(D, trail, .flags = FF_NULLABLE, .doc = "[\"pct\", 0.05] or "
+	    "[\"atr\", 2], and the profit from which it trails: a stop that "
+	    "follows the best price"),
+	FIELD(D, hold, .def = "0", .min = 0, .max = 1000000,
+	    .doc = "Closes so many bars after the entry; 0 = never"),
+	FIELD(D, tif, .flags = FF_NULLABLE, .doc = "How long an entry waits: "
+	    "\"gtc\", \"day\", \"ioc\", \"fok\" or [\"bars\", n]"),
+	FIELD(D, symbols, .flags = FF_NULLABLE, .elem = FT_STR,
+	    .max = TRADE_SYMBOLS_MAX, .doc = "Symbols of one account"),
+	FIELD(D, tf, .flags = FF_NULLABLE, .max = 4,
+	    .doc = "Length of a bar"),
+	FIELD(D, exclusive_orders, .flags = FF_NULLABLE,
+	    .doc = "See exclusive"),
+	FIELD(D, trade_on_close, .flags = FF_NULLABLE,
+	    .doc = "See on_close"),
+	FIELD(D, finalize_trades, .flags = FF_NULLABLE,
+	    .doc = "See finish"),
+	TRADE_ACCOUNT_FIELDS(D, account.),
 	FIELD_END
 };
 const struct schema trade_strategy_schema = {
@@ -67,19 +77,8 @@ const struct schema trade_strategy_schema = {
 
 /* ---- expressions ----------------------------------------------------------------- */
 
-struct reader {
-	struct arena *a;
-	struct trade_strategy *s;
-	struct err *e;
-	const char *where;		/* member being read */
-	bool only_params;
-};
-
-static int
-bad(struct reader *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-static int
-bad(struct reader *r, const char *fmt, ...)
+int
+trade_spec_bad(struct trade_reader *r, const char *fmt, ...)
 {
 	char text[200];
 	va_list ap;
@@ -94,10 +93,10 @@ bad(struct reader *r, const char *fmt, ...)
 }
 
 static int
-node(struct reader *r, struct trade_node n)
+node(struct trade_reader *r, struct trade_node n)
 {
 	if (r->s->nnodes == TRADE_NODES_MAX)
-		return bad(r, "More than %d operands and operators",
+		return trade_spec_bad(r, "More than %d operands and operators",
 		    TRADE_NODES_MAX);
 	r->s->nodes[r->s->nnodes] = n;
 	return (int)r->s->nnodes++;
@@ -118,7 +117,7 @@ static const char *const fields[] = {
 
 /* "name" or "name.output" */
 static int
-column(struct reader *r, const char *name)
+column(struct trade_reader *r, const char *name)
 {
 	const char *dot = strchr(name, '.');
 	size_t n = dot == NULL ? strlen(name) : (size_t)(dot - name);
@@ -134,14 +133,14 @@ column(struct reader *r, const char *name)
 				return node(r, (struct trade_node){
 				    .op = OP_COLUMN, .index = (int)i,
 				    .output = o, .arg = { -1, -1 } });
-		return bad(r, "%s has no output \"%s\"", c->kind->name,
+		return trade_spec_bad(r, "%s has no output \"%s\"", c->kind->name,
 		    dot + 1);
 	}
-	return bad(r, "Nothing is called \"%.60s\"", name);
+	return trade_spec_bad(r, "Nothing is called \"%.60s\"", name);
 }
 
 static int
-name(struct reader *r, const char *text)
+name(struct trade_reader *r, const char *text)
 {
 	int p = find_param(r->s, text);
 
@@ -149,7 +148,7 @@ name(struct reader *r, const char *text)
 		return node(r, (struct trade_node){ .op = OP_PARAM,
 		    .index = p, .arg = { -1, -1 } });
 	if (r->only_params)
-		return bad(r, "\"%.60s\" is no parameter", text);
+		return trade_spec_bad(r, "\"%.60s\" is no parameter", text);
 	for (int i = 0; fields[i] != NULL; i++)
 		if (strcmp(fields[i], text) == 0)
 			return node(r, (struct trade_node){ .op = OP_FIELD,
@@ -177,17 +176,17 @@ static const struct {
 };
 enum { OPERATORS = sizeof(operators) / sizeof(operators[0]) };
 
-static int expression(struct reader *, struct json_object *, int depth);
+static int expression(struct trade_reader *, struct json_object *, int depth);
 
 static int
-pattern(struct reader *r, struct json_object *list)
+pattern(struct trade_reader *r, struct json_object *list)
 {
 	const char *text = json_object_get_string(
 	    json_object_array_get_idx(list, 1));
 	int k = text == NULL ? -1 : trade_candle_find(text);
 
 	if (json_object_array_length(list) != 2 || k < 0)
-		return bad(r, "pattern takes the name of a candlestick "
+		return trade_spec_bad(r, "pattern takes the name of a candlestick "
 		    "pattern");
 	r->s->patterns = true;
 	return node(r, (struct trade_node){ .op = OP_PATTERN, .index = k,
@@ -195,18 +194,18 @@ pattern(struct reader *r, struct json_object *list)
 }
 
 static int
-bars(struct reader *r, struct json_object *v, bool shift, double *out)
+bars(struct trade_reader *r, struct json_object *v, bool shift, double *out)
 {
 	*out = json_object_get_double(v);
 	if (!json_object_is_type(v, json_type_int) ||
 	    *out < (shift ? 0 : 1) || *out > 10000)
-		return bad(r, "A number of bars from %d to 10000 is wanted; "
+		return trade_spec_bad(r, "A number of bars from %d to 10000 is wanted; "
 		    "the future cannot be asked", shift ? 0 : 1);
 	return 0;
 }
 
 static int
-operation(struct reader *r, struct json_object *list, int depth)
+operation(struct trade_reader *r, struct json_object *list, int depth)
 {
 	struct json_object *head = json_object_array_get_idx(list, 0);
 	const char *op = json_object_is_type(head, json_type_string) ?
@@ -220,9 +219,9 @@ operation(struct reader *r, struct json_object *list, int depth)
 		if (strcmp(operators[i].name, op) == 0)
 			break;
 	if (i == OPERATORS)
-		return bad(r, "\"%.40s\" is no operator", op);
+		return trade_spec_bad(r, "\"%.40s\" is no operator", op);
 	if (n != 1 + (size_t)operators[i].args + operators[i].count)
-		return bad(r, "%s takes %d operands", op,
+		return trade_spec_bad(r, "%s takes %d operands", op,
 		    operators[i].args + operators[i].count);
 	x.op = operators[i].op;
 	for (int k = 0; k < operators[i].args; k++) {
@@ -239,10 +238,10 @@ operation(struct reader *r, struct json_object *list, int depth)
 
 /* Index of its node, -1 with the error. */
 static int
-expression(struct reader *r, struct json_object *v, int depth)
+expression(struct trade_reader *r, struct json_object *v, int depth)
 {
 	if (depth > DEPTH)
-		return bad(r, "Nested more than %d deep", DEPTH);
+		return trade_spec_bad(r, "Nested more than %d deep", DEPTH);
 	switch (json_object_get_type(v)) {
 	case json_type_int:
 	case json_type_double:
@@ -256,7 +255,7 @@ expression(struct reader *r, struct json_object *v, int depth)
 			return operation(r, v, depth);
 		/* fallthrough */
 	default:
-		return bad(r, "An expression is a number, a name or "
+		return trade_spec_bad(r, "An expression is a number, a name or "
 		    "[operator, operands…]");
 	}
 }
@@ -269,9 +268,8 @@ put(void *tree)
 	json_object_put(tree);
 }
 
-/* json-c's tree of a member; NULL when it is absent. Freed with the arena. */
-static struct json_object *
-tree(struct reader *r, struct json text, const char *where)
+struct json_object *
+trade_spec_tree(struct trade_reader *r, struct json text, const char *where)
 {
 	struct json_object *v;
 
@@ -285,12 +283,12 @@ tree(struct reader *r, struct json text, const char *where)
 }
 
 static int
-read_param(struct reader *r, const char *key, struct json_object *v)
+read_param(struct trade_reader *r, const char *key, struct json_object *v)
 {
 	struct trade_param *p = &r->s->params[r->s->nparams];
 
 	if (r->s->nparams == TRADE_PARAMS_MAX)
-		return bad(r, "More than %d parameters", TRADE_PARAMS_MAX);
+		return trade_spec_bad(r, "More than %d parameters", TRADE_PARAMS_MAX);
 	p->name = arena_strdup(r->a, key);
 	if (json_object_is_type(v, json_type_int) ||
 	    json_object_is_type(v, json_type_double)) {
@@ -305,36 +303,36 @@ read_param(struct reader *r, const char *key, struct json_object *v)
 		p->step = json_object_get_double(
 		    json_object_array_get_idx(v, 2));
 	} else {
-		return bad(r, "%.60s: a number or [low, high, step]", key);
+		return trade_spec_bad(r, "%.60s: a number or [low, high, step]", key);
 	}
 	if (!(p->step > 0) || !(p->low <= p->high) ||
 	    (p->high - p->low) / p->step >= TRADE_GRID_MAX)
-		return bad(r, "%.60s: low ≤ high, step > 0 and at most %d "
+		return trade_spec_bad(r, "%.60s: low ≤ high, step > 0 and at most %d "
 		    "points", key, TRADE_GRID_MAX);
 	r->s->nparams++;
 	return 0;
 }
 
 static int
-read_params(struct reader *r, struct json text)
+read_params(struct trade_reader *r, struct json text)
 {
-	struct json_object *all = tree(r, text, "params");
+	struct json_object *all = trade_spec_tree(r, text, "params");
 
 	if (all == NULL)
 		return 0;
 	if (!json_object_is_type(all, json_type_object))
-		return bad(r, "An object {name: [low, high, step]}");
+		return trade_spec_bad(r, "An object {name: [low, high, step]}");
 	json_object_object_foreach(all, key, v)
 		if (read_param(r, key, v) == -1)
 			return -1;
 	if (trade_strategy_points(r->s) > TRADE_GRID_MAX)
-		return bad(r, "The grid has more than %d points",
+		return trade_spec_bad(r, "The grid has more than %d points",
 		    TRADE_GRID_MAX);
 	return 0;
 }
 
 static int
-indicator_params(struct reader *r, struct json_object *list, size_t from,
+indicator_params(struct trade_reader *r, struct json_object *list, size_t from,
     struct trade_column *c)
 {
 	for (size_t i = from; i < json_object_array_length(list); i++) {
@@ -342,12 +340,12 @@ indicator_params(struct reader *r, struct json_object *list, size_t from,
 		int p = -1;
 
 		if (c->n == TRADE_PARAMS)
-			return bad(r, "%s: too many parameters", c->name);
+			return trade_spec_bad(r, "%s: too many parameters", c->name);
 		if (json_object_is_type(v, json_type_string))
 			p = find_param(r->s, json_object_get_string(v));
 		if (p < 0 && !json_object_is_type(v, json_type_int) &&
 		    !json_object_is_type(v, json_type_double))
-			return bad(r, "%s: a parameter is a number or the "
+			return trade_spec_bad(r, "%s: a parameter is a number or the "
 			    "name of one in params", c->name);
 		c->param[c->n] = p;
 		c->value[c->n++] = json_object_get_double(v);
@@ -356,14 +354,14 @@ indicator_params(struct reader *r, struct json_object *list, size_t from,
 }
 
 static int
-read_indicator(struct reader *r, const char *key, struct json_object *list)
+read_indicator(struct trade_reader *r, const char *key, struct json_object *list)
 {
 	struct trade_column *c = &r->s->columns[r->s->ncolumns];
 	struct json_object *head;
 	size_t from = 1;
 
 	if (r->s->ncolumns == TRADE_INDICATORS_MAX)
-		return bad(r, "More than %d indicators",
+		return trade_spec_bad(r, "More than %d indicators",
 		    TRADE_INDICATORS_MAX);
 	head = json_object_is_type(list, json_type_array) ?
 	    json_object_array_get_idx(list, 0) : NULL;
@@ -372,7 +370,7 @@ read_indicator(struct reader *r, const char *key, struct json_object *list)
 	if (head != NULL && json_object_is_type(head, json_type_string))
 		c->kind = trade_indicator_find(json_object_get_string(head));
 	if (c->kind == NULL)
-		return bad(r, "%.60s: [kind, source, parameters…] with a "
+		return trade_spec_bad(r, "%.60s: [kind, source, parameters…] with a "
 		    "known kind is wanted", key);
 	if (!c->kind->of_bar) {
 		c->source = expression(r, json_object_array_get_idx(list, 1),
@@ -389,14 +387,14 @@ read_indicator(struct reader *r, const char *key, struct json_object *list)
 }
 
 static int
-read_indicators(struct reader *r, struct json text)
+read_indicators(struct trade_reader *r, struct json text)
 {
-	struct json_object *all = tree(r, text, "indicators");
+	struct json_object *all = trade_spec_tree(r, text, "indicators");
 
 	if (all == NULL)
 		return 0;
 	if (!json_object_is_type(all, json_type_object))
-		return bad(r, "An object {name: [kind, source, …]}");
+		return trade_spec_bad(r, "An object {name: [kind, source, …]}");
 	json_object_object_foreach(all, key, v)
 		if (read_indicator(r, key, v) == -1)
 			return -1;
@@ -404,30 +402,7 @@ read_indicators(struct reader *r, struct json text)
 }
 
 static int
-read_exit(struct reader *r, struct json text, const char *where,
-    struct trade_exit *x)
-{
-	struct json_object *v = tree(r, text, where);
-	const char *kind;
-
-	if (v == NULL)
-		return 0;
-	kind = json_object_is_type(v, json_type_array) &&
-	    json_object_array_length(v) == 2 ?
-	    json_object_get_string(json_object_array_get_idx(v, 0)) : "";
-	x->value = *kind == '\0' ? 0 :
-	    json_object_get_double(json_object_array_get_idx(v, 1));
-	x->kind = strcmp(kind, "pct") == 0 ? DISTANCE_PCT :
-	    strcmp(kind, "atr") == 0 ? DISTANCE_ATR : DISTANCE_NONE;
-	if (x->kind == DISTANCE_NONE || !(x->value > 0) ||
-	    x->value > (x->kind == DISTANCE_PCT ? 10 : 1000))
-		return bad(r, "[\"pct\", above 0 to 10] or [\"atr\", above 0 "
-		    "to 1000]");
-	return 0;
-}
-
-static int
-read_rules(struct reader *r, const D *d)
+read_rules(struct trade_reader *r, const D *d)
 {
 	static const char *const names[RULES] = {
 		"entry_long", "exit_long", "entry_short", "exit_short"
@@ -435,7 +410,7 @@ read_rules(struct reader *r, const D *d)
 	struct json_object *v;
 
 	for (int i = 0; i < RULES; i++) {
-		v = tree(r, d->rule[i], names[i]);
+		v = trade_spec_tree(r, d->rule[i], names[i]);
 		r->s->rule[i] = v == NULL ? -1 : expression(r, v, 0);
 		if (v != NULL && r->s->rule[i] == -1)
 			return -1;
@@ -443,41 +418,18 @@ read_rules(struct reader *r, const D *d)
 	r->where = "entry_long";
 	if (r->s->rule[RULE_ENTRY_LONG] == -1 &&
 	    r->s->rule[RULE_ENTRY_SHORT] == -1)
-		return bad(r, "entry_long or entry_short is wanted");
-	v = tree(r, d->constraint, "constraint");
+		return trade_spec_bad(r, "entry_long or entry_short is wanted");
+	v = trade_spec_tree(r, d->constraint, "constraint");
 	r->only_params = true;
 	r->s->constraint = v == NULL ? -1 : expression(r, v, 0);
 	return v != NULL && r->s->constraint == -1 ? -1 : 0;
-}
-
-static int
-read_size(struct reader *r, const struct size_doc *d)
-{
-	struct trade_strategy *s = r->s;
-
-	s->size_kind = SIZE_FRACTION;
-	s->size = 1;
-	if (d == NULL)
-		return 0;
-	s->size_kind = strcmp(d->kind, "units") == 0 ? SIZE_UNITS :
-	    strcmp(d->kind, "risk") == 0 ? SIZE_RISK : SIZE_FRACTION;
-	s->size = d->value;
-	r->where = "size";
-	if (s->size_kind != SIZE_UNITS && s->size > 1)
-		return bad(r, "A part is at most 1");
-	if (s->size_kind == SIZE_UNITS && s->size != floor(s->size))
-		return bad(r, "Units are whole");
-	r->where = "sl";
-	if (s->size_kind == SIZE_RISK && s->sl.kind == DISTANCE_NONE)
-		return bad(r, "A size by risk needs a stop loss");
-	return 0;
 }
 
 int
 trade_strategy_read(struct arena *a, const char *text, size_t n,
     struct trade_strategy *s, struct err *e)
 {
-	struct reader r = { a, s, e, "", false };
+	struct trade_reader r = { a, s, e, "", false };
 	D d = { .size = NULL };
 	uint64_t seen;
 
@@ -490,10 +442,7 @@ trade_strategy_read(struct arena *a, const char *text, size_t n,
 	    sizeof(*s->columns));
 	if (read_params(&r, d.params) == -1 ||
 	    read_indicators(&r, d.indicators) == -1 ||
-	    read_exit(&r, d.sl, "sl", &s->sl) == -1 ||
-	    read_exit(&r, d.tp, "tp", &s->tp) == -1 ||
-	    read_exit(&r, d.limit, "limit", &s->limit) == -1 ||
 	    read_rules(&r, &d) == -1)
 		return -1;
-	return read_size(&r, d.size);
+	return trade_spec_terms(&r, &d, seen);
 }

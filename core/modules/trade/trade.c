@@ -9,6 +9,7 @@
 #include "modules/trade/instrument.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
+#include "modules/trade/research_cli.h"
 #include "modules/trade/result.h"
 #include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
@@ -94,6 +95,8 @@ const struct module trade_module = {
 	.events = (const struct event *const[]){ trade_order_events, NULL },
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
+	.commands = (const struct command *const[]){ trade_research_commands,
+		trade_pattern_commands, NULL },
 	.permissions = permissions,
 	.pages = (const struct page *const[]){ trade_pages, NULL },
 	.exchanges = (const struct exchange *const[]){ &bars, NULL }

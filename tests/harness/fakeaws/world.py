@@ -435,6 +435,7 @@ class World:
         self.prices = Prices(seed, self.catalogue, int(time.time()), prices)
         self._count, self._lock = instances, threading.Lock()
         self._fleets, self._sessions = {}, 0
+        self.files = {}
         from .state import Cloud
         from .asg import adopt
         self.cloud = Cloud(self)
@@ -442,6 +443,16 @@ class World:
 
     def now(self):
         return time.time() + self.offset
+
+    def file(self, path, body=None, etag=None, status=200):
+        """A page for plain GETs, and how often it was asked for so far."""
+        with self._lock:
+            kept = self.files.setdefault(path, {
+                "body": b"", "etag": None, "status": 404, "asked": 0,
+                "unchanged": 0})
+            if body is not None:
+                kept.update(body=body.encode(), etag=etag, status=status)
+            return {name: kept[name] for name in ("asked", "unchanged")}
 
     def fleet(self, account):
         with self._lock:
