@@ -67,6 +67,7 @@ case $listen$name$tls in *[!A-Za-z0-9._:/@*\[\]-]*) die "a value has characters 
 # One at a time; /run belongs to root.
 exec 9>/run/quincunx-setup.lock
 flock 9
+release() { exec 9>&-; } # a service that starts runs --migrate, which waits for the lock
 
 # ---- helpers --------------------------------------------------------------------
 
@@ -171,6 +172,7 @@ restore_all() {
 	[ -z "$services" ] || systemctl stop $services
 	qx_root ${phrase:+-o "backup.passphrase_file=$phrase"} -o "database.url_file=$SECRETS/database_url" \
 	    restore --secrets "$SECRETS" - <"$restore" || {
+		release
 		# shellcheck disable=SC2086
 		[ -z "$services" ] || systemctl start $services || true
 		die "nothing was restored"
@@ -273,6 +275,7 @@ reload_web() {
 
 start_services() {
 	[ $start = yes ] && [ -d /run/systemd/system ] || return 0
+	release
 	systemctl daemon-reload
 	systemctl enable --quiet --now quincunx.socket quincunx-live.socket
 	systemctl enable --quiet quincunx quincunx-live quincunx-worker

@@ -54,7 +54,21 @@ head_fill(const struct shm *s, struct seg_head *h)
 	boot_id(h->boot_id);
 }
 
-/* True if fd is a segment of this layout and boot; takes over its secret. */
+/* A process of this boot holds a slot in it. */
+static bool
+file_held(int fd)
+{
+	struct shm probe = { .fd = fd };
+	struct flock fl;
+
+	return seg_byte_lock(&probe, F_OFD_GETLK, F_WRLCK, LOCK_SLOT,
+	    LOCK_SPAN, &fl) == -1 || fl.l_type != F_UNLCK;
+}
+
+/* True if fd is a segment of this layout and boot; takes over its secret. Some
+ * containers show another boot id to a service with a /proc of its own than to
+ * the shell beside it: a segment that is held is of this boot, whatever its
+ * name says. */
 static bool
 file_good(struct shm *s, int fd)
 {
@@ -68,6 +82,8 @@ file_good(struct shm *s, int fd)
 		return false;
 	head_fill(s, &want);
 	memcpy(want.secret, got.secret, sizeof(want.secret));
+	if (file_held(fd))
+		memcpy(want.boot_id, got.boot_id, sizeof(want.boot_id));
 	want.sum = head_sum(&want);
 	if (memcmp(&want, &got, sizeof(got)) != 0)
 		return false;
@@ -151,11 +167,9 @@ file_create(struct shm *s, int dirfd)
 static void
 sweep_old(struct shm *s, int dirfd)
 {
-	struct shm probe;
 	struct dirent *de;
-	struct flock fl;
 	DIR *d;
-	int fd;
+	int fd, old;
 
 	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
@@ -168,14 +182,13 @@ sweep_old(struct shm *s, int dirfd)
 		    strspn(de->d_name + 4, "0123456789abcdef") != 16 ||
 		    de->d_name[20] != '\0' || strcmp(de->d_name, s->name) == 0)
 			continue;
-		probe.fd = openat(dirfd, de->d_name, O_RDWR | O_CLOEXEC |
+		old = openat(dirfd, de->d_name, O_RDWR | O_CLOEXEC |
 		    O_NOFOLLOW | O_NONBLOCK);
-		if (probe.fd == -1)
+		if (old == -1)
 			continue;
-		if (seg_byte_lock(&probe, F_OFD_GETLK, F_WRLCK, LOCK_SLOT,
-		    LOCK_SPAN, &fl) == 0 && fl.l_type == F_UNLCK)
+		if (!file_held(old))
 			unlinkat(dirfd, de->d_name, 0);
-		close(probe.fd);
+		close(old);
 	}
 	closedir(d);
 }

@@ -215,6 +215,39 @@ bad_files_replaced(void **state)
 	}
 }
 
+/* A container may show two boot ids: who holds a slot proves that it is now. */
+static void
+held_is_of_this_boot(void **state)
+{
+	struct shm *s = attach(&layout);
+	const char *path = file_of(s);
+	ino_t ino = inode(path);
+	struct err e;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	shm_detach(s);
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		s = attach(&layout);
+		if (shm_slot_take(s, "web", &e) == 0 &&
+		    write(ready[1], "r", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	another_boot(path);
+	s = attach(&layout);
+	assert_int_equal(inode(path), ino);
+	shm_detach(s);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static void
 old_user_goes_on(void **state)
 {

@@ -154,7 +154,7 @@ look_run_dir(struct env *env, struct platform_findings *f)
 		platform_doctor_add(f, "run directory", DOCTOR_BAD,
 		    arena_printf(f->a, "%s: %s", cf->run_dir,
 		    strerror(errno)), NULL);
-	else if (st.st_mode & 07)
+	else if (st.st_mode & 06)
 		platform_doctor_add(f, "run directory", DOCTOR_WARN,
 		    arena_printf(f->a, "%s is open to everybody (mode %o)",
 		    cf->run_dir, (unsigned)st.st_mode & 0777), NULL);
