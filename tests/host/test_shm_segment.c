@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -488,7 +489,7 @@ main(void)
 		CASE(attached_again),
 		CASE(reload_gets_the_same),
 		CASE(bad_files_replaced),
-		CASE(old_user_goes_on),
+		CASE(held_is_of_this_boot), CASE(old_user_goes_on),
 		CASE(old_layout_goes_when_unused),
 		CASE(no_space_is_an_error),
 		CASE(no_directory_is_an_error),
