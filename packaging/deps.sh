@@ -14,7 +14,7 @@ bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache p
  python3-jose python3-cryptography beanstalkd python3-celery python3-redis"
 dev="$run inotify-tools"
 deb="$run debhelper dpkg-dev fakeroot"
-room="$deb lintian debootstrap systemd zstd prometheus python3-yaml"
+room="$deb lintian debootstrap systemd systemd-container zstd prometheus python3-yaml"
 case ${1:-run} in
 run) want=$run ;;
 test) want=$test ;;

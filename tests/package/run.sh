@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 room=$PWD/build/room root=$PWD/build/room/root
 packages="mariadb-server nginx-light curl logrotate procps"
+machine="systemd systemd-sysv dbus" # beside them, to boot it
 
 # What only the machine can give (root, namespaces, a mirror) is said, not
 # failed: a package can be missing, a right cannot be installed.
@@ -84,7 +85,7 @@ fetch() { # everything that will be installed, into the cache
 	mkdir -p "$room/apt/partial"
 	unshare -m --propagation private sh -c 'mount --bind "$1/apt" "$1/root/var/cache/apt/archives"
 		shift; exec chroot "$0" apt-get -qq -y --download-only install "$@"' \
-	    "$root" "$room" /tmp/this.deb /tmp/client.deb $packages >/dev/null
+	    "$root" "$room" /tmp/this.deb /tmp/client.deb $packages $machine >/dev/null
 }
 
 inside() {
@@ -93,6 +94,41 @@ inside() {
 		mount -t tmpfs tmpfs "$0/run" && mount --bind "$1/apt" "$0/var/cache/apt/archives"
 		ip link set lo up 2>/dev/null || nsenter --net=/proc/self/ns/net true
 		exec chroot "$0" /bin/bash /tmp/inside.sh' "$root" "$room"
+}
+
+# The same room as a machine: its own systemd starts what the package says.
+machine() {
+	unpack
+	rm -f "$root/usr/sbin/policy-rc.d"
+	# shellcheck disable=SC2086
+	unshare -m -p -f --propagation private sh -c 'mount -t proc proc "$1/proc"
+		mount --bind "$0/apt" "$1/var/cache/apt/archives"; root=$1; shift
+		exec chroot "$root" apt-get -qq -y install "$@"' \
+	    "$room" "$root" $packages $machine /tmp/this.deb /tmp/client.deb >"$room/machine.log" 2>&1
+	cp tests/package/boot.sh "$root/root/boot.sh"
+	cat >"$root/etc/systemd/system/room.service" <<-'END'
+	[Unit]
+	After=mariadb.service nginx.service
+	[Service]
+	Type=oneshot
+	ExecStart=/bin/bash /root/boot.sh
+	ExecStopPost=/bin/systemctl --no-block poweroff
+	StandardOutput=append:/root/boot.out
+	StandardError=inherit
+	TimeoutStartSec=240
+	[Install]
+	WantedBy=multi-user.target
+	END
+	ln -sf /etc/systemd/system/room.service "$root/etc/systemd/system/multi-user.target.wants/"
+	boots 1 || not_run "systemd does not boot in a room of this machine ($room/boot.log)"
+	boots 2
+}
+boots() { # how often "good" must stand there after this one
+	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout 300 systemd-nspawn -q --register=no --keep-unit --private-network \
+	    -D "$root" --boot </dev/null >"$room/boot.log" 2>&1 || true
+	[ -e "$root/root/boot.out" ] || return 1
+	[ "$(grep -c '^good' "$root/root/boot.out")" = "$1" ] || { cat "$root/root/boot.out"; exit 1; }
+	grep '^   ' "$root/root/boot.out" | tail -n 2
 }
 
 step "container, compose, chart" /usr/bin/python3 -B tests/package/deploy.py
@@ -104,5 +140,6 @@ step "room" unpack
 step "fetch" fetch || { ls "$room"/apt/*.deb >/dev/null && echo "   no mirror: with what is there"; }
 step "install, use, upgrade, purge" inside
 [ -s "$root/tmp/complete" ] || { echo "the room did not come to its end"; exit 1; }
+step "under systemd" machine
 rm -rf "$root" "$room/next"
 echo "package: all good"
