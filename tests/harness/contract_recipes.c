@@ -290,6 +290,23 @@ const struct recipe contract_recipes[] = {
 	    "1$n,\"client_order_id\":\"same-$n\"}" },
 	{ .id = "trade.order.preview", .body = "{\"symbol\":\"SAME\","
 	    "\"side\":\"buy\",\"quantity\":1}" },
+	{ .id = "trade.order.basket", .body = "{\"orders\":[{\"symbol\":"
+	    "\"SAME\",\"side\":\"buy\",\"type\":\"limit\","
+	    "\"limit_price\":10.6,\"quantity\":1$n,\"twice\":true}]}",
+	    .flags = CT_VOLATILE },
+	{ .id = "trade.order.pair", .body = "{\"first\":{\"symbol\":"
+	    "\"SAME\",\"side\":\"sell\",\"type\":\"limit\","
+	    "\"limit_price\":11.3,\"quantity\":1},\"second\":{\"symbol\":"
+	    "\"SAME\",\"side\":\"sell\",\"type\":\"stop\","
+	    "\"stop_price\":10.4,\"quantity\":1}}", .flags = CT_VOLATILE },
+	{ .id = "trade.order.replace", .path = "id=$order",
+	    .body = "{\"limit_price\":10.55}" },
+	{ .id = "trade.order.fills", .path = "id=$order" },
+	{ .id = "trade.limit.put", .body = "{\"name\":\"max_quantity\","
+	    "\"value\":500000}" },
+	{ .id = "trade.limit.list" },
+	{ .id = "trade.session.list", .flags = CT_VOLATILE },
+	{ .id = "trade.hit.list", .flags = CT_VOLATILE },
 	{ .id = "trade.order.get", .path = "id=$order" },
 	{ .id = "trade.order.events", .path = "id=$order" },
 	{ .id = "trade.order.cancel", .path = "id=$order" },
@@ -381,7 +398,12 @@ market(struct world *w, struct twin *t)
 		r = http_send(w->st, "POST", "/api/trade/quotes",
 		    t->admin.token, "{\"symbol\":\"SAME\",\"bid\":10.9,"
 		    "\"ask\":11}");
-	if (r->status != 200)
+	/* something to close, for the routes that make exits */
+	if (r->status == 200)
+		r = http_send(w->st, "POST", "/api/trade/orders",
+		    t->admin.token, "{\"symbol\":\"SAME\",\"side\":\"buy\","
+		    "\"quantity\":1000}");
+	if (r->status != 200 && r->status != 201)
 		ct_bad(w, "market: %d %.300s", r->status, r->body);
 }
 

@@ -31,6 +31,8 @@ int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
 int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
     const char *symbol, const char *exchange, struct trade_instrument *,
     struct err *);
+int trade_instrument_by_id(struct db *, struct arena *, struct uuid tenant,
+    int64_t id, struct trade_instrument *, struct err *);
 /* Inserts, or updates what may change; id is written back. */
 int trade_instrument_put(struct db *, struct arena *,
     struct trade_instrument *, struct err *);

@@ -37,6 +37,9 @@ static const struct query INSTRUMENT_FIND = { "trade_instrument.find",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
 	"symbol = ? AND (exchange = ? OR ? = '') "
 	"ORDER BY exchange LIMIT 2", &trade_instrument_schema };
+static const struct query INSTRUMENT_BY_ID = { "trade_instrument.by_id",
+	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
+	"id = ? LIMIT 1", &trade_instrument_schema };
 static const struct query INSTRUMENT_PUT = { "trade_instrument.put",
 	"INSERT INTO trade_instrument (tenant_id, symbol, exchange, name, "
 	"kind, currency, tick, lot, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, "
@@ -47,8 +50,8 @@ static const struct query INSTRUMENT_DELETE = { "trade_instrument.delete",
 	"DELETE FROM trade_instrument WHERE tenant_id = ? AND id = ?", NULL };
 
 const struct query *const trade_instrument_queries[] = {
-	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_PUT,
-	&INSTRUMENT_DELETE, NULL
+	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_BY_ID,
+	&INSTRUMENT_PUT, &INSTRUMENT_DELETE, NULL
 };
 
 const struct table trade_instrument_tables[] = {
@@ -82,6 +85,14 @@ trade_instrument_find(struct db *db, struct arena *a, struct uuid tenant,
 		return err_set(e, 409, "exchange", "%s is traded at more than "
 		    "one exchange: say which", symbol);
 	return 0;
+}
+
+int
+trade_instrument_by_id(struct db *db, struct arena *a, struct uuid tenant,
+    int64_t id, struct trade_instrument *out, struct err *e)
+{
+	return db_one(db, a, &INSTRUMENT_BY_ID, ARGS(V(tenant), V(id)), out,
+	    e);
 }
 
 int

@@ -7,6 +7,7 @@
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
 #include "modules/trade/instrument.h"
+#include "modules/trade/limit.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
@@ -24,6 +25,8 @@ static const struct permission permissions[] = {
 	    "admin operator trader analyst", false },
 	{ "trade:order", "Place and cancel own orders",
 	    "admin operator trader", false },
+	{ "trade:limits", "Set limits of the whole tenant", "admin operator",
+	    false },
 	{ "trade:write", "Write strategies and run backtests",
 	    "admin operator trader analyst", false },
 	{ NULL, NULL, NULL, false }
@@ -58,6 +61,8 @@ static const struct setting setting_rows[] = {
 	    "Percent of the equity in one symbol; 0 = no limit"),
 	LIMIT(daily_loss_pct, "daily_loss", "20", 100,
 	    "Percent lost in a day after which nothing new is opened"),
+	LIMIT(short_margin_pct, "short_margin", "100", 1000,
+	    "Percent of a short's worth that is held besides its proceeds"),
 	LIMIT(paper_fee_bp, "paper_fee", "2", 10000,
 	    "Fee of paper trades, in hundredths of a percent"),
 	LIMIT(paper_cash, "paper_cash", "100000", 1000000000,
@@ -81,16 +86,17 @@ const struct module trade_module = {
 	.tables = (const struct table *const[]){ trade_instrument_tables,
 		trade_bar_tables, trade_strategy_tables, trade_result_tables,
 		trade_session_tables, trade_order_tables,
-		trade_fill_tables, NULL },
+		trade_fill_tables, trade_limit_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_instrument_queries, trade_bar_queries,
 		trade_strategy_queries, trade_result_queries,
 		trade_session_queries, trade_order_queries,
-		trade_fill_queries, NULL },
+		trade_fill_queries, trade_limit_queries, NULL },
 	.routes = (const struct route *const[]){ trade_instrument_routes,
 		trade_bar_routes, trade_strategy_routes, trade_result_routes,
 		trade_pattern_routes, trade_session_routes,
-		trade_order_routes, NULL },
+		trade_order_routes, trade_order_read_routes,
+		trade_limit_routes, NULL },
 	.settings = (const struct settings *const[]){ &trade_settings, NULL },
 	.events = (const struct event *const[]){ trade_order_events, NULL },
 	.jobs = (const struct job *const[]){ trade_result_jobs,
