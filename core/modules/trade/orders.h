@@ -159,6 +159,9 @@ struct trade_desk {
 	struct utc now;
 	bool quiet;			/* preview: nothing is written */
 };
+struct trade_conf;
+struct trade_desk trade_desk_make(const struct trade_conf *, struct db *,
+    struct arena *, struct uuid tenant, struct uuid user, struct utc now);
 /* The caller's, with the limits of the settings. */
 struct trade_desk trade_desk_of(struct ctx *);
 /* The desk's session; 404. lock: until the transaction ends. */
