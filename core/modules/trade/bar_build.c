@@ -120,8 +120,10 @@ take_quote(struct trade_builder *b, const struct trade_tick *t)
 		b->bid = t->bid;
 	if (t->ask.e8 > 0)
 		b->ask = t->ask;
-	if (t->last.e8 > 0)
+	if (t->last.e8 > 0) {
 		b->last = t->last;
+		b->traded_at = t->at;
+	}
 	b->last_volume = t->volume;
 	b->at = t->at;
 	b->heard_at = t->heard_at;
@@ -147,20 +149,31 @@ look_for_silence(struct trade_builder *b, const struct trade_tick *t,
 		    to, missing };
 }
 
+/* Only what this trade adds to a stored bar is known. */
+static void
+add_to_stored(struct trade_build *out, int tf, const struct trade_tick *t,
+    struct utc at, bool newest)
+{
+	const struct trade_forming one = { .bar = bar_of(t, at) };
+	struct trade_bar_out *o = add(out, tf, &one);
+
+	o->corrected = o->merge = true;
+	o->newest = newest;
+}
+
 /* A bar that was closed already has grown. */
 static void
 correct(struct trade_builder *b, int tf, const struct trade_tick *t,
     struct trade_build *out)
 {
 	struct trade_forming *f = &b->done[tf];
-	const struct trade_forming one = { .bar = bar_of(t, f->bar.at) };
-	struct trade_bar_out *o;
 
 	grow(f, t);
-	o = add(out, tf, f->whole ? f : &one);
-	o->corrected = true;
-	o->merge = !f->whole;
-	o->newest = f->last_at.us == t->at.us;
+	if (f->whole)
+		add(out, tf, f)->corrected = true;
+	else
+		add_to_stored(out, tf, t, f->bar.at,
+		    f->last_at.us == t->at.us);
 }
 
 static void
@@ -176,6 +189,10 @@ in_order(struct trade_builder *b, const struct trade_tick *t,
 			grow(&b->now[tf], t);
 		else if (b->done[tf].bar.at.us == at.us)
 			correct(b, tf, t, out);	/* closed by the clock */
+		else if (b->traded_at.us != 0 && trade_bar_start(&b->hours,
+		    tf, b->traded_at).us == at.us)
+			add_to_stored(out, tf, t, at, true);	/* and then a
+								 * restart */
 		else
 			begin(b, &b->now[tf], t, at);
 	}
@@ -187,17 +204,13 @@ out_of_order(struct trade_builder *b, const struct trade_tick *t,
 {
 	for (int tf = 0; tf < TRADE_TIMEFRAMES; tf++) {
 		struct utc at = trade_bar_start(&b->hours, tf, t->at);
-		struct trade_forming one = { .bar = bar_of(t, at) };
 
 		if (b->now[tf].on && b->now[tf].bar.at.us == at.us)
 			grow(&b->now[tf], t);
 		else if (b->done[tf].bar.at.us == at.us)
 			correct(b, tf, t, out);
-		else {
-			struct trade_bar_out *o = add(out, tf, &one);
-
-			o->corrected = o->merge = true;
-		}
+		else
+			add_to_stored(out, tf, t, at, false);
 	}
 }
 

@@ -21,6 +21,7 @@ struct trade_builder {
 	int64_t seq;			/* newest of the source */
 	uint64_t seen;			/* bit i: seq - i was heard */
 	struct utc at, heard_at;	/* of the newest tick */
+	struct utc traded_at;		/* of the newest trade */
 	struct dec bid, ask, last;
 	struct dec last_volume;
 	struct trade_forming now[TRADE_TIMEFRAMES];	/* being formed */

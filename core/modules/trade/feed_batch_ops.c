@@ -77,6 +77,7 @@ load(struct trade_memory *m, struct trade_live *l, struct db *db,
 	b->seq = p.seq;
 	b->seen = UINT64_MAX;		/* what was before is not known */
 	b->at = p.at;
+	b->traded_at = p.last_at;
 	b->heard_at = p.heard_at;
 	b->bid = p.bid;
 	b->ask = p.ask;
@@ -84,7 +85,13 @@ load(struct trade_memory *m, struct trade_live *l, struct db *db,
 	b->ticks = p.ticks;
 	b->late = p.late;
 	b->duplicates = p.duplicates;
-	return p.at.us == 0 ? 0 : resume(l, db, a, &p, e);
+	if (p.at.us == 0 || p.forming == 0)
+		return 0;
+	if (resume(l, db, a, &p, e) == -1)
+		return -1;
+	for (int tf = 0; tf < TRADE_TIMEFRAMES; tf++)
+		b->now[tf].on = b->now[tf].on && p.forming >> tf & 1;
+	return 0;
 }
 
 int
@@ -219,8 +226,10 @@ progress_of(const struct trade_live *l)
 	    .feed_id = l->driver, .source_id = l->speaker, .at = b->at, .heard_at = b->heard_at,
 	    .bid = b->bid, .ask = b->ask, .last = b->last,
 	    .ticks = b->ticks, .late = b->late, .duplicates = b->duplicates,
-	    .refused = l->refused };
+	    .refused = l->refused, .last_at = b->traded_at };
 
+	for (int tf = 0; tf < TRADE_TIMEFRAMES; tf++)
+		p.forming |= (int64_t)b->now[tf].on << tf;
 	if (!f->on)
 		return p;
 	p.bar_at = f->bar.at;
@@ -230,7 +239,6 @@ progress_of(const struct trade_live *l)
 	p.close = f->bar.close;
 	p.volume = f->bar.volume;
 	p.first_at = f->first_at;
-	p.last_at = f->last_at;
 	return p;
 }
 

@@ -58,6 +58,7 @@ struct trade_progress {
 	struct dec open, high, low, close, volume;
 	struct utc first_at, last_at;
 	int64_t ticks, late, duplicates, refused;
+	int64_t forming;		/* bit i: a bar of timeframe i is open */
 };
 struct trade_gap {
 	int64_t id;
@@ -116,6 +117,9 @@ int trade_progress_put(struct db *, struct arena *,
 int trade_progress_drive(struct db *, int64_t instrument, struct uuid feed,
     bool afresh, bool rewound, struct err *);
 int trade_progress_release(struct db *, struct uuid feed, struct err *);
+/* Instruments with open bars: rows of struct trade_number. */
+int trade_progress_forming(struct db *, struct arena *, struct rows *,
+    struct err *);
 int trade_quote_put_many(struct db *, struct arena *,
     const struct trade_quote *, size_t n, struct err *);
 
@@ -183,6 +187,7 @@ int trade_bars_post(struct db *, struct arena *, struct uuid tenant,
     int64_t instrument, const char *timeframe, const struct trade_bar *,
     size_t n, struct utc now, struct err *);
 
+extern int trade_feed_turn_ms;		/* a second; tests want it shorter */
 extern const struct metric trade_listener_failures, trade_ticks_total,
     trade_tick_seconds;
 

@@ -22,12 +22,13 @@
 #include "shm/shm.h"
 
 #define MS INT64_C(1000000)
-#define TURN_NS (1000 * MS)
 enum {
 	MEMORY_CAP = 1 << 30, BATCH_CAP = 256 << 20, INTAKE_ROWS = 20,
 	TICKS_MAX = 2000, INTAKE_MS = 200, FEEDS_MS = 1000, WAIT_MS = 200,
 	REST_MS = 4			/* gathers ticks of a fast feed */
 };
+
+int trade_feed_turn_ms = 1000;
 
 static const struct metric_label fate_label = { "fate",
     (const char *const[]){ "taken", "failed", NULL } };
@@ -74,6 +75,24 @@ forget(struct feeder *f)
 	f->m = NULL;
 }
 
+/* Whatever has open bars: they end, even if nothing is heard any more. */
+static int
+remember_open(struct trade_memory *m, struct db *db, struct err *e)
+{
+	struct rows rows;
+
+	if (trade_progress_forming(db, m->a, &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		struct trade_live *l;
+
+		if (trade_live_get(m, db, ROW(&rows, struct trade_number,
+		    i)->id, &l, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 remember(struct feeder *f, struct env *env, struct db *db, struct rows *feeds,
     struct err *e)
@@ -89,6 +108,8 @@ remember(struct feeder *f, struct env *env, struct db *db, struct rows *feeds,
 	if (trade_feed_active(db, a, feeds, e) == -1)
 		return -1;
 	m->active = *feeds;
+	if (remember_open(m, db, e) == -1)
+		return -1;
 	for (size_t i = 0; i < feeds->n; i++) {
 		const struct trade_feed *row = ROW(feeds, struct trade_feed,
 		    i);
@@ -362,7 +383,8 @@ wait_for(struct feeder *f, int64_t ms)
 static int
 turn(struct feeder *f, struct loop_ctx *c, struct err *e)
 {
-	int64_t end = clock_boot_ns() + TURN_NS, now, wait_ms;
+	int64_t end = clock_boot_ns() + trade_feed_turn_ms * MS, now,
+	    wait_ms;
 
 	while ((now = clock_boot_ns()) < end && !proc_draining()) {
 		struct arena_mark m = arena_mark(c->a);

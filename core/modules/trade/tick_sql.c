@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "modules/trade/feed_inner.h"
 
-enum { COLUMNS = 21 };
+enum { COLUMNS = 22 };
 
 #define P struct trade_progress
 static const struct field progress_fields[] = {
@@ -32,6 +32,7 @@ static const struct field progress_fields[] = {
 	FIELD(P, late, .doc = "Of these behind the newest"),
 	FIELD(P, duplicates, .doc = "Ticks dropped as known"),
 	FIELD(P, refused, .doc = "Ticks from others than its feed"),
+	FIELD(P, forming, .doc = "Bars that are open: a bit each"),
 	FIELD_END
 };
 static const struct schema progress_schema = { .name = "Progress",
@@ -57,6 +58,21 @@ const struct schema trade_gap_schema = { .name = "Gap",
     .doc = "What is missing of an instrument", .size = sizeof(G),
     .fields = gap_fields };
 
+static const struct field gap_row_fields[] = {
+	FIELD(G, id, .doc = "Number"),
+	FIELD(G, tenant_id, .doc = "Tenant"),
+	FIELD(G, instrument_id, .doc = "Instrument"),
+	FIELD(G, timeframe, .doc = "Length"),
+	FIELD(G, from_at, .doc = "From"),
+	FIELD(G, to_at, .doc = "To"),
+	FIELD(G, missing, .doc = "How many"),
+	FIELD(G, cause, .doc = "Why"),
+	FIELD(G, found_at, .doc = "When"), FIELD_END
+};
+static const struct schema gap_row_schema = { .name = "GapRow",
+    .doc = "A gap without its symbol", .size = sizeof(G),
+    .fields = gap_row_fields };
+
 #define T struct trade_tick
 static const struct field tick_fields[] = {
 	FIELD(T, instrument_id, .doc = "Instrument"),
@@ -80,15 +96,15 @@ static const struct schema number_schema = { .name = "Number",
 
 #define PROGRESS "instrument_id, feed_id, source_id, seq, at, heard_at, bid, ask, " \
 	"last, bar_at, open, high, low, close, volume, first_at, last_at, " \
-	"ticks, late, duplicates, refused"
+	"ticks, late, duplicates, refused, forming"
 static const struct query PROGRESS_GET = { "trade_series.get",
 	"SELECT " PROGRESS " FROM trade_series WHERE instrument_id = ? LIMIT "
 	"1", &progress_schema };
 /* feed_id stays: only drive and release change it. */
 static const struct query PROGRESS_PUT = { "trade_series.put",
 	"INSERT INTO trade_series (" PROGRESS ") VALUES (?, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE "
-	"source_id = VALUE(source_id), seq = VALUE(seq), at = VALUE(at), heard_at = VALUE(heard_at), bid = "
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE "
+	"forming = VALUE(forming), source_id = VALUE(source_id), seq = VALUE(seq), at = VALUE(at), heard_at = VALUE(heard_at), bid = "
 	"VALUE(bid), ask = VALUE(ask), last = VALUE(last), bar_at = "
 	"VALUE(bar_at), open = VALUE(open), high = VALUE(high), low = "
 	"VALUE(low), close = VALUE(close), volume = VALUE(volume), first_at = "
@@ -100,10 +116,14 @@ static const struct query PROGRESS_MAKE = { "trade_series.make",
 	"UPDATE instrument_id = instrument_id", NULL };
 static const struct query PROGRESS_DRIVE = { "trade_series.drive",
 	"UPDATE trade_series SET feed_id = ?, seq = IF(?, 0, seq), at = IF(?, "
-	"NULL, at), bar_at = IF(?, NULL, bar_at) WHERE instrument_id = ? AND "
+	"NULL, at), bar_at = IF(?, NULL, bar_at), last_at = IF(?, NULL, last_at), "
+	"forming = IF(?, 0, forming) WHERE instrument_id = ? AND "
 	"(feed_id IS NULL OR feed_id = ?)", NULL };
 static const struct query PROGRESS_RELEASE = { "trade_series.release",
 	"UPDATE trade_series SET feed_id = NULL WHERE feed_id = ?", NULL };
+static const struct query PROGRESS_FORMING = { "trade_series.forming",
+	"SELECT instrument_id AS id FROM trade_series WHERE forming <> 0 LIMIT "
+	"10000", &number_schema };
 static const struct query QUOTE_MANY = { "trade_quote.put_many",
 	"INSERT INTO trade_quote (instrument_id, bid, ask, last, at, heard_at) "
 	"VALUES (?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE bid = VALUE(bid), "
@@ -139,13 +159,13 @@ static const struct query RESTING = { "trade_order.resting_all",
 
 const struct query *const trade_tick_queries[] = {
 	&PROGRESS_GET, &PROGRESS_PUT, &PROGRESS_MAKE, &PROGRESS_DRIVE,
-	&PROGRESS_RELEASE, &QUOTE_MANY, &GAP_ADD, &GAP_FILL, &GAP_PAGE,
+	&PROGRESS_RELEASE, &PROGRESS_FORMING, &QUOTE_MANY, &GAP_ADD, &GAP_FILL, &GAP_PAGE,
 	&TICK_STORE, &TICK_AFTER, &RESTING, NULL
 };
 const struct table trade_tick_tables[] = {
 	{ .name = "trade_series", .row = &progress_schema,
 	  .snapshot = SNAP_REBUILDABLE },
-	{ .name = "trade_gap", .row = &trade_gap_schema,
+	{ .name = "trade_gap", .row = &gap_row_schema,
 	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
 	{ .name = "trade_tick", .row = &tick_schema, .snapshot = SNAP_FULL,
 	  .retention_days = 90, .retention_column = "heard_at" },
@@ -166,7 +186,8 @@ progress_row(struct val *r, const P *p)
 	    V(p->source_id), V(p->seq), V(p->at), V(p->heard_at), V(p->bid), V(p->ask),
 	    V(p->last), V(p->bar_at), V(p->open), V(p->high), V(p->low),
 	    V(p->close), V(p->volume), V(p->first_at), V(p->last_at),
-	    V(p->ticks), V(p->late), V(p->duplicates), V(p->refused) };
+	    V(p->ticks), V(p->late), V(p->duplicates), V(p->refused),
+	    V(p->forming) };
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++)
 		r[i] = v[i];
@@ -192,7 +213,7 @@ trade_progress_drive(struct db *db, int64_t instrument, struct uuid feed,
 
 	if (db_exec(db, &PROGRESS_MAKE, ARGS(V(instrument)), NULL, e) == -1 ||
 	    db_exec(db, &PROGRESS_DRIVE, ARGS(V(feed), V(afresh), V(rewound),
-	    V(rewound), V(instrument), V(feed)), &n, e) == -1)
+	    V(rewound), V(rewound), V(rewound), V(instrument), V(feed)), &n, e) == -1)
 		return -1;
 	return n == 0;
 }
@@ -201,6 +222,13 @@ int
 trade_progress_release(struct db *db, struct uuid feed, struct err *e)
 {
 	return db_exec(db, &PROGRESS_RELEASE, ARGS(V(feed)), NULL, e);
+}
+
+int
+trade_progress_forming(struct db *db, struct arena *a, struct rows *out,
+    struct err *e)
+{
+	return db_all(db, a, &PROGRESS_FORMING, NO_ARGS, out, e);
 }
 
 int
