@@ -419,10 +419,12 @@ instrument(struct world *w, struct twin *t)
 static const char *
 feed(struct world *w, struct twin *t, bool start)
 {
+	unsigned n = t->n++;
+
 	return post_id(w, t, "/api/trade/feeds", arena_printf(w->st->a,
 	    "{\"name\":\"feed %u\",\"kind\":\"simulator\",\"start\":%s,"
-	    "\"spec\":{\"symbols\":[\"F%u\"]}}", t->n, start ? "true" :
-	    "false", t->n++));
+	    "\"spec\":{\"symbols\":[\"F%u\"]}}", n, start ? "true" :
+	    "false", n));
 }
 
 void

@@ -89,7 +89,8 @@ const struct query trade_bar_export = { "trade_bar.export",
 	"b.timeframe, b.at", &trade_bar_row_schema };
 
 const struct query *const trade_bar_queries[] = {
-	&BAR_PUT, &BAR_ADD, &BAR_GET, &BAR_LOCK, &BAR_RANGE, &BAR_PAGE, &BAR_SERIES, &trade_bar_export, NULL
+	&BAR_PUT, &BAR_ADD, &BAR_GET, &BAR_LOCK, &BAR_RANGE, &BAR_PAGE,
+	&BAR_SERIES, &trade_bar_export, NULL
 };
 
 const struct table trade_bar_tables[] = {

@@ -125,8 +125,9 @@ trade_instrument_put(struct db *db, struct arena *a, I *i, struct err *e)
 	    V(i->symbol), V(i->exchange), V(i->name), V(i->kind),
 	    V(i->currency), V(i->tick), V(i->lot), V(i->zone), V(i->hours),
 	    V(i->closed_on), V(i->min_quantity), V(i->max_quantity),
-	    V(i->tradable), V(i->created_at)), NULL, e) == -1 ? -1 : trade_instrument_find(db, a, i->tenant_id,
-	    i->symbol, i->exchange, i, e);
+	    V(i->tradable), V(i->created_at)), NULL, e) ==
+	    -1 ? -1 : trade_instrument_find(db, a, i->tenant_id, i->symbol,
+	    i->exchange, i, e);
 }
 
 int

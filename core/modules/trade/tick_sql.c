@@ -104,7 +104,8 @@ static const struct query PROGRESS_GET = { "trade_series.get",
 static const struct query PROGRESS_PUT = { "trade_series.put",
 	"INSERT INTO trade_series (" PROGRESS ") VALUES (?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE "
-	"forming = VALUE(forming), source_id = VALUE(source_id), seq = VALUE(seq), at = VALUE(at), heard_at = VALUE(heard_at), bid = "
+	"forming = VALUE(forming), source_id = VALUE(source_id), seq = "
+	"VALUE(seq), at = VALUE(at), heard_at = VALUE(heard_at), bid = "
 	"VALUE(bid), ask = VALUE(ask), last = VALUE(last), bar_at = "
 	"VALUE(bar_at), open = VALUE(open), high = VALUE(high), low = "
 	"VALUE(low), close = VALUE(close), volume = VALUE(volume), first_at = "
