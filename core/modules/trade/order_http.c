@@ -72,33 +72,13 @@ static const struct schema place_schema = {
 	.size = sizeof(struct place_in), .fields = place_fields
 };
 
-static struct dec
-whole(int64_t n)
-{
-	return (struct dec){ n * DEC_ONE };
-}
-
 struct trade_desk
 trade_desk_of(struct ctx *c)
 {
 	const struct trade_conf *f = conf_get(c->env->conf, &trade_settings);
 
-	return (struct trade_desk){ .db = c->db, .a = c->a,
-	    .tenant = c->who.tenant_id, .user = c->who.user_id,
-	    .now = c->now, .fee = (double)f->paper_fee_bp / 1e4,
-	    .restricted = f->restricted,
-	    .limits = { .max_quantity = whole(f->max_quantity),
-		.max_notional = whole(f->max_notional),
-		.max_position = whole(f->max_position),
-		.max_open_notional = whole(f->max_open_notional),
-		.max_open_orders = f->max_open_orders,
-		.per_second = f->per_second, .per_minute = f->per_minute,
-		.collar_limit = (double)f->collar_limit_bp / 1e4,
-		.collar_stop = (double)f->collar_stop_bp / 1e4,
-		.max_share = (double)f->max_share_pct / 100,
-		.daily_loss = (double)f->daily_loss_pct / 100,
-		.short_margin = (double)f->short_margin_pct / 100,
-		.quote_age_s = f->quote_age_s } };
+	return trade_desk_make(f, c->db, c->a, c->who.tenant_id,
+	    c->who.user_id, c->now);
 }
 
 /* The Idempotency-Key as a name; NULL without one. */

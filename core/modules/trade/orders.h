@@ -183,6 +183,9 @@ struct trade_desk {
 	bool twice;			/* a repeat within half a second is meant */
 	struct trade_paper_run *paper;	/* NULL, or the paper market at work */
 };
+struct trade_conf;
+struct trade_desk trade_desk_make(const struct trade_conf *, struct db *,
+    struct arena *, struct uuid tenant, struct uuid user, struct utc now);
 /* The caller's, with the limits of the settings. */
 struct trade_desk trade_desk_of(struct ctx *);
 /* The desk's session; 404. lock: until the transaction ends. */
