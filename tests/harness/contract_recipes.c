@@ -290,6 +290,23 @@ const struct recipe contract_recipes[] = {
 	    "1$n,\"client_order_id\":\"same-$n\"}" },
 	{ .id = "trade.order.preview", .body = "{\"symbol\":\"SAME\","
 	    "\"side\":\"buy\",\"quantity\":1}" },
+	{ .id = "trade.order.basket", .body = "{\"orders\":[{\"symbol\":"
+	    "\"SAME\",\"side\":\"buy\",\"type\":\"limit\","
+	    "\"limit_price\":10.6,\"quantity\":1$n,\"twice\":true}]}",
+	    .flags = CT_VOLATILE },
+	{ .id = "trade.order.pair", .body = "{\"first\":{\"symbol\":"
+	    "\"SAME\",\"side\":\"sell\",\"type\":\"limit\","
+	    "\"limit_price\":11.3,\"quantity\":1},\"second\":{\"symbol\":"
+	    "\"SAME\",\"side\":\"sell\",\"type\":\"stop\","
+	    "\"stop_price\":10.4,\"quantity\":1}}", .flags = CT_VOLATILE },
+	{ .id = "trade.order.replace", .path = "id=$order",
+	    .body = "{\"limit_price\":10.55}" },
+	{ .id = "trade.order.fills", .path = "id=$order" },
+	{ .id = "trade.limit.put", .body = "{\"name\":\"max_quantity\","
+	    "\"value\":500000}" },
+	{ .id = "trade.limit.list" },
+	{ .id = "trade.session.list", .flags = CT_VOLATILE },
+	{ .id = "trade.hit.list", .flags = CT_VOLATILE },
 	{ .id = "trade.order.get", .path = "id=$order" },
 	{ .id = "trade.order.events", .path = "id=$order" },
 	{ .id = "trade.order.cancel", .path = "id=$order" },
@@ -301,6 +318,18 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.holding.list", .flags = CT_VOLATILE },
 	{ .id = "trade.quote.put", .body = "{\"symbol\":\"SAME\",\"bid\":"
 	    "10.9,\"ask\":11}" },
+	{ .id = "trade.feed.create", .body = "{\"name\":\"same $n\","
+	    "\"kind\":\"replay\",\"start\":false,\"spec\":{\"symbols\":["
+	    "\"SAME\"]}}" },
+	{ .id = "trade.feed.get", .path = "id=$feed" },
+	{ .id = "trade.feed.update", .path = "id=$feed", .body =
+	    "{\"spec\":{\"symbols\":[\"SAME\"],\"speed\":2}}" },
+	{ .id = "trade.feed.delete", .path = "id=$feed" },
+	{ .id = "trade.feed.start", .path = "id=$feed" },
+	{ .id = "trade.feed.pause", .path = "id=$running" },
+	{ .id = "trade.feed.stop", .path = "id=$feed" },
+	{ .id = "trade.tick.post", .body = "{\"ticks\":[{\"symbol\":"
+	    "\"SAME\",\"last\":11,\"volume\":5}]}" },
 	{ .id = "trade.indicator.get", .path = "kind=sma",
 	    .query = "symbol=SAME&params=1" },
 	{ .id = NULL }
@@ -381,7 +410,12 @@ market(struct world *w, struct twin *t)
 		r = http_send(w->st, "POST", "/api/trade/quotes",
 		    t->admin.token, "{\"symbol\":\"SAME\",\"bid\":10.9,"
 		    "\"ask\":11}");
-	if (r->status != 200)
+	/* something to close, for the routes that make exits */
+	if (r->status == 200)
+		r = http_send(w->st, "POST", "/api/trade/orders",
+		    t->admin.token, "{\"symbol\":\"SAME\",\"side\":\"buy\","
+		    "\"quantity\":1000}");
+	if (r->status != 200 && r->status != 201)
 		ct_bad(w, "market: %d %.300s", r->status, r->body);
 }
 
@@ -401,6 +435,18 @@ instrument(struct world *w, struct twin *t)
 	    "{\"symbol\":\"GONE%u\"}", t->n++));
 
 	return arena_strdup(w->st->a, json_text_at(r->json, "id"));
+}
+
+/* One of its own for each, so that none drives another's instrument. */
+static const char *
+feed(struct world *w, struct twin *t, bool start)
+{
+	unsigned n = t->n++;
+
+	return post_id(w, t, "/api/trade/feeds", arena_printf(w->st->a,
+	    "{\"name\":\"feed %u\",\"kind\":\"simulator\",\"start\":%s,"
+	    "\"spec\":{\"symbols\":[\"F%u\"]}}", n, start ? "true" :
+	    "false", n));
 }
 
 void
@@ -637,6 +683,8 @@ contract_word(struct world *w, struct twin *t, const char *word)
 {
 	if (strcmp(word, "backtest") == 0)
 		return row_of(w, t, BACKTEST);
+	if (strcmp(word, "feed") == 0 || strcmp(word, "running") == 0)
+		return feed(w, t, *word == 'r');
 	if (strcmp(word, "order") == 0)
 		return resting(w, t);
 	if (strcmp(word, "instrument") == 0)

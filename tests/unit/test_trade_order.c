@@ -263,6 +263,7 @@ fine(void)
 	    .max_open_notional = dec("8000"), .max_open_orders = 10,
 	    .per_second = 10, .per_minute = 200, .collar_limit = 0.05,
 	    .collar_stop = 0.10, .max_share = 0.5, .daily_loss = 0.1,
+	    .short_margin = 1,
 	    .quote_age_s = 2 }, .session_state = "active", .buy = true,
 	    .quantity = dec("10"), .limit_price = dec("100"),
 	    .tick = dec("0.01"), .lot = dec("1"), .reference = dec("100"),

@@ -41,6 +41,22 @@ int trade_bar_check(const struct trade_bar *, struct err *);
 int trade_bar_put(struct db *, int64_t instrument, const char *timeframe,
     const struct trade_bar *, size_t n, struct arena *, uint64_t *changed,
     struct err *);
+/* Bars of many series in one statement. only_new: what is stored stays. */
+struct trade_bar_of {
+	int64_t instrument;
+	const char *timeframe;
+	struct trade_bar bar;
+};
+int trade_bar_put_many(struct db *, struct arena *,
+    const struct trade_bar_of *, size_t n, bool only_new, struct err *);
+/* 0 found, 1 none. lock: until the transaction ends. */
+int trade_bar_get(struct db *, struct arena *, int64_t instrument,
+    const char *timeframe, struct utc at, bool lock, struct trade_bar *,
+    struct err *);
+/* Oldest first, from ≤ at < to (0 = open), at most limit (≤ 10,000). */
+int trade_bar_range(struct db *, struct arena *, int64_t instrument,
+    const char *timeframe, struct utc from, struct utc to, int64_t limit,
+    struct rows *, struct err *);
 int trade_bar_import(struct db *, struct arena *, struct uuid tenant,
     const void *row, bool *changed, struct err *);
 /* Newest first below `before` (0 = the newest). */

@@ -12,10 +12,8 @@ trade_bar_import(struct db *db, struct arena *a, struct uuid tenant,
 	const struct trade_bar_row *r = row;
 	struct trade_bar b = { .at = r->at, .open = r->open, .high = r->high,
 	    .low = r->low, .close = r->close, .volume = r->volume };
-	struct trade_instrument i = { .tenant_id = tenant,
-	    .symbol = r->symbol, .exchange = r->exchange, .name = "",
-	    .kind = "equity", .currency = "USD", .tick = { 1000000 },
-	    .lot = { 100000000 }, .created_at = clock_now() };
+	struct trade_instrument i = trade_instrument_usual(tenant, r->symbol,
+	    r->exchange, clock_now());
 	uint64_t n;
 	int rc;
 

@@ -58,6 +58,20 @@ static const struct query BAR_PUT = { "trade_bar.put",
 	"VALUE(high) OR low <> VALUE(low) OR close <> VALUE(close) OR volume "
 	"<> VALUE(volume)), open = VALUE(open), high = VALUE(high), low = "
 	"VALUE(low), close = VALUE(close), volume = VALUE(volume)", NULL };
+static const struct query BAR_ADD = { "trade_bar.add",
+	"INSERT INTO trade_bar (instrument_id, timeframe, at, open, high, "
+	"low, close, volume) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY "
+	"UPDATE version = trade_bar.version", NULL };
+static const struct query BAR_GET = { "trade_bar.get",
+	"SELECT " COLUMNS " FROM trade_bar WHERE instrument_id = ? AND "
+	"timeframe = ? AND at = ? LIMIT 1", &trade_bar_schema };
+static const struct query BAR_LOCK = { "trade_bar.lock",
+	"SELECT " COLUMNS " FROM trade_bar WHERE instrument_id = ? AND "
+	"timeframe = ? AND at = ? LIMIT 1 FOR UPDATE", &trade_bar_schema };
+static const struct query BAR_RANGE = { "trade_bar.range",
+	"SELECT " COLUMNS " FROM trade_bar WHERE instrument_id = ? AND "
+	"timeframe = ? AND at >= COALESCE(?, '1000-01-01') AND at < "
+	"COALESCE(?, '9999-12-31') ORDER BY at LIMIT ?", &trade_bar_schema };
 static const struct query BAR_PAGE = { "trade_bar.page",
 	"SELECT " COLUMNS " FROM trade_bar WHERE instrument_id = ? AND "
 	"timeframe = ? AND at >= COALESCE(?, '1000-01-01') AND at < "
@@ -75,7 +89,8 @@ const struct query trade_bar_export = { "trade_bar.export",
 	"b.timeframe, b.at", &trade_bar_row_schema };
 
 const struct query *const trade_bar_queries[] = {
-	&BAR_PUT, &BAR_PAGE, &BAR_SERIES, &trade_bar_export, NULL
+	&BAR_PUT, &BAR_ADD, &BAR_GET, &BAR_LOCK, &BAR_RANGE, &BAR_PAGE,
+	&BAR_SERIES, &trade_bar_export, NULL
 };
 
 const struct table trade_bar_tables[] = {
@@ -102,6 +117,44 @@ trade_bar_check(const B *b, struct err *e)
 	return 0;
 }
 
+static void
+bar_row(struct val *r, int64_t instrument, const char *timeframe, const B *b)
+{
+	r[0] = V(instrument), r[1] = V(timeframe), r[2] = V(b->at);
+	r[3] = V(b->open), r[4] = V(b->high), r[5] = V(b->low);
+	r[6] = V(b->close), r[7] = V(b->volume);
+}
+
+int
+trade_bar_put_many(struct db *db, struct arena *a,
+    const struct trade_bar_of *b, size_t n, bool only_new, struct err *e)
+{
+	struct val *v = arena_array(a, n * 8, sizeof(*v));
+
+	for (size_t i = 0; i < n; i++)
+		bar_row(v + 8 * i, b[i].instrument, b[i].timeframe,
+		    &b[i].bar);
+	return n == 0 ? 0 : db_exec_many(db, only_new ? &BAR_ADD : &BAR_PUT,
+	    v, 8, n, NULL, e);
+}
+
+int
+trade_bar_get(struct db *db, struct arena *a, int64_t instrument,
+    const char *timeframe, struct utc at, bool lock, B *out, struct err *e)
+{
+	return db_one(db, a, lock ? &BAR_LOCK : &BAR_GET, ARGS(V(instrument),
+	    V(timeframe), V(at)), out, e);
+}
+
+int
+trade_bar_range(struct db *db, struct arena *a, int64_t instrument,
+    const char *timeframe, struct utc from, struct utc to, int64_t limit,
+    struct rows *out, struct err *e)
+{
+	return db_all(db, a, &BAR_RANGE, ARGS(V(instrument), V(timeframe),
+	    V(from), V(to), V(limit)), out, e);
+}
+
 int
 trade_bar_put(struct db *db, int64_t instrument, const char *timeframe,
     const B *b, size_t n, struct arena *a, uint64_t *changed, struct err *e)
@@ -109,14 +162,8 @@ trade_bar_put(struct db *db, int64_t instrument, const char *timeframe,
 	struct val *v = arena_array(a, n * 8, sizeof(*v));
 	uint64_t rows = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct val *r = v + 8 * i;
-
-		r[0] = V(instrument), r[1] = V(timeframe), r[2] = V(b[i].at);
-		r[3] = V(b[i].open), r[4] = V(b[i].high);
-		r[5] = V(b[i].low), r[6] = V(b[i].close);
-		r[7] = V(b[i].volume);
-	}
+	for (size_t i = 0; i < n; i++)
+		bar_row(v + 8 * i, instrument, timeframe, &b[i]);
 	if (n > 0 && db_exec_many(db, &BAR_PUT, v, 8, n, &rows, e) == -1)
 		return -1;
 	*changed = rows;

@@ -92,7 +92,7 @@ struct trade_feed {
 	const char *position;		/* how far it has come */
 	int64_t run;			/* grows with each start */
 	int64_t ticks, refused, lag_ms;
-	struct utc last_tick_at, heard_at, started_at;
+	struct utc last_tick_at, heard_at, due_at, started_at;
 	int64_t version;
 	struct utc created_at, updated_at;
 };
@@ -110,9 +110,10 @@ extern const struct metric *const trade_feed_metrics[];
 struct trade_market {
 	bool open;			/* by the instrument's hours */
 	bool tradable;
-	bool driven;			/* a feed is running for it */
-	bool stale;			/* and has said nothing for longer than
-					 * trade.stale_after */
+	bool driven;			/* a replay or simulator has it */
+	bool stale;			/* its feed runs and has said nothing for
+					 * longer than trade.stale_after; false
+					 * where no feed speaks for it */
 	int64_t age_ms;			/* of the quote; -1 = none */
 	const char *why;		/* sentence, when something is wrong */
 };

@@ -2,6 +2,9 @@
  * Rows of what happened to orders: their events and fills. All SQL on
  * trade_order_event and trade_fill is here; rows are added and never changed.
  */
+#include <string.h>
+
+#include "base/arena.h"
 #include "modules/trade/orders.h"
 
 #define E struct trade_order_event
@@ -55,6 +58,9 @@ const struct schema trade_fill_schema = {
 static const struct query EVENT_ADD = { "trade_order_event.add",
 	"INSERT INTO trade_order_event (" EVENT ") VALUES (?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?)", NULL };
+static const struct query EVENT_ADD_ALL = { "trade_order_event.add_all",
+	"INSERT INTO trade_order_event (" EVENT ") VALUES (?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, ?)", NULL };
 static const struct query EVENT_ALL = { "trade_order_event.all",
 	"SELECT " EVENT " FROM trade_order_event WHERE order_id = ? ORDER BY "
 	"seq LIMIT 1000", &trade_order_event_schema };
@@ -73,7 +79,7 @@ static const struct query FILL_PAGE = { "trade_fill.page",
 	"LIMIT ?", &trade_fill_schema };
 
 const struct query *const trade_fill_queries[] = {
-	&EVENT_ADD, &EVENT_ALL, &FILL_ADD, &FILL_KNOWN, &FILL_OF, &FILL_PAGE,
+	&EVENT_ADD, &EVENT_ADD_ALL, &EVENT_ALL, &FILL_ADD, &FILL_KNOWN, &FILL_OF, &FILL_PAGE,
 	NULL
 };
 
@@ -91,6 +97,25 @@ trade_order_event_add(struct db *db, const E *v, struct err *e)
 	return db_exec(db, &EVENT_ADD, ARGS(V(v->order_id), V(v->seq),
 	    V(v->from_state), V(v->to_state), V(v->cause), V(v->quantity),
 	    V(v->price), V(v->at), V(v->applied), V(v->broker_at)), NULL, e);
+}
+
+int
+trade_order_event_add_all(struct db *db, struct arena *a, const E *v,
+    size_t n, struct err *e)
+{
+	enum { COLS = 10 };
+	struct val *vals = arena_array(a, n * COLS + 1, sizeof(*vals));
+
+	for (size_t i = 0; i < n; i++, v++) {
+		const struct val row[COLS] = { V(v->order_id), V(v->seq),
+		    V(v->from_state), V(v->to_state), V(v->cause),
+		    V(v->quantity), V(v->price), V(v->at), V(v->applied),
+		    V(v->broker_at) };
+
+		memcpy(&vals[i * COLS], row, sizeof(row));
+	}
+	return n == 0 ? 0 : db_exec_many(db, &EVENT_ADD_ALL, vals, COLS, n,
+	    NULL, e);
 }
 
 int

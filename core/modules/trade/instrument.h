@@ -13,6 +13,9 @@ struct trade_instrument {
 	struct uuid tenant_id;
 	const char *symbol, *exchange, *name, *kind, *currency;
 	struct dec tick, lot;
+	const char *zone, *hours, *closed_on;	/* market.h */
+	struct dec min_quantity, max_quantity;	/* 0 = no bound */
+	bool tradable;
 	struct utc created_at;
 };
 extern const struct schema trade_instrument_schema;
@@ -31,6 +34,13 @@ int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
 int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
     const char *symbol, const char *exchange, struct trade_instrument *,
     struct err *);
+int trade_instrument_by_id(struct db *, struct arena *, struct uuid tenant,
+    int64_t id, struct trade_instrument *, struct err *);
+int trade_instrument_any(struct db *, struct arena *, int64_t id,
+    struct trade_instrument *, struct err *);
+/* One that is always open and tradable, with usual steps; not stored. */
+struct trade_instrument trade_instrument_usual(struct uuid tenant,
+    const char *symbol, const char *exchange, struct utc now);
 /* Inserts, or updates what may change; id is written back. */
 int trade_instrument_put(struct db *, struct arena *,
     struct trade_instrument *, struct err *);

@@ -6,10 +6,14 @@
 #include "base/number.h"
 #include "http/ctx.h"
 #include "modules/trade/instrument.h"
+#include "modules/trade/market.h"
 
 struct put_in {
 	const char *symbol, *exchange, *name, *kind, *currency;
 	struct dec tick, lot;
+	const char *zone, *hours, *closed_on;
+	struct dec min_quantity, max_quantity;
+	bool tradable;
 };
 #define P(m, ...) FIELD(struct put_in, m, __VA_ARGS__)
 static const struct field put_fields[] = {
@@ -26,6 +30,19 @@ static const struct field put_fields[] = {
 	    .doc = "Smallest step of a price"),
 	P(lot, .flags = FF_XMIN, .min = 0, .max = 1000000, .def = "1",
 	    .doc = "Smallest quantity"),
+	P(zone, .max = 63, .def = "\"UTC\"", .example =
+	    "\"America/New_York\"", .doc = "Time zone of its market"),
+	P(hours, .max = 300, .def = "\"\"", .example =
+	    "\"mon-fri 09:30-16:00\"", .doc = "When its market is open, by "
+	    "that zone: spans with commas; empty: always"),
+	P(closed_on, .max = 2000, .def = "\"\"", .example =
+	    "\"2026-12-25, 2026-11-27 13:00\"", .doc = "Days on which it is "
+	    "closed, or from a time on"),
+	P(min_quantity, .min = 0, .max = 90000000000, .def = "0",
+	    .doc = "Least quantity of an order; 0: none"),
+	P(max_quantity, .min = 0, .max = 90000000000, .def = "0",
+	    .doc = "Most; 0: no limit"),
+	P(tradable, .def = "true", .doc = "Orders are taken"),
 	FIELD_END
 };
 static const struct schema put_schema = {
@@ -76,8 +93,20 @@ instrument_put(struct ctx *c, const void *in)
 	struct trade_instrument i = { .tenant_id = c->who.tenant_id,
 	    .symbol = p->symbol, .exchange = p->exchange, .name = p->name,
 	    .kind = p->kind, .currency = p->currency, .tick = p->tick,
-	    .lot = p->lot, .created_at = c->now };
+	    .lot = p->lot, .zone = p->zone, .hours = p->hours,
+	    .closed_on = p->closed_on, .min_quantity = p->min_quantity,
+	    .max_quantity = p->max_quantity, .tradable = p->tradable,
+	    .created_at = c->now };
+	struct trade_hours h;
 
+	if (trade_hours_parse(&h, i.zone, i.hours, i.closed_on, &c->err) ==
+	    -1) {
+		const char *what = arena_strdup(c->a, c->err.detail);
+		const char *member = c->err.code;
+
+		err_clear(&c->err);
+		return fail_field(c, member, "value_error", what);
+	}
 	if (trade_instrument_put(c->db, c->a, &i, &c->err) == -1)
 		return fail_err(c);
 	ctx_target(c, "instrument", i.symbol, NULL);

@@ -19,6 +19,14 @@ static const struct field fields[] = {
 	FIELD(I, currency, .doc = "Currency of its prices"),
 	FIELD(I, tick, .doc = "Smallest step of a price"),
 	FIELD(I, lot, .doc = "Smallest quantity"),
+	FIELD(I, zone, .doc = "Time zone of its market"),
+	FIELD(I, hours, .doc = "When its market is open, by that zone; empty: "
+	    "always", .example = "\"mon-fri 09:30-16:00\""),
+	FIELD(I, closed_on, .doc = "Days on which it is closed, or from a "
+	    "time on", .example = "\"2026-12-25, 2026-11-27 13:00\""),
+	FIELD(I, min_quantity, .doc = "Least quantity of an order; 0: none"),
+	FIELD(I, max_quantity, .doc = "Most; 0: no limit"),
+	FIELD(I, tradable, .doc = "Orders are taken"),
 	FIELD(I, created_at, .doc = "When it was made known"),
 	FIELD_END
 };
@@ -28,7 +36,8 @@ const struct schema trade_instrument_schema = {
 };
 
 #define COLUMNS "id, tenant_id, symbol, exchange, name, kind, currency, " \
-	"tick, lot, created_at"
+	"tick, lot, zone, hours, closed_on, min_quantity, max_quantity, " \
+	"tradable, created_at"
 
 static const struct query INSTRUMENT_PAGE = { "trade_instrument.page",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
@@ -37,18 +46,28 @@ static const struct query INSTRUMENT_FIND = { "trade_instrument.find",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
 	"symbol = ? AND (exchange = ? OR ? = '') "
 	"ORDER BY exchange LIMIT 2", &trade_instrument_schema };
+static const struct query INSTRUMENT_BY_ID = { "trade_instrument.by_id",
+	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
+	"id = ? LIMIT 1", &trade_instrument_schema };
+static const struct query INSTRUMENT_ANY = { "trade_instrument.any",
+	"SELECT " COLUMNS " FROM trade_instrument WHERE id = ? LIMIT 1",
+	&trade_instrument_schema };
 static const struct query INSTRUMENT_PUT = { "trade_instrument.put",
 	"INSERT INTO trade_instrument (tenant_id, symbol, exchange, name, "
-	"kind, currency, tick, lot, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, "
-	"?, ?) ON DUPLICATE KEY UPDATE name = VALUE(name), "
+	"kind, currency, tick, lot, zone, hours, closed_on, min_quantity, "
+	"max_quantity, tradable, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+	"?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE name = VALUE(name), "
 	"kind = VALUE(kind), currency = VALUE(currency), tick = VALUE(tick), "
-	"lot = VALUE(lot)", NULL };
+	"lot = VALUE(lot), zone = VALUE(zone), hours = VALUE(hours), "
+	"closed_on = VALUE(closed_on), min_quantity = VALUE(min_quantity), "
+	"max_quantity = VALUE(max_quantity), tradable = VALUE(tradable)",
+	NULL };
 static const struct query INSTRUMENT_DELETE = { "trade_instrument.delete",
 	"DELETE FROM trade_instrument WHERE tenant_id = ? AND id = ?", NULL };
 
 const struct query *const trade_instrument_queries[] = {
-	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_PUT,
-	&INSTRUMENT_DELETE, NULL
+	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_BY_ID, &INSTRUMENT_ANY,
+	&INSTRUMENT_PUT, &INSTRUMENT_DELETE, NULL
 };
 
 const struct table trade_instrument_tables[] = {
@@ -85,13 +104,41 @@ trade_instrument_find(struct db *db, struct arena *a, struct uuid tenant,
 }
 
 int
+trade_instrument_by_id(struct db *db, struct arena *a, struct uuid tenant,
+    int64_t id, struct trade_instrument *out, struct err *e)
+{
+	return db_one(db, a, &INSTRUMENT_BY_ID, ARGS(V(tenant), V(id)), out,
+	    e);
+}
+
+int
+trade_instrument_any(struct db *db, struct arena *a, int64_t id,
+    struct trade_instrument *out, struct err *e)
+{
+	return db_one(db, a, &INSTRUMENT_ANY, ARGS(V(id)), out, e);
+}
+
+struct trade_instrument
+trade_instrument_usual(struct uuid tenant, const char *symbol,
+    const char *exchange, struct utc now)
+{
+	return (I){ .tenant_id = tenant, .symbol = symbol,
+	    .exchange = exchange, .name = "", .kind = "equity",
+	    .currency = "USD", .tick = { 1000000 }, .lot = { 100000000 },
+	    .zone = "UTC", .hours = "", .closed_on = "", .tradable = true,
+	    .created_at = now };
+}
+
+int
 trade_instrument_put(struct db *db, struct arena *a, I *i, struct err *e)
 {
 	return db_exec(db, &INSTRUMENT_PUT, ARGS(V(i->tenant_id),
 	    V(i->symbol), V(i->exchange), V(i->name), V(i->kind),
-	    V(i->currency), V(i->tick), V(i->lot), V(i->created_at)), NULL,
-	    e) == -1 ? -1 : trade_instrument_find(db, a, i->tenant_id,
-	    i->symbol, i->exchange, i, e);
+	    V(i->currency), V(i->tick), V(i->lot), V(i->zone), V(i->hours),
+	    V(i->closed_on), V(i->min_quantity), V(i->max_quantity),
+	    V(i->tradable), V(i->created_at)), NULL, e) ==
+	    -1 ? -1 : trade_instrument_find(db, a, i->tenant_id, i->symbol,
+	    i->exchange, i, e);
 }
 
 int

@@ -1,9 +1,7 @@
 /*
- * Orders, pure. Invariants: a filled quantity only grows; what is not in the
- * table of states cannot happen; no check is left out because another one
- * passed.
+ * Orders, pure. Invariants: what is not in the table of states cannot happen;
+ * an amount that does not fit changes nothing.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,12 +155,6 @@ overflow(struct err *e)
 	return err_set(e, 422, "overflow", "The amount is too large");
 }
 
-static struct dec
-minus(struct dec d)
-{
-	return (struct dec){ -d.e8 };
-}
-
 static int64_t
 size(struct dec d)
 {
@@ -217,167 +209,6 @@ trade_holding_fill(struct trade_holding *h, struct dec q, struct dec price,
 	}
 	*h = n;
 	return 0;
-}
-
-/* ---- pre-trade checks -------------------------------------------------------------- */
-
-#define REFUSE(code, ...) return err_set(e, 422, code, __VA_ARGS__)
-
-static int
-judge_switch(const struct trade_risk_in *r, struct err *e)
-{
-	bool reduces = r->position.e8 != 0 &&
-	    (r->position.e8 > 0) != r->buy &&
-	    r->quantity.e8 <= size(r->position);
-
-	if (strcmp(r->session_state, "halted") == 0 ||
-	    strcmp(r->session_state, "closed") == 0)
-		REFUSE("halted", "The session is %s", r->session_state);
-	if (strcmp(r->session_state, "reducing") == 0 && !reduces)
-		REFUSE("reducing", "The session only takes orders that "
-		    "reduce a position");
-	if (r->reduce_only && !reduces)
-		REFUSE("reduce_only", "It would not reduce the position");
-	if (r->restricted)
-		REFUSE("restricted", "The symbol is on the restricted list");
-	return 0;
-}
-
-static int
-judge_amounts(const struct trade_risk_in *r, struct err *e)
-{
-	const struct dec prices[] = { r->limit_price, r->stop_price };
-
-	if (r->quantity.e8 <= 0 || (r->lot.e8 > 0 &&
-	    r->quantity.e8 % r->lot.e8 != 0))
-		REFUSE("lot", "The quantity is no multiple of the lot");
-	for (int i = 0; i < 2; i++)
-		if (prices[i].e8 < 0 || (r->tick.e8 > 0 &&
-		    prices[i].e8 % r->tick.e8 != 0))
-			REFUSE("tick", "A price is no multiple of the tick");
-	if (!r->market && !r->stop && r->limit_price.e8 == 0)
-		REFUSE("price", "A limit order needs a limit_price");
-	if (r->limits.max_quantity.e8 > 0 &&
-	    r->quantity.e8 > r->limits.max_quantity.e8)
-		REFUSE("max_quantity", "More than an order may have");
-	return 0;
-}
-
-static int
-judge_price(const struct trade_risk_in *r, struct err *e)
-{
-	double ref = dec_real(r->reference), far, most;
-
-	if (r->reference.e8 <= 0)
-		REFUSE("no_quote", "No price of the symbol is known");
-	if (r->market && r->reference_age_s > r->limits.quote_age_s)
-		REFUSE("stale_quote", "The last price is %lld s old",
-		    (long long)r->reference_age_s);
-	far = r->limit_price.e8 > 0 ?
-	    fabs(dec_real(r->limit_price) - ref) / ref : 0;
-	if (r->limit_price.e8 > 0 && far > r->limits.collar_limit)
-		REFUSE("collar", "The limit is %.1f %% from the last price, "
-		    "%.1f %% are allowed", far * 100,
-		    r->limits.collar_limit * 100);
-	most = r->limits.collar_stop;
-	far = r->stop_price.e8 > 0 ?
-	    fabs(dec_real(r->stop_price) - ref) / ref : 0;
-	if (r->stop && r->stop_price.e8 <= 0)
-		REFUSE("price", "A stop order needs a stop_price");
-	if (far > most)
-		REFUSE("collar", "The stop is %.1f %% from the last price, "
-		    "%.1f %% are allowed", far * 100, most * 100);
-	return 0;
-}
-
-static int
-judge_flow(const struct trade_risk_in *r, struct dec notional, struct err *e)
-{
-	struct dec all;
-
-	if (r->duplicate)
-		REFUSE("duplicate", "The same order was placed within half a "
-		    "second");
-	if (r->last_second >= r->limits.per_second ||
-	    r->last_minute >= r->limits.per_minute)
-		REFUSE("rate", "More than %lld orders a second or %lld a "
-		    "minute", (long long)r->limits.per_second,
-		    (long long)r->limits.per_minute);
-	if (r->limits.max_notional.e8 > 0 &&
-	    notional.e8 > r->limits.max_notional.e8)
-		REFUSE("max_notional", "Worth more than an order may be");
-	if (r->open_orders >= r->limits.max_open_orders)
-		REFUSE("open_orders", "%lld orders are open",
-		    (long long)r->open_orders);
-	if (dec_add(r->open_notional, notional, &all) == -1)
-		return overflow(e);
-	if (r->limits.max_open_notional.e8 > 0 &&
-	    all.e8 > r->limits.max_open_notional.e8)
-		REFUSE("open_notional", "Open orders would be worth too "
-		    "much");
-	if (r->crosses_own)
-		REFUSE("self_trade", "It would trade with an own order");
-	return 0;
-}
-
-static int
-judge_account(const struct trade_risk_in *r, struct dec notional,
-    struct dec *reserve, struct err *e)
-{
-	struct dec after, fee, free;
-	int64_t opens = 0, held = r->position.e8;
-	double share;
-
-	if (dec_add(r->position, r->buy ? r->quantity : minus(r->quantity),
-	    &after) == -1 || dec_add(after, r->buy ? r->open_quantity :
-	    minus(r->open_quantity), &after) == -1)
-		return overflow(e);
-	if (r->limits.max_position.e8 > 0 &&
-	    size(after) > r->limits.max_position.e8)
-		REFUSE("position", "The position could become too large");
-	/* only what opens needs cash; a short is held in full as well */
-	if (held == 0 || (held > 0) == r->buy)
-		opens = notional.e8;
-	else if (r->quantity.e8 > size(r->position))
-		opens = (int64_t)((wide)notional.e8 *
-		    (r->quantity.e8 - size(r->position)) / r->quantity.e8);
-	if (dec_from_real(dec_real(notional) * r->fee, &fee) == -1 ||
-	    dec_add((struct dec){ opens }, fee, reserve) == -1 ||
-	    dec_sub(r->cash, r->reserved, &free) == -1)
-		return overflow(e);
-	if (reserve->e8 > free.e8)
-		REFUSE("cash", "It needs %.2f, %.2f are free",
-		    dec_real(*reserve), dec_real(free));
-	if (opens > 0 && dec_real(r->equity) - dec_real(r->day_equity) <
-	    -r->limits.daily_loss * dec_real(r->day_equity))
-		REFUSE("daily_loss", "The day's loss limit is reached");
-	share = r->equity.e8 > 0 ? dec_real((struct dec){ size(after) }) *
-	    dec_real(r->reference) / dec_real(r->equity) : 0;
-	if (opens > 0 && r->limits.max_share > 0 &&
-	    share > r->limits.max_share)
-		REFUSE("concentration", "%.0f %% of the equity would be in "
-		    "one symbol", share * 100);
-	return 0;
-}
-
-int
-trade_risk_check(const struct trade_risk_in *r, struct dec *reserve,
-    struct err *e)
-{
-	struct dec price = r->limit_price, notional;
-
-	reserve->e8 = 0;
-	if (judge_switch(r, e) == -1 || judge_amounts(r, e) == -1 ||
-	    judge_price(r, e) == -1)
-		return -1;
-	/* what it may cost at worst: a stop fills beyond its price */
-	if (price.e8 == 0)
-		price = r->stop_price.e8 > r->reference.e8 ? r->stop_price :
-		    r->reference;
-	if (dec_mul(price, r->quantity, &notional) == -1)
-		return overflow(e);
-	return judge_flow(r, notional, e) == -1 ? -1 :
-	    judge_account(r, notional, reserve, e);
 }
 
 /* ---- paper --------------------------------------------------------------------------- */

@@ -1,8 +1,7 @@
 /*
  * Orders. The pure part: which state follows which event, what a fill does to
- * a position, which of fourteen checks refuses an order, when an order fills
- * on a quote. All amounts are exact decimals; a product is rounded once, half
- * to even.
+ * a position, when an order fills on a quote. All amounts are exact decimals;
+ * a product is rounded once, half to even. The checks are in risk.h.
  */
 #ifndef TRADE_ORDER_H
 #define TRADE_ORDER_H
@@ -12,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/types.h"
+#include "modules/trade/risk.h"
 
 struct err;
 
@@ -69,43 +69,6 @@ struct trade_holding {
  * -1 overflow (422), nothing changed. */
 int trade_holding_fill(struct trade_holding *, struct dec q, struct dec price,
     struct dec fee, struct err *);
-
-/* ---- pre-trade checks ----------------------------------------------------------- */
-
-struct trade_limits {
-	struct dec max_quantity, max_notional, max_position, max_open_notional;
-	int64_t max_open_orders, per_second, per_minute;
-	double collar_limit, collar_stop;	/* parts of the reference */
-	double max_share;			/* of equity in one symbol */
-	double daily_loss;			/* part of the day's equity */
-	int64_t quote_age_s;
-};
-
-struct trade_risk_in {
-	struct trade_limits limits;
-	const char *session_state;	/* active reducing halted closed */
-	bool restricted;
-	/* the order */
-	bool buy, market, stop, reduce_only;
-	struct dec quantity, limit_price, stop_price, tick, lot;
-	/* what is known */
-	struct dec reference;		/* last price; 0 = none */
-	int64_t reference_age_s;
-	struct dec cash, reserved, equity, day_equity;
-	struct dec position;		/* signed, of this symbol */
-	struct dec open_quantity;	/* of open orders on the same side */
-	struct dec open_notional;	/* of all open orders */
-	int64_t open_orders, last_second, last_minute;
-	bool duplicate;			/* the same within 500 ms */
-	bool crosses_own;		/* an own resting order would match */
-	double fee;			/* part of the value */
-};
-/* 0, or -1 with 422 and the check's code: halted, reducing, restricted, lot,
- * tick, price, no_quote, stale_quote, collar, max_quantity, max_notional,
- * duplicate, rate, open_orders, open_notional, position, reduce_only, cash,
- * daily_loss, self_trade, concentration. *reserve: cash to hold for it. */
-int trade_risk_check(const struct trade_risk_in *, struct dec *reserve,
-    struct err *);
 
 /* ---- paper ----------------------------------------------------------------------- */
 

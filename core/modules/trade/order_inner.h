@@ -42,6 +42,22 @@ int trade_order_over(struct trade_desk *, struct trade_session *,
 /* What was wanted while no answer had come: cancel or change it now. */
 int trade_order_afterwards(struct trade_desk *, struct trade_session *,
     struct trade_order *, struct err *);
+/* Terms that contradict one another or the clock: 422 "terms". */
+int trade_order_terms(const struct trade_order *, struct utc now,
+    struct err *);
+/* Exits on the wrong side of the price, or on no tick: 422 "terms". */
+int trade_order_exits(const struct trade_order *, struct dec price,
+    struct dec tick, struct err *);
+/* The change that want_* says, by way of the broker. */
+int trade_order_amend(struct trade_desk *, struct trade_session *,
+    struct trade_order *, const char *cause, struct err *);
+/* q of it was filled, and so much (signed) is held now: exits, its pair, and
+ * what is reduce_only follow. */
+int trade_order_filled(struct trade_desk *, struct trade_session *,
+    const struct trade_order *, struct dec q, struct dec held, struct err *);
+/* Of a pair the other goes too. */
+int trade_order_end_pair(struct trade_desk *, struct trade_session *,
+    const struct trade_order *, struct err *);
 /* What makes two requests the same. */
 struct blob trade_order_digest(struct trade_desk *,
     const struct trade_order *);

@@ -22,7 +22,8 @@ paper(const O *o)
 
 	p.type = strcmp(o->type, "market") == 0 ? PAPER_MARKET :
 	    strcmp(o->type, "limit") == 0 ? PAPER_LIMIT :
-	    strcmp(o->type, "stop") == 0 ? PAPER_STOP : PAPER_STOP_LIMIT;
+	    strcmp(o->type, "stop_limit") == 0 ? PAPER_STOP_LIMIT :
+	    PAPER_STOP;
 	return p;
 }
 
@@ -55,15 +56,18 @@ meet(struct trade_desk *d, struct trade_session *s, O *o, bool fills,
 }
 
 int
-trade_paper_open(struct trade_desk *d, struct trade_session *s, O *o,
-    const struct trade_quote *q, struct err *e)
+trade_paper_submit(struct trade_desk *d, struct trade_session *s, O *o,
+    struct err *e)
 {
 	const struct trade_paper_order p = paper(o);
+	struct trade_quote q = { .instrument_id = 0 };
 	struct dec price = { 0 };
 	bool triggered = false, fills;
 
-	fills = q->last.e8 > 0 && trade_paper_quote(&p, q->bid, q->ask,
-	    &price, &triggered);
+	if (trade_quote_get(d->db, d->a, o->instrument_id, &q, e) == -1)
+		return -1;
+	fills = q.last.e8 > 0 && trade_paper_quote(&p, q.bid, q.ask, &price,
+	    &triggered);
 	if (fills && o->post_only)
 		return trade_order_over(d, s, o, HAPPENS_CANCEL,
 		    "it would have been filled at once (post_only)", e);
@@ -74,6 +78,31 @@ trade_paper_open(struct trade_desk *d, struct trade_session *s, O *o,
 		return trade_order_over(d, s, o, HAPPENS_CANCEL,
 		    "not filled at once", e);
 	return 0;
+}
+
+int
+trade_paper_cancel(struct trade_desk *d, struct trade_session *s, O *o,
+    const char *cause, struct err *e)
+{
+	const struct trade_report r = { .kind = REPORT_CANCELLED,
+	    .reason = cause };
+
+	return trade_order_report(d, s, o, &r, e) == -1 ? -1 : 0;
+}
+
+int
+trade_paper_replace(struct trade_desk *d, struct trade_session *s, O *o,
+    struct dec quantity, struct dec limit_price, struct dec stop_price,
+    struct err *e)
+{
+	const struct trade_report r = { .kind = REPORT_REPLACED };
+
+	(void)quantity;		/* the row has them as want_* */
+	(void)limit_price;
+	(void)stop_price;
+	if (trade_order_report(d, s, o, &r, e) == -1)
+		return -1;
+	return o->has_open ? trade_paper_submit(d, s, o, e) : 0;
 }
 
 /* ---- the market moves --------------------------------------------------------------- */
@@ -101,6 +130,7 @@ one_order(struct trade_desk *d, const O *resting, const struct look *l,
 	struct trade_session s;
 	struct dec price;
 	bool triggered, fills;
+	int rc;
 	O o;
 
 	fills = l->bar != NULL ? trade_paper_bar(&p, l->bar->open,
@@ -116,6 +146,8 @@ one_order(struct trade_desk *d, const O *resting, const struct look *l,
 		return e->status != 0 ? -1 : 0;
 	if (!o.has_open || o.version != resting->version)
 		return 0;
+	if (fills && (rc = trade_order_may_fill(d, &s, &o, e)) != 1)
+		return rc;
 	if (outlived(d, &o))
 		return trade_order_over(d, &s, &o, HAPPENS_EXPIRE,
 		    "its day is over", e);

@@ -83,22 +83,8 @@ keep(struct trade_desk *d, struct trade_session *s, O *o,
 /* ---- a fill ------------------------------------------------------------------------- */
 
 static int
-book(struct trade_desk *d, struct trade_session *s, const O *o,
-    const char *kind, struct dec amount, struct err *e)
-{
-	struct trade_cash c = { .session_id = s->id, .seq = ++s->entries,
-	    .kind = kind, .amount = amount, .order_id = o->id,
-	    .at = d->now };
-
-	if (dec_add(s->cash, amount, &s->cash) == -1)
-		return too_large(e);
-	c.balance = s->cash;
-	return trade_cash_add(d->db, &c, e);
-}
-
-static int
 take(struct trade_desk *d, struct trade_session *s, const O *o,
-    const struct trade_report *r, struct err *e)
+    const struct trade_report *r, struct dec *held, struct err *e)
 {
 	struct trade_position p;
 	struct trade_holding h = { { 0 }, { 0 }, { 0 }, { 0 } };
@@ -121,6 +107,7 @@ take(struct trade_desk *d, struct trade_session *s, const O *o,
 	p.realized = h.realized;
 	p.fees = h.fees;
 	p.updated_at = d->now;
+	*held = p.quantity;
 	return trade_position_put(d->db, &p, e);
 }
 
@@ -161,7 +148,7 @@ release(struct trade_session *s, O *o, struct dec q)
 
 static int
 put_fill(struct trade_desk *d, struct trade_session *s, const O *o,
-    const struct trade_report *r, bool late, struct err *e)
+    const struct trade_report *r, bool late, struct dec *held, struct err *e)
 {
 	const struct trade_fill f = { .id = uuid_new(),
 	    .tenant_id = o->tenant_id, .session_id = s->id,
@@ -176,10 +163,13 @@ put_fill(struct trade_desk *d, struct trade_session *s, const O *o,
 	if (dec_mul(r->quantity, r->price, &worth) == -1)
 		return too_large(e);
 	worth = trade_order_signed(o, (struct dec){ -worth.e8 });
-	if (trade_fill_add(d->db, &f, e) == -1 || take(d, s, o, r, e) == -1 ||
-	    book(d, s, o, "trade", worth, e) == -1)
+	if (trade_fill_add(d->db, &f, e) == -1 || take(d, s, o, r, held, e) ==
+	    -1 ||
+	    trade_session_book(d->db, s, "trade", worth, o->id, d->now, e) ==
+	    -1)
 		return -1;
-	return fee.e8 != 0 ? book(d, s, o, "fee", fee, e) : 0;
+	return fee.e8 == 0 ? 0 : trade_session_book(d->db, s, "fee", fee,
+	    o->id, d->now, e);
 }
 
 static const char *
@@ -198,6 +188,7 @@ fill(struct trade_desk *d, struct trade_session *s, O *o,
 	struct trade_note n = { .quantity = r->quantity, .price = r->price,
 	    .broker_at = r->at, .cause = cause(d, r) };
 	bool late = !o->has_open, last;
+	struct dec held;
 	int rc = r->broker_fill_id == NULL ? 1 : trade_fill_known(d->db,
 	    d->a, o->id, r->broker_fill_id, e);
 
@@ -219,10 +210,11 @@ fill(struct trade_desk *d, struct trade_session *s, O *o,
 	o->late = o->late || late;
 	if (late)
 		n.cause = arena_printf(d->a, "%s, late", n.cause);
-	if (put_fill(d, s, o, r, late, e) == -1)
+	if (put_fill(d, s, o, r, late, &held, e) == -1)
 		return -1;
 	o->filled.e8 += r->quantity.e8;
-	return trade_order_write(d, s, o, &n, e);
+	return trade_order_write(d, s, o, &n, e) == -1 ? -1 :
+	    trade_order_filled(d, s, o, r->quantity, held, e);
 }
 
 /* ---- everything else ------------------------------------------------------------------ */
@@ -342,6 +334,28 @@ only_learn(struct trade_desk *d, struct trade_session *s, O *o, bool news,
 	return trade_order_write(d, s, o, &n, e) == -1 ? -1 : 0;
 }
 
+/* An answer to a change before the last one: that one is still to be sent. */
+static int
+older(struct trade_desk *d, struct trade_session *s, O *o,
+    const struct trade_report *r, struct err *e)
+{
+	const struct trade_note n = { .from = o->state, .cause = cause(d, r),
+	    .quantity = r->quantity, .price = r->price, .broker_at = r->at };
+
+	if (r->kind == REPORT_REPLACED && r->quantity.e8 > o->filled.e8)
+		o->quantity = r->quantity;
+	return trade_order_write(d, s, o, &n, e);
+}
+
+static bool
+is_older(const O *o, const struct trade_report *r)
+{
+	return (r->kind == REPORT_REPLACED ||
+	    r->kind == REPORT_REPLACE_REFUSED) &&
+	    trade_order_in(o, ORDER_PENDING_REPLACE) && o->send != NULL &&
+	    o->sent_at.us == 0;
+}
+
 int
 trade_order_report(struct trade_desk *d, struct trade_session *s, O *o,
     const struct trade_report *r, struct err *e)
@@ -358,6 +372,8 @@ trade_order_report(struct trade_desk *d, struct trade_session *s, O *o,
 	} else if (known(o, r)) {
 		return only_learn(d, s, o, !named && o->broker_order_id !=
 		    NULL, e);
+	} else if (is_older(o, r)) {
+		return older(d, s, o, r, e);
 	} else if (trade_order_step(o, kinds[r->kind].happens, &n.from) ==
 	    -1) {
 		return keep(d, s, o, r, "not in this state", e);

@@ -67,6 +67,7 @@ static const struct field order_fields[] = {
 	FIELD(O, want_limit_price, .doc = "Its limit"),
 	FIELD(O, want_stop_price, .doc = "Its stop"),
 	FIELD(O, want_reserved, .flags = FF_HIDDEN),
+	FIELD(O, display, .doc = "Units of it that show; 0: all"),
 	FIELD(O, late, .doc = "Something was filled after it was over"),
 	FIELD(O, refused, .doc = "Messages about it that could not be true"),
 	FIELD_END
@@ -83,7 +84,7 @@ const struct schema trade_order_schema = {
 	"trail_ppm, trail_mark, post_only, expires_at, triggered_at, " \
 	"broker_order_id, send, send_at, send_tries, sent_at, asked_at, " \
 	"asks, cancel_wanted, want_quantity, want_limit_price, " \
-	"want_stop_price, want_reserved, late, refused"
+	"want_stop_price, want_reserved, display, late, refused"
 
 #define Q struct trade_quote
 static const struct field quote_fields[] = {
@@ -119,7 +120,7 @@ static const struct query ORDER_INSERT = { "trade_order.insert",
 	"INSERT INTO trade_order (" ORDER ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, IF(?, 1, NULL), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?)", NULL };
+	"?, ?, ?)", NULL };
 static const struct query ORDER_UPDATE = { "trade_order.update",
 	"UPDATE trade_order SET quantity = ?, limit_price = ?, stop_price = "
 	"?, state = ?, open = IF(?, 1, NULL), filled = ?, avg_price = ?, "
@@ -155,33 +156,69 @@ static const struct query ORDER_LOCK = { "trade_order.lock",
 	"LIMIT 1 FOR UPDATE", &trade_order_schema };
 static const struct query ORDER_PAGE = { "trade_order.page",
 	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND (? = '' "
-	"OR state = ?) AND (NOT ? OR open = 1) AND id < COALESCE(?, "
+	"OR state = ?) AND (? = '' OR symbol = ?) AND (? = '' OR side = ?) "
+	"AND (NOT ? OR open = 1) AND created_at >= COALESCE(?, "
+	"'1970-01-01') AND created_at < COALESCE(?, '9999-12-31') AND (? IS "
+	"NULL OR parent_id = ?) AND id < COALESCE(?, "
 	"X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY id DESC LIMIT ?",
 	&trade_order_schema };
+static const struct query ORDER_KIN = { "trade_order.kin",
+	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND open = 1 "
+	"AND id <> ? AND (parent_id = ? OR oco_group = ? OR (reduce_only AND "
+	"instrument_id = ?)) ORDER BY id LIMIT 5000 FOR UPDATE",
+	&trade_order_schema };
+static const struct query ORDER_ALL_OPEN = { "trade_order.all_open",
+	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND open = 1 "
+	"ORDER BY id LIMIT 5000 FOR UPDATE", &trade_order_schema };
+/* Left to right: state is read before it is written. What has left and has
+ * no answer waits; what the broker knows is to be cancelled; the rest is over. */
+#define HELD "(mode = 'live' AND NOT (state = 'submitting' AND sent_at IS " \
+	"NULL))"
+static const struct query ORDER_SWEEP_WAIT = { "trade_order.sweep_wait",
+	"UPDATE trade_order SET cancel_wanted = TRUE, version = version + 1, "
+	"updated_at = ? WHERE session_id = ? AND open = 1 AND " HELD " AND "
+	"state IN ('submitting', 'unknown') AND NOT cancel_wanted", NULL };
+static const struct query ORDER_SWEEP_ASK = { "trade_order.sweep_ask",
+	"UPDATE trade_order SET state = 'pending_cancel', send = 'cancel', "
+	"send_at = ?, send_tries = 0, sent_at = NULL, asked_at = NULL, asks = "
+	"0, version = version + 1, updated_at = ? WHERE session_id = ? AND "
+	"open = 1 AND " HELD " AND state NOT IN ('submitting', 'unknown', "
+	"'pending_cancel')", NULL };
+static const struct query ORDER_SWEEP = { "trade_order.sweep",
+	"UPDATE trade_order SET state = 'cancelled', open = NULL, reserved = "
+	"0, send = NULL, send_at = NULL, version = version + 1, updated_at = "
+	"? WHERE session_id = ? AND open = 1 AND NOT " HELD, NULL };
 static const struct query ORDER_RESTING = { "trade_order.resting",
 	"SELECT " ORDER " FROM trade_order WHERE instrument_id = ? AND open = "
 	"1 AND mode = 'paper' ORDER BY id LIMIT 5000", &trade_order_schema };
 /* Two ranges of the key (session_id, open, id): the open ones, and those of
- * the last minute, however many an old account has. */
-#define LOOKED "open, created_at, quantity, filled, limit_price, " \
-	"stop_price, instrument_id, side, type"
+ * the last minute, however many an old account has. Exits that were made for
+ * an entry are nobody's haste, and what is reduce_only takes no position away
+ * from others: it shrinks with it. */
+#define LOOKED "id, open, created_at, quantity, filled, limit_price, " \
+	"stop_price, instrument_id, side, type, reduce_only, reserved, " \
+	"parent_id, state"
+#define WORTH "IF(limit_price = 0 AND stop_price = 0, reserved, (quantity " \
+	"- filled) * GREATEST(limit_price, stop_price))"
 static const struct query ORDER_OPEN = { "trade_order.open",
 	"SELECT CAST(COALESCE(SUM(open = 1), 0) AS SIGNED) AS orders, "
-	"CAST(COALESCE(SUM(created_at > ? - INTERVAL 1 SECOND), 0) AS SIGNED) "
-	"AS last_second, CAST(COALESCE(SUM(created_at > ? - INTERVAL 1 "
+	"CAST(COALESCE(SUM(parent_id IS NULL AND created_at > ? - INTERVAL 1 "
+	"SECOND), 0) AS SIGNED) AS last_second, "
+	"CAST(COALESCE(SUM(parent_id IS NULL AND created_at > ? - INTERVAL 1 "
 	"MINUTE), 0) AS SIGNED) AS last_minute, CAST(COALESCE(SUM(IF(open = "
-	"1, (quantity - filled) * GREATEST(limit_price, stop_price), 0)), 0) "
-	"AS DECIMAL(20,8)) AS notional, CAST(COALESCE(SUM(IF(open = 1 AND "
-	"instrument_id = ? AND side = ?, quantity - filled, 0)), 0) AS "
-	"DECIMAL(20,8)) AS same_side, CAST(COALESCE(SUM(instrument_id = ? AND "
-	"side = ? AND type = ? AND quantity = ? AND limit_price = ? AND "
+	"1, " WORTH ", 0)), 0) AS DECIMAL(20,8)) AS notional, "
+	"CAST(COALESCE(SUM(IF(open = 1 AND NOT reduce_only AND instrument_id "
+	"= ? AND side = ?, quantity - filled, 0)), 0) AS DECIMAL(20,8)) AS "
+	"same_side, CAST(COALESCE(SUM(parent_id IS NULL AND instrument_id = ? "
+	"AND side = ? AND type = ? AND quantity = ? AND limit_price = ? AND "
 	"created_at > ? - INTERVAL 500000 MICROSECOND), 0) AS SIGNED) AS "
 	"alike, CAST(COALESCE(SUM(open = 1 AND instrument_id = ? AND side <> "
-	"? AND limit_price > 0 AND (? = 'market' OR (? = 'buy' AND limit_price "
-	"<= ?) OR (? = 'sell' AND limit_price >= ?))), 0) AS SIGNED) AS "
-	"crossing FROM (SELECT " LOOKED " FROM trade_order WHERE session_id "
-	"= ? AND open = 1 UNION ALL SELECT " LOOKED " FROM trade_order WHERE "
-	"session_id = ? AND open IS NULL AND id > ? AND state <> 'denied') o",
+	"? AND type = 'limit' AND limit_price > 0 AND ((? = 'buy' AND "
+	"limit_price <= ?) OR (? = 'sell' AND limit_price >= ?))), 0) AS "
+	"SIGNED) AS crossing FROM (SELECT " LOOKED " FROM trade_order WHERE "
+	"session_id = ? AND open = 1 UNION ALL SELECT " LOOKED " FROM "
+	"trade_order WHERE session_id = ? AND open IS NULL AND id > ? AND "
+	"state <> 'denied') o WHERE id <> ?",
 	&open_schema };
 static const struct query QUOTE_GET = { "trade_quote.get",
 	"SELECT " QUOTE " FROM trade_quote WHERE instrument_id = ? LIMIT 1",
@@ -194,7 +231,8 @@ static const struct query QUOTE_PUT = { "trade_quote.put",
 const struct query *const trade_order_queries[] = {
 	&ORDER_INSERT, &ORDER_UPDATE, &ORDER_MARK, &ORDER_TO_SEND,
 	&ORDER_TO_ASK, &ORDER_BY_BROKER, &ORDER_BY_CLIENT, &ORDER_BY_ID,
-	&ORDER_LOCK, &ORDER_PAGE, &ORDER_RESTING, &ORDER_OPEN, &QUOTE_GET,
+	&ORDER_LOCK, &ORDER_PAGE, &ORDER_KIN, &ORDER_ALL_OPEN,
+	&ORDER_SWEEP_WAIT, &ORDER_SWEEP_ASK, &ORDER_SWEEP, &ORDER_RESTING, &ORDER_OPEN, &QUOTE_GET,
 	&QUOTE_PUT, NULL
 };
 
@@ -224,7 +262,8 @@ trade_order_insert(struct db *db, const O *o, struct err *e)
 	    V(o->send_tries), V(o->sent_at), V(o->asked_at), V(o->asks),
 	    V(o->cancel_wanted), V(o->want_quantity),
 	    V(o->want_limit_price), V(o->want_stop_price),
-	    V(o->want_reserved), V(o->late), V(o->refused)), NULL, e);
+	    V(o->want_reserved), V(o->display), V(o->late),
+	    V(o->refused)), NULL, e);
 }
 
 int
@@ -291,11 +330,39 @@ trade_order_by_id(struct db *db, struct arena *a, struct uuid session,
 
 int
 trade_order_page(struct db *db, struct arena *a, struct uuid session,
-    const char *state, bool open, struct uuid below, int64_t limit,
+    const struct trade_order_filter *f, struct uuid below, int64_t limit,
     struct rows *out, struct err *e)
 {
-	return db_all(db, a, &ORDER_PAGE, ARGS(V(session), V(state),
-	    V(state), V(open), V(below), V(limit)), out, e);
+	return db_all(db, a, &ORDER_PAGE, ARGS(V(session), V(f->state),
+	    V(f->state), V(f->symbol), V(f->symbol), V(f->side), V(f->side),
+	    V(f->open), V(f->from), V(f->to), V(f->parent_id),
+	    V(f->parent_id), V(below), V(limit)), out, e);
+}
+
+int
+trade_order_kin(struct db *db, struct arena *a, const O *o, struct rows *out,
+    struct err *e)
+{
+	return db_all(db, a, &ORDER_KIN, ARGS(V(o->session_id), V(o->id),
+	    V(o->id), V(o->oco_group), V(o->instrument_id)), out, e);
+}
+
+int
+trade_order_all_open(struct db *db, struct arena *a, struct uuid session,
+    struct rows *out, struct err *e)
+{
+	return db_all(db, a, &ORDER_ALL_OPEN, ARGS(V(session)), out, e);
+}
+
+int
+trade_order_sweep(struct db *db, struct uuid session, struct utc now,
+    struct err *e)
+{
+	if (db_exec(db, &ORDER_SWEEP_WAIT, ARGS(V(now), V(session)), NULL,
+	    e) == -1 || db_exec(db, &ORDER_SWEEP_ASK, ARGS(V(now), V(now),
+	    V(session)), NULL, e) == -1)
+		return -1;
+	return db_exec(db, &ORDER_SWEEP, ARGS(V(now), V(session)), NULL, e);
 }
 
 int
@@ -319,15 +386,15 @@ first_id(struct utc now)
 }
 
 int
-trade_order_open(struct db *db, struct arena *a, const O *o, struct utc now,
-    N *out, struct err *e)
+trade_order_open(struct db *db, struct arena *a, const O *o, struct dec at,
+    struct utc now, N *out, struct err *e)
 {
 	return db_one(db, a, &ORDER_OPEN, ARGS(V(now), V(now),
 	    V(o->instrument_id), V(o->side), V(o->instrument_id),
 	    V(o->side), V(o->type), V(o->quantity), V(o->limit_price),
-	    V(now), V(o->instrument_id), V(o->side), V(o->type),
-	    V(o->side), V(o->limit_price), V(o->side), V(o->limit_price),
-	    V(o->session_id), V(o->session_id), V(first_id(now))), out, e);
+	    V(now), V(o->instrument_id), V(o->side), V(o->side), V(at),
+	    V(o->side), V(at), V(o->session_id), V(o->session_id),
+	    V(first_id(now)), V(o->id)), out, e);
 }
 
 int

@@ -152,19 +152,20 @@ trade_order_over(struct trade_desk *d, struct trade_session *s, O *o,
 
 /* ---- asking the broker -------------------------------------------------------------- */
 
-static int
-send(struct trade_desk *d, struct trade_session *s, O *o,
-    enum trade_order_happening h, const char *what, const char *cause,
-    struct err *e)
+int
+trade_order_ask(struct trade_desk *d, struct trade_session *s, O *o,
+    enum trade_order_happening h, const char *cause, struct err *e)
 {
 	struct trade_note n = { .cause = cause };
 
 	if (trade_order_step(o, h, &n.from) == -1)
 		return err_set(e, 409, "state", "The order is %s", o->state);
-	o->send = what;
-	o->send_at = d->now;
-	o->send_tries = 0;
-	o->sent_at.us = o->asked_at.us = o->asks = 0;
+	if (trade_order_live(o)) {
+		o->send = h == HAPPENS_ASK_CANCEL ? "cancel" : "replace";
+		o->send_at = d->now;
+		o->send_tries = 0;
+		o->sent_at.us = o->asked_at.us = o->asks = 0;
+	}
 	return trade_order_write(d, s, o, &n, e);
 }
 
@@ -176,11 +177,14 @@ trade_order_end(struct trade_desk *d, struct trade_session *s, O *o,
 	    trade_order_in(o, ORDER_UNKNOWN);
 	const struct trade_note n = { .from = o->state, .cause = cause };
 
-	if (!trade_order_live(o) || (trade_order_in(o, ORDER_SUBMITTING) &&
-	    o->sent_at.us == 0))
+	if (!o->has_open || trade_order_in(o, ORDER_PENDING_CANCEL))
+		return err_set(e, 409, "state", "The order is %s", o->state);
+	if (!trade_order_live(o))
+		return trade_paper_cancel(d, s, o, cause, e);
+	if (trade_order_in(o, ORDER_SUBMITTING) && o->sent_at.us == 0)
 		return trade_order_over(d, s, o, HAPPENS_CANCEL, cause, e);
 	if (!waits)
-		return send(d, s, o, HAPPENS_ASK_CANCEL, "cancel", cause, e);
+		return trade_order_ask(d, s, o, HAPPENS_ASK_CANCEL, cause, e);
 	if (o->cancel_wanted)
 		return err_set(e, 409, "state", "A cancel is on its way");
 	o->cancel_wanted = true;
@@ -199,24 +203,93 @@ trade_order_afterwards(struct trade_desk *d, struct trade_session *s, O *o,
 		return 0;
 	if (o->cancel_wanted) {
 		o->cancel_wanted = false;
-		return send(d, s, o, HAPPENS_ASK_CANCEL, "cancel",
+		return trade_order_ask(d, s, o, HAPPENS_ASK_CANCEL,
 		    "a cancel was wanted before the broker had answered", e);
 	}
-	return o->want_quantity.e8 == 0 ? 0 : send(d, s, o,
-	    HAPPENS_ASK_REPLACE, "replace",
+	return o->want_quantity.e8 == 0 ? 0 : trade_order_ask(d, s, o,
+	    HAPPENS_ASK_REPLACE,
 	    "a change was wanted before the broker had answered", e);
+}
+
+int
+trade_order_trail(struct trade_desk *d, struct trade_session *s, O *o,
+    struct dec mark, struct dec stop, struct err *e)
+{
+	const struct trade_note n = { .from = o->state, .price = stop,
+	    .cause = "its stop followed the price" };
+
+	o->trail_mark = mark;
+	o->stop_price = stop;
+	return trade_order_write(d, s, o, &n, e);
+}
+
+/* ---- terms -------------------------------------------------------------------------- */
+
+static int
+bad(struct err *e, const char *why)
+{
+	return err_set(e, 422, "terms", "%s", why);
+}
+
+int
+trade_order_terms(const O *o, struct utc now, struct err *e)
+{
+	bool limit = strcmp(o->type, "limit") == 0, at_once =
+	    strcmp(o->tif, "ioc") == 0 || strcmp(o->tif, "fok") == 0;
+	bool trails = strcmp(o->type, "trailing_stop") == 0;
+
+	if ((strcmp(o->tif, "gtd") == 0) != (o->expires_at.us != 0))
+		return bad(e, "expires_at and gtd go together");
+	if (o->expires_at.us != 0 && o->expires_at.us <= now.us)
+		return bad(e, "expires_at is over already");
+	if (trails != (o->trail_amount.e8 > 0 || o->trail_ppm > 0) ||
+	    (o->trail_amount.e8 > 0 && o->trail_ppm > 0))
+		return bad(e, "A trailing_stop has either a trail_amount or "
+		    "a trail_ppm, and nothing else has one");
+	if (o->post_only && (!limit || at_once))
+		return bad(e, "post_only is for limits that may rest");
+	if (o->display.e8 > 0 && (!limit || at_once ||
+	    o->display.e8 > o->quantity.e8))
+		return bad(e, "display is for limits that may rest, and not "
+		    "more than the quantity");
+	if (at_once && strstr(o->type, "stop") != NULL)
+		return bad(e, "A stop waits: neither ioc nor fok");
+	if (o->reduce_only && (o->take_profit.e8 > 0 || o->stop_loss.e8 > 0))
+		return bad(e, "What is reduce_only is an exit and has none");
+	return 0;
+}
+
+int
+trade_order_exits(const O *o, struct dec price, struct dec tick,
+    struct err *e)
+{
+	int64_t up = o->take_profit.e8, down = o->stop_loss.e8;
+
+	if (tick.e8 > 0 && (up % tick.e8 != 0 || down % tick.e8 != 0))
+		return bad(e, "An exit is no multiple of the tick");
+	if (!trade_order_buys(o)) {
+		int64_t swap = up;
+
+		up = down;
+		down = swap;
+	}
+	if ((up > 0 && price.e8 > 0 && up <= price.e8) ||
+	    (down > 0 && price.e8 > 0 && down >= price.e8))
+		return bad(e, "An exit is on the wrong side of the price");
+	return 0;
 }
 
 struct blob
 trade_order_digest(struct trade_desk *d, const O *o)
 {
 	const char *text = arena_printf(d->a, "%s|%s|%s|%s|%lld|%lld|%lld|%d"
-	    "|%d|%lld|%lld|%lld|%lld|%lld", o->symbol, o->side, o->type,
+	    "|%d|%lld|%lld|%lld|%lld|%lld|%lld|%s", o->symbol, o->side, o->type,
 	    o->tif, (long long)o->quantity.e8, (long long)o->limit_price.e8,
 	    (long long)o->stop_price.e8, o->reduce_only, o->post_only,
 	    (long long)o->take_profit.e8, (long long)o->stop_loss.e8,
 	    (long long)o->trail_amount.e8, (long long)o->trail_ppm,
-	    (long long)o->expires_at.us);
+	    (long long)o->expires_at.us, (long long)o->display.e8,
+	    o->role);
 
 	return trade_digest(d->a, text, strlen(text), NULL);
 }

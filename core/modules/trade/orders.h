@@ -56,6 +56,7 @@ struct trade_order {
 	/* A replace that is on its way; 0 quantity = none. */
 	struct dec want_quantity, want_limit_price, want_stop_price,
 	    want_reserved;
+	struct dec display;		/* of an iceberg: what shows; 0 = all */
 	bool late;			/* filled after it was over */
 	int64_t refused;		/* heard of it and impossible */
 };
@@ -95,7 +96,14 @@ extern const struct query *const trade_order_queries[],
     *const trade_fill_queries[];
 extern const struct table trade_order_tables[], trade_fill_tables[];
 extern const struct event trade_order_events[];
-extern const struct route trade_order_routes[];
+extern const struct route trade_order_routes[], trade_order_read_routes[];
+
+struct trade_order_filter {
+	const char *state, *symbol, *side;	/* "": all */
+	bool open;			/* only open ones */
+	struct utc from, to;		/* placed from ≤ t < to; 0: no bound */
+	struct uuid parent_id;		/* nil: all */
+};
 
 int trade_order_insert(struct db *, const struct trade_order *, struct err *);
 int trade_order_update(struct db *, const struct trade_order *, struct err *);
@@ -105,7 +113,7 @@ int trade_order_by_client(struct db *, struct arena *, struct uuid session,
 int trade_order_by_id(struct db *, struct arena *, struct uuid session,
     struct uuid id, bool lock, struct trade_order *, struct err *);
 int trade_order_page(struct db *, struct arena *, struct uuid session,
-    const char *state, bool open, struct uuid below, int64_t limit,
+    const struct trade_order_filter *, struct uuid below, int64_t limit,
     struct rows *, struct err *);
 /* Open paper orders of an instrument, over all sessions, oldest first. */
 int trade_order_resting(struct db *, struct arena *, int64_t instrument,
@@ -113,6 +121,17 @@ int trade_order_resting(struct db *, struct arena *, int64_t instrument,
 /* By the broker's identifier, locked. */
 int trade_order_by_broker(struct db *, struct arena *, struct uuid session,
     const char *broker_order_id, struct trade_order *, struct err *);
+/* Open ones of a session that an order's fill or end touches: exits of this
+ * entry, others of its pair (nil: none), and what is reduce_only on the
+ * instrument; locked. */
+int trade_order_kin(struct db *, struct arena *, const struct trade_order *,
+    struct rows *, struct err *);
+/* All open ones of a session, locked, oldest first. */
+int trade_order_all_open(struct db *, struct arena *, struct uuid session,
+    struct rows *, struct err *);
+/* The rows of trade_order_cancel_all(). */
+int trade_order_sweep(struct db *, struct uuid session, struct utc now,
+    struct err *);
 /* Orders of live sessions with something to send, due at `now`, oldest
  * first; and those that have left and wait for an answer (submitting,
  * unknown, pending), least lately asked first. Rows only: lock again. */
@@ -123,10 +142,13 @@ int trade_order_to_ask(struct db *, struct arena *, struct utc before,
 /* Writes send, send_at, send_tries, sent_at, asked_at, asks only. */
 int trade_order_send_mark(struct db *, const struct trade_order *,
     struct err *);
+/* All but this one; at: the price it would trade at. */
 int trade_order_open(struct db *, struct arena *, const struct trade_order *,
-    struct utc now, struct trade_open *, struct err *);
+    struct dec at, struct utc now, struct trade_open *, struct err *);
 int trade_order_event_add(struct db *, const struct trade_order_event *,
     struct err *);
+int trade_order_event_add_all(struct db *, struct arena *,
+    const struct trade_order_event *, size_t n, struct err *);
 int trade_order_event_all(struct db *, struct arena *, struct uuid order,
     struct rows *, struct err *);
 /* -1 with 409 "duplicate": the broker's fill is known. */
@@ -145,6 +167,7 @@ int trade_quote_get(struct db *, struct arena *, int64_t instrument,
 int trade_quote_put(struct db *, const struct trade_quote *, struct err *);
 
 struct ctx;
+struct trade_paper_run;
 
 /* ---- use-cases: inside the caller's transaction ------------------------------- */
 
@@ -153,30 +176,84 @@ struct trade_desk {
 	struct arena *a;
 	struct uuid tenant, user;
 	struct uuid session;		/* nil: the user's paper session */
-	struct trade_limits limits;
+	struct trade_limits limits;	/* of the settings */
 	const char *const *restricted;	/* symbols; ends with NULL */
 	double fee;			/* part of the value */
 	struct utc now;
-	bool quiet;			/* preview: nothing is written */
+	bool twice;			/* a repeat within half a second is meant */
+	struct trade_paper_run *paper;	/* NULL, or the paper market at work */
 };
+struct trade_conf;
+struct trade_desk trade_desk_make(const struct trade_conf *, struct db *,
+    struct arena *, struct uuid tenant, struct uuid user, struct utc now);
 /* The caller's, with the limits of the settings. */
 struct trade_desk trade_desk_of(struct ctx *);
 /* The desk's session; 404. lock: until the transaction ends. */
 int trade_session_of(struct trade_desk *, bool lock, struct trade_session *,
     struct err *);
+/* A new order of the caller's terms: what nobody said is empty. client NULL:
+ * it gets a name of its own, which a live session refuses. */
+struct trade_order trade_order_new(const struct trade_desk *,
+    const char *client);
 /* Places; 1: the same order was placed before, *o is that one. -1: 404 (no
- * session, no instrument), 409 "id_reuse", "stopped", 422 with a check's
- * code; *o is then the row to keep as denied. */
+ * session, no instrument), 409 "id_reuse", "stopped", 422 "terms",
+ * "client_order_id" or a check's code; *o is then the row to keep as denied
+ * (trade_order_deny). Nothing was written unless the status is 500 or more or
+ * "overflow": whoever goes on in the same transaction uses a savepoint. */
 int trade_order_place(struct trade_desk *, struct trade_order *o,
-    const char *exchange, struct dec *reserve, struct err *);
+    const char *exchange, struct err *);
+/* Keeps a refused order and its refusal; false: it is none that is kept (no
+ * session or instrument, a fault of ours). why: what placing said. */
+bool trade_order_deniable(const struct trade_order *, const struct err *why);
+int trade_order_deny(struct db *, struct arena *, struct trade_order *,
+    const char *code, const char *detail, struct err *);
+/* What would happen to it; nothing is written. */
+struct trade_preview {
+	bool accepted;
+	const char *code, *detail;
+	struct dec reserve, fee, price, available;
+	struct list rulings;		/* struct trade_ruling */
+};
+extern const struct schema trade_preview_schema;
+int trade_order_preview(struct trade_desk *, struct trade_order *,
+    const char *exchange, struct trade_preview *, struct err *);
+/* Other terms: 0 of a member = as it is. Judged again by every check. On
+ * paper at once, live when the broker says so (pending_replace). 409 "state",
+ * 422. */
+struct trade_terms {
+	struct dec quantity, limit_price, stop_price;
+};
+int trade_order_replace(struct trade_desk *, struct uuid id,
+    const struct trade_terms *, struct trade_order *, struct err *);
 /* Cancels, or asks the broker to (pending_cancel; an order that has left and
  * has no answer yet is cancelled as soon as it has one); 409 "state" when it
- * is over or a cancel is on its way. */
+ * is over or a cancel is on its way. Of a pair both go; exits of an entry
+ * stay: they protect what was bought. */
 int trade_order_cancel(struct trade_desk *, struct uuid id,
     const char *cause, struct trade_order *, struct err *);
-/* The same with session and order held. */
+/* The same of one row with session and order held. */
 int trade_order_end(struct trade_desk *, struct trade_session *,
     struct trade_order *, const char *cause, struct err *);
+/* All open ones of the session (held), few statements however many. */
+int trade_order_cancel_all(struct trade_desk *, struct trade_session *,
+    const char *cause, int64_t *n, struct err *);
+/* Steps to pending_cancel or pending_replace and queues it for the sender
+ * (live) or shows that it waits (a paper broker that takes its time). */
+int trade_order_ask(struct trade_desk *, struct trade_session *,
+    struct trade_order *, enum trade_order_happening, const char *cause,
+    struct err *);
+/* Two exits of what is held, of which one reduces the other: both placed or
+ * neither. */
+int trade_order_pair(struct trade_desk *, struct trade_order *first,
+    struct trade_order *second, const char *exchange, struct err *);
+/* May a resting order fill now? 1; 0: the session or the stop switch holds it
+ * back, because it would open something: it goes on resting. What only closes
+ * a position always may. -1. Session held. */
+int trade_order_may_fill(struct trade_desk *, const struct trade_session *,
+    const struct trade_order *, struct err *);
+/* A trailing stop moved. */
+int trade_order_trail(struct trade_desk *, struct trade_session *,
+    struct trade_order *, struct dec mark, struct dec stop, struct err *);
 
 /* ---- what is heard about an order ------------------------------------------------ */
 
@@ -207,12 +284,19 @@ struct trade_report {
 int trade_order_report(struct trade_desk *, struct trade_session *,
     struct trade_order *, const struct trade_report *, struct err *);
 
-/* ---- the market moves: the paper broker ------------------------------------------ */
+/* ---- the paper broker --------------------------------------------------------------- */
 
 /* A paper order was placed and is accepted: fills what fills at once, ends
- * what may not rest. q: what is known of the market (0 = nothing). */
-int trade_paper_open(struct trade_desk *, struct trade_session *,
-    struct trade_order *, const struct trade_quote *q, struct err *);
+ * what may not rest. */
+int trade_paper_submit(struct trade_desk *, struct trade_session *,
+    struct trade_order *, struct err *);
+/* It answers with trade_order_report(): CANCELLED; REPLACED or
+ * REPLACE_REFUSED, where 0 is as it is and the row's want_* say the same. */
+int trade_paper_cancel(struct trade_desk *, struct trade_session *,
+    struct trade_order *, const char *cause, struct err *);
+int trade_paper_replace(struct trade_desk *, struct trade_session *,
+    struct trade_order *, struct dec quantity, struct dec limit_price,
+    struct dec stop_price, struct err *);
 /* A quote or bar came: fills what it fills. */
 int trade_paper_on_quote(struct trade_desk *, const struct trade_quote *,
     struct err *);

@@ -22,7 +22,11 @@ struct trade_session {
 	struct dec day_equity;
 	int64_t entries;
 	struct utc created_at, updated_at;
-	struct dec equity;		/* computed: cash + positions at last */
+	int64_t version;		/* counts its changes */
+	/* computed by trade_session_value() */
+	struct dec equity;		/* cash + positions at last */
+	struct dec short_worth;		/* of what is sold short, at last */
+	struct dec available;		/* cash that nothing binds */
 };
 struct trade_position {
 	struct uuid session_id;
@@ -35,6 +39,16 @@ struct trade_position {
 	struct utc last_at;
 	struct dec unrealized;		/* computed */
 };
+/* A change of a position that no fill made. Append only. */
+struct trade_position_entry {
+	struct uuid session_id;
+	int64_t instrument_id, seq;
+	const char *kind;		/* split bonus merger transfer
+					 * reconcile */
+	struct dec quantity;		/* signed: what came on top */
+	const char *note;
+	struct utc at;
+};
 struct trade_cash {
 	struct uuid session_id;
 	int64_t seq;
@@ -44,32 +58,41 @@ struct trade_cash {
 	struct utc at;
 };
 extern const struct schema trade_session_schema, trade_position_schema,
-    trade_cash_schema;
+    trade_position_entry_schema, trade_cash_schema;
 extern const struct query *const trade_session_queries[];
 extern const struct table trade_session_tables[];
 extern const struct route trade_session_routes[];
 
-/* The user's living paper session. lock: until the transaction ends. 0 found,
- * 1 none. */
-int trade_session_mine(struct db *, struct arena *, struct uuid tenant,
-    struct uuid user, bool lock, struct trade_session *, struct err *);
-/* One that lives, of this user. */
-int trade_session_by_id(struct db *, struct arena *, struct uuid tenant,
+/* The user's living session of this id; nil: the paper session. lock: until
+ * the transaction ends. 0 found, 1 none. */
+int trade_session_pick(struct db *, struct arena *, struct uuid tenant,
     struct uuid user, struct uuid id, bool lock, struct trade_session *,
     struct err *);
+/* The user's living paper session. */
+int trade_session_mine(struct db *, struct arena *, struct uuid tenant,
+    struct uuid user, bool lock, struct trade_session *, struct err *);
 int trade_session_lock(struct db *, struct arena *, struct uuid id,
     struct trade_session *, struct err *);
+/* Those of the user that live, the paper one among them. */
+int trade_session_all(struct db *, struct arena *, struct uuid tenant,
+    struct uuid user, struct rows *, struct err *);
 int trade_session_insert(struct db *, const struct trade_session *,
     struct err *);
-/* Writes state, cash, reserved, day, day_equity, entries. */
-int trade_session_update(struct db *, const struct trade_session *,
-    struct err *);
+/* Writes state, cash, reserved, day, day_equity, entries, if the row is still
+ * the one that was read (.version, which grows by one here and there): 503
+ * "busy" otherwise, as on another node of a cluster, where the row's lock is
+ * not seen before the commit. */
+int trade_session_update(struct db *, struct trade_session *, struct err *);
 int trade_position_all(struct db *, struct arena *, struct uuid session,
     struct rows *, struct err *);
 int trade_position_get(struct db *, struct arena *, struct uuid session,
     int64_t instrument, struct trade_position *, struct err *);
 int trade_position_put(struct db *, const struct trade_position *,
     struct err *);
+int trade_position_entry_add(struct db *,
+    const struct trade_position_entry *, struct err *);
+int trade_position_entry_all(struct db *, struct arena *, struct uuid session,
+    int64_t instrument, struct rows *, struct err *);
 int trade_cash_add(struct db *, const struct trade_cash *, struct err *);
 int trade_cash_page(struct db *, struct arena *, struct uuid session,
     int64_t below, int64_t limit, struct rows *, struct err *);
@@ -84,5 +107,20 @@ int trade_session_open(struct db *, struct arena *, struct uuid tenant,
 /* Cash plus positions at their last prices; a new day keeps its first. */
 int trade_session_value(struct db *, struct arena *, struct trade_session *,
     struct utc now, struct err *);
+/* With equity and short_worth: what nothing binds (see risk.h). */
+struct dec trade_session_available(const struct trade_session *,
+    double short_margin);
+/* An entry of the ledger: cash, balance and row together; the session is
+ * written by the caller (trade_session_update). 422 "overflow". order may be
+ * nil. */
+int trade_session_book(struct db *, struct trade_session *, const char *kind,
+    struct dec amount, struct uuid order, struct utc now, struct err *);
+/* A change of a position that no fill made, with its entry; the session is
+ * held. avg_price: what the units cost each from now on (0 = as before);
+ * kind, note: see the struct. */
+int trade_position_adjust(struct db *, struct arena *,
+    const struct trade_session *, int64_t instrument, const char *symbol,
+    const char *kind, struct dec quantity, struct dec avg_price,
+    const char *note, struct utc now, struct err *);
 
 #endif

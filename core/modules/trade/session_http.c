@@ -27,6 +27,18 @@ static const struct schema open_schema = {
 };
 
 static int
+show(struct ctx *c, struct trade_session *s)
+{
+	const struct trade_conf *f = conf_get(c->env->conf, &trade_settings);
+
+	if (trade_session_value(c->db, c->a, s, c->now, &c->err) == -1)
+		return fail_err(c);
+	s->available = trade_session_available(s,
+	    (double)f->short_margin_pct / 100);
+	return reply(c, s);
+}
+
+static int
 session_open(struct ctx *c, const void *in)
 {
 	const struct open_in *i = in;
@@ -36,18 +48,29 @@ session_open(struct ctx *c, const void *in)
 	    (struct dec){ f->paper_cash * DEC_ONE };
 
 	if (trade_session_open(c->db, c->a, c->who.tenant_id,
-	    c->who.user_id, cash, i->currency, c->now, &s, &c->err) == -1 ||
-	    trade_session_value(c->db, c->a, &s, c->now, &c->err) == -1)
+	    c->who.user_id, cash, i->currency, c->now, &s, &c->err) == -1)
 		return fail_err(c);
 	ctx_target_id(c, "session", s.id);
-	return reply(c, &s);
+	return show(c, &s);
 }
 
+struct pick_in {
+	struct uuid session;
+};
+static const struct field pick_fields[] = {
+	FIELD(struct pick_in, session, .flags = FF_NULLABLE,
+	    .doc = "Account; the paper account when left out"), FIELD_END
+};
+static const struct schema pick_schema = {
+	.name = "SessionRead", .doc = "Which account",
+	.size = sizeof(struct pick_in), .fields = pick_fields
+};
+
 static int
-mine(struct ctx *c, bool lock, struct trade_session *s)
+pick(struct ctx *c, struct uuid id, struct trade_session *s)
 {
-	return db_found(trade_session_mine(c->db, c->a, c->who.tenant_id,
-	    c->who.user_id, lock, s, &c->err), "Session", &c->err);
+	return db_found(trade_session_pick(c->db, c->a, c->who.tenant_id,
+	    c->who.user_id, id, false, s, &c->err), "Session", &c->err);
 }
 
 static int
@@ -55,11 +78,24 @@ session_get(struct ctx *c, const void *in)
 {
 	struct trade_session s;
 
+	return pick(c, ((const struct pick_in *)in)->session, &s) == -1 ?
+	    fail_err(c) : show(c, &s);
+}
+
+static int
+session_list(struct ctx *c, const void *in)
+{
+	struct rows rows;
+
 	(void)in;
-	if (mine(c, false, &s) == -1 ||
-	    trade_session_value(c->db, c->a, &s, c->now, &c->err) == -1)
+	if (trade_session_all(c->db, c->a, c->who.tenant_id, c->who.user_id,
+	    &rows, &c->err) == -1)
 		return fail_err(c);
-	return reply(c, &s);
+	for (size_t i = 0; i < rows.n; i++)
+		if (trade_session_value(c->db, c->a, ROW(&rows,
+		    struct trade_session, i), c->now, &c->err) == -1)
+			return fail_err(c);
+	return reply_list(c, &rows, NULL);
 }
 
 /* ---- its switch ---------------------------------------------------------------------- */
@@ -67,13 +103,17 @@ session_get(struct ctx *c, const void *in)
 struct state_in {
 	const char *state;
 	bool cancel;
+	struct uuid session;
 };
 static const struct field state_fields[] = {
 	FIELD(struct state_in, state, .oneof = ONEOF("active", "reducing",
 	    "halted"), .def = "\"halted\"", .doc = "What it takes from now "
 	    "on: everything, what reduces a position, nothing"),
 	FIELD(struct state_in, cancel, .def = "true",
-	    .doc = "Cancel open orders, unless it is active"), FIELD_END
+	    .doc = "Cancel open orders, unless it is active; otherwise they "
+	    "rest, and only what closes a position is filled"),
+	FIELD(struct state_in, session, .flags = FF_NULLABLE,
+	    .doc = "Account; the paper account when left out"), FIELD_END
 };
 static const struct schema state_schema = {
 	.name = "SessionState", .doc = "The session's own stop switch",
@@ -81,55 +121,36 @@ static const struct schema state_schema = {
 };
 
 static int
-cancel_open(struct ctx *c, const struct trade_session *s)
-{
-	struct trade_desk d = { .db = c->db, .a = c->a,
-	    .tenant = c->who.tenant_id, .user = c->who.user_id,
-	    .now = c->now };
-	struct rows rows;
-
-	if (trade_order_page(c->db, c->a, s->id, "", true,
-	    (struct uuid){ { 0 } }, 1000, &rows, &c->err) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		struct trade_order o;
-
-		if (trade_order_cancel(&d, ROW(&rows, struct trade_order,
-		    i)->id, "the session was stopped", &o, &c->err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
 session_state(struct ctx *c, const void *in)
 {
 	const struct state_in *i = in;
+	struct trade_desk d = trade_desk_of(c);
 	struct trade_session s;
+	int64_t n;
 
-	if (mine(c, true, &s) == -1)
+	d.session = i->session;
+	if (trade_session_of(&d, true, &s, &c->err) == -1)
 		return fail_err(c);
 	ctx_target_id(c, "session", s.id);
 	s.state = i->state;
 	s.updated_at = c->now;
-	if (trade_session_update(c->db, &s, &c->err) == -1 ||
-	    (i->cancel && strcmp(i->state, "active") != 0 &&
-	    cancel_open(c, &s) == -1) || mine(c, false, &s) == -1 ||
-	    trade_session_value(c->db, c->a, &s, c->now, &c->err) == -1)
+	if ((i->cancel && strcmp(i->state, "active") != 0 ?
+	    trade_order_cancel_all(&d, &s, "the session was stopped", &n,
+	    &c->err) : trade_session_update(c->db, &s, &c->err)) == -1)
 		return fail_err(c);
-	return reply(c, &s);
+	return show(c, &s);
 }
 
 /* ---- what it holds ------------------------------------------------------------------- */
 
 static int
-positions(struct ctx *c, bool held_only)
+positions(struct ctx *c, struct uuid session, bool held_only)
 {
 	struct trade_session s;
 	struct rows rows;
 	size_t n = 0;
 
-	if (mine(c, false, &s) == -1 ||
+	if (pick(c, session, &s) == -1 ||
 	    trade_position_all(c->db, c->a, s.id, &rows, &c->err) == -1)
 		return fail_err(c);
 	for (size_t i = 0; i < rows.n; i++) {
@@ -152,21 +173,33 @@ positions(struct ctx *c, bool held_only)
 static int
 position_list(struct ctx *c, const void *in)
 {
-	(void)in;
-	return positions(c, false);
+	return positions(c, ((const struct pick_in *)in)->session, false);
 }
 
 static int
 holding_list(struct ctx *c, const void *in)
 {
-	(void)in;
-	return positions(c, true);
+	return positions(c, ((const struct pick_in *)in)->session, true);
 }
+
+struct cash_in {
+	struct page_in page;
+	struct uuid session;
+};
+static const struct field cash_fields[] = {
+	PAGE_LIMIT(struct cash_in), PAGE_CURSOR(struct cash_in),
+	FIELD(struct cash_in, session, .flags = FF_NULLABLE,
+	    .doc = "Account; the paper account when left out"), FIELD_END
+};
+static const struct schema cash_schema = {
+	.name = "CashPage", .doc = "Page of the ledger, newest first",
+	.size = sizeof(struct cash_in), .fields = cash_fields
+};
 
 static int
 cash_list(struct ctx *c, const void *in)
 {
-	const struct page_only_in *i = in;
+	const struct cash_in *i = in;
 	const char *key, *next = NULL;
 	struct trade_session s;
 	int64_t below = INT32_MAX;
@@ -176,7 +209,7 @@ cash_list(struct ctx *c, const void *in)
 		return fail_err(c);
 	if (*key != '\0' && num_i64(key, strlen(key), &below) != NUM_OK)
 		return fail(c, 422, "cursor", "Not a cursor of this list");
-	if (mine(c, false, &s) == -1 || trade_cash_page(c->db, c->a, s.id,
+	if (pick(c, i->session, &s) == -1 || trade_cash_page(c->db, c->a, s.id,
 	    below, i->page.limit + 1, &rows, &c->err) == -1)
 		return fail_err(c);
 	if ((int64_t)rows.n > i->page.limit) {
@@ -200,8 +233,14 @@ const struct route trade_session_routes[] = {
 	  .path = "/api/trade/sessions/current", .aliases = ALIASES(
 	  { "/mcp/funds", "002", false }, { "/mcp/login", "002", false }),
 	  .summary = "The own account", .auth = AUTH_USER,
-	  .permission = "trade:read", .out = &trade_session_schema,
-	  .ok = 200, .errors = ERRORS(404), .run = session_get },
+	  .permission = "trade:read", .in = &pick_schema,
+	  .out = &trade_session_schema, .ok = 200, .errors = ERRORS(404),
+	  .run = session_get },
+	{ .id = "trade.session.list", .method = HTTP_GET,
+	  .path = "/api/trade/sessions", .summary = "Own accounts, paper and "
+	  "live", .auth = AUTH_USER, .permission = "trade:read",
+	  .out = &trade_session_schema, .ok = 200, .flags = R_LIST,
+	  .run = session_list },
 	{ .id = "trade.session.state", .method = HTTP_POST,
 	  .path = "/api/trade/sessions/current/state",
 	  SEED("/mcp/killswitch"), .summary = "Stop or start the account",
@@ -212,19 +251,21 @@ const struct route trade_session_routes[] = {
 	{ .id = "trade.position.list", .method = HTTP_GET,
 	  .path = "/api/trade/positions", SEED("/mcp/positions"),
 	  .summary = "Positions", .auth = AUTH_USER,
-	  .permission = "trade:read", .out = &trade_position_schema,
+	  .permission = "trade:read", .in = &pick_schema,
+	  .out = &trade_position_schema,
 	  .ok = 200, .errors = ERRORS(404), .flags = R_LIST,
 	  .run = position_list },
 	{ .id = "trade.holding.list", .method = HTTP_GET,
 	  .path = "/api/trade/holdings", SEED("/mcp/holdings"),
 	  .summary = "What is owned", .auth = AUTH_USER,
-	  .permission = "trade:read", .out = &trade_position_schema,
+	  .permission = "trade:read", .in = &pick_schema,
+	  .out = &trade_position_schema,
 	  .ok = 200, .errors = ERRORS(404), .flags = R_LIST,
 	  .run = holding_list },
 	{ .id = "trade.cash.list", .method = HTTP_GET,
 	  .path = "/api/trade/cash", .summary = "Cash ledger",
 	  .auth = AUTH_USER, .permission = "trade:read",
-	  .in = &page_only_schema, .out = &trade_cash_schema, .ok = 200,
+	  .in = &cash_schema, .out = &trade_cash_schema, .ok = 200,
 	  .errors = ERRORS(404), .flags = R_LIST, .run = cash_list },
 	ROUTE_END
 };

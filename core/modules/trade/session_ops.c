@@ -1,5 +1,6 @@
 /*
- * What can be done with a session: open it, value it.
+ * What can be done with a session: open it, value it, book on it. Invariants:
+ * the ledger's last balance is the cash; fills and entries make the positions.
  */
 #include "base/err.h"
 #include "base/number.h"
@@ -41,6 +42,7 @@ trade_session_value(struct db *db, struct arena *a, struct trade_session *s,
 	struct rows rows;
 
 	s->equity = s->cash;
+	s->short_worth.e8 = 0;
 	if (trade_position_all(db, a, s->id, &rows, e) == -1)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
@@ -50,7 +52,9 @@ trade_session_value(struct db *db, struct arena *a, struct trade_session *s,
 
 		if (dec_mul(p->quantity, p->last.e8 > 0 ? p->last :
 		    p->avg_price, &worth) == -1 ||
-		    dec_add(s->equity, worth, &s->equity) == -1)
+		    dec_add(s->equity, worth, &s->equity) == -1 ||
+		    (worth.e8 < 0 && dec_sub(s->short_worth, worth,
+		    &s->short_worth) == -1))
 			return err_set(e, 500, "overflow",
 			    "The equity is too large");
 	}
@@ -59,4 +63,59 @@ trade_session_value(struct db *db, struct arena *a, struct trade_session *s,
 		s->day_equity = s->equity;
 	}
 	return 0;
+}
+
+struct dec
+trade_session_available(const struct trade_session *s, double short_margin)
+{
+	struct dec held, out;
+
+	if (dec_from_real(dec_real(s->short_worth) * (1 + short_margin),
+	    &held) == -1 || dec_sub(s->cash, s->reserved, &out) == -1 ||
+	    dec_sub(out, held, &out) == -1)
+		out.e8 = 0;
+	return out;
+}
+
+int
+trade_session_book(struct db *db, struct trade_session *s, const char *kind,
+    struct dec amount, struct uuid order, struct utc now, struct err *e)
+{
+	struct trade_cash c = { .session_id = s->id, .seq = ++s->entries,
+	    .kind = kind, .amount = amount, .order_id = order, .at = now };
+
+	if (dec_add(s->cash, amount, &s->cash) == -1)
+		return err_set(e, 422, "overflow", "The amount is too large");
+	c.balance = s->cash;
+	return trade_cash_add(db, &c, e);
+}
+
+int
+trade_position_adjust(struct db *db, struct arena *a,
+    const struct trade_session *s, int64_t instrument, const char *symbol,
+    const char *kind, struct dec quantity, struct dec avg_price,
+    const char *note, struct utc now, struct err *e)
+{
+	const struct trade_position_entry n = { .session_id = s->id,
+	    .instrument_id = instrument, .kind = kind, .quantity = quantity,
+	    .note = note, .at = now };
+	struct trade_position p;
+	int rc = trade_position_get(db, a, s->id, instrument, &p, e);
+
+	if (rc == -1)
+		return -1;
+	if (rc == 1)
+		p = (struct trade_position){ .session_id = s->id,
+		    .instrument_id = instrument, .symbol = symbol };
+	p.tenant_id = s->tenant_id;
+	p.updated_at = now;
+	if (dec_add(p.quantity, quantity, &p.quantity) == -1)
+		return err_set(e, 422, "overflow", "The amount is too large");
+	if (p.quantity.e8 == 0)
+		p.avg_price.e8 = 0;
+	else if (avg_price.e8 > 0)
+		p.avg_price = avg_price;
+	if (trade_position_entry_add(db, &n, e) == -1)
+		return -1;
+	return trade_position_put(db, &p, e);
 }

@@ -2,6 +2,7 @@
  * Rows of sessions, positions and the cash ledger. All SQL on trade_session,
  * trade_position and trade_cash is here.
  */
+#include "base/random.h"
 #include "modules/trade/session.h"
 
 #define S struct trade_session
@@ -24,9 +25,13 @@ static const struct field session_fields[] = {
 	FIELD(S, entries, .flags = FF_HIDDEN),
 	FIELD(S, created_at, .doc = "When it was opened"),
 	FIELD(S, updated_at, .doc = "When it changed last"),
+	FIELD(S, version, .flags = FF_HIDDEN),
 	FIELD(S, equity, .flags = FF_NOSQL,
 	    .doc = "Cash and positions at their last prices"),
-	FIELD_END
+	FIELD(S, short_worth, .flags = FF_NOSQL,
+	    .doc = "Worth of what is sold short"),
+	FIELD(S, available, .flags = FF_NOSQL,
+	    .doc = "Cash that nothing binds"), FIELD_END
 };
 const struct schema trade_session_schema = {
 	.name = "BrokerSession", .doc = "An account with a broker",
@@ -34,7 +39,7 @@ const struct schema trade_session_schema = {
 };
 #define SESSION "id, tenant_id, user_id, broker, mode, state, live, " \
 	"currency, start_cash, cash, reserved, day, day_equity, entries, " \
-	"created_at, updated_at"
+	"created_at, updated_at, version"
 
 #define P struct trade_position
 #define POSITION_FIELDS \
@@ -67,6 +72,21 @@ const struct schema trade_position_schema = {
 #define POSITION "session_id, instrument_id, tenant_id, symbol, quantity, " \
 	"avg_price, realized, fees, updated_at"
 
+#define N struct trade_position_entry
+static const struct field entry_fields[] = {
+	FIELD(N, session_id, .flags = FF_HIDDEN),
+	FIELD(N, instrument_id, .flags = FF_HIDDEN),
+	FIELD(N, seq, .doc = "Number"),
+	FIELD(N, kind, .doc = "split, bonus, merger, transfer or reconcile"),
+	FIELD(N, quantity, .doc = "Units that came on top, signed"),
+	FIELD(N, note, .doc = "Why"), FIELD(N, at, .doc = "When"), FIELD_END
+};
+const struct schema trade_position_entry_schema = {
+	.name = "PositionEntry", .doc = "A change of a position without a "
+	"fill", .size = sizeof(N), .fields = entry_fields
+};
+#define ENTRY "session_id, instrument_id, seq, kind, quantity, note, at"
+
 #define C struct trade_cash
 static const struct field cash_fields[] = {
 	FIELD(C, session_id, .flags = FF_HIDDEN),
@@ -91,15 +111,20 @@ static const struct query SESSION_BY_ID = { "trade_session.by_id",
 	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
 	"user_id = ? AND id = ? AND live = 1 LIMIT 1",
 	&trade_session_schema };
+static const struct query SESSION_ALL = { "trade_session.all",
+	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
+	"user_id = ? AND live = 1 ORDER BY id LIMIT 100",
+	&trade_session_schema };
 static const struct query SESSION_LOCK = { "trade_session.lock",
 	"SELECT " SESSION " FROM trade_session WHERE id = ? LIMIT 1 FOR "
 	"UPDATE", &trade_session_schema };
 static const struct query SESSION_INSERT = { "trade_session.insert",
 	"INSERT INTO trade_session (" SESSION ") VALUES (?, ?, ?, ?, ?, ?, 1, "
-	"?, ?, ?, ?, ?, ?, ?, ?, ?)", NULL };
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", NULL };
 static const struct query SESSION_UPDATE = { "trade_session.update",
 	"UPDATE trade_session SET state = ?, cash = ?, reserved = ?, day = ?, "
-	"day_equity = ?, entries = ?, updated_at = ? WHERE id = ?", NULL };
+	"day_equity = ?, entries = ?, updated_at = ?, version = version + 1 "
+	"WHERE id = ? AND version = ?", NULL };
 static const struct query POSITION_ALL = { "trade_position.all",
 	"SELECT p.session_id, p.instrument_id, p.tenant_id, p.symbol, "
 	"p.quantity, p.avg_price, p.realized, p.fees, p.updated_at, q.last, "
@@ -114,6 +139,14 @@ static const struct query POSITION_PUT = { "trade_position.put",
 	"?, ?, ?) ON DUPLICATE KEY UPDATE quantity = VALUE(quantity), "
 	"avg_price = VALUE(avg_price), realized = VALUE(realized), fees = "
 	"VALUE(fees), updated_at = VALUE(updated_at)", NULL };
+static const struct query ENTRY_ADD = { "trade_position_entry.add",
+	"INSERT INTO trade_position_entry (" ENTRY ") SELECT ?, ?, "
+	"COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM trade_position_entry "
+	"WHERE session_id = ? AND instrument_id = ?", NULL };
+static const struct query ENTRY_ALL = { "trade_position_entry.all",
+	"SELECT " ENTRY " FROM trade_position_entry WHERE session_id = ? AND "
+	"instrument_id = ? ORDER BY seq LIMIT 1000",
+	&trade_position_entry_schema };
 static const struct query CASH_ADD = { "trade_cash.add",
 	"INSERT INTO trade_cash (" CASH ") VALUES (?, ?, ?, ?, ?, ?, ?)",
 	NULL };
@@ -122,9 +155,9 @@ static const struct query CASH_PAGE = { "trade_cash.page",
 	"ORDER BY seq DESC LIMIT ?", &trade_cash_schema };
 
 const struct query *const trade_session_queries[] = {
-	&SESSION_MINE, &SESSION_BY_ID, &SESSION_LOCK, &SESSION_INSERT, &SESSION_UPDATE,
-	&POSITION_ALL, &POSITION_GET, &POSITION_PUT, &CASH_ADD, &CASH_PAGE,
-	NULL
+	&SESSION_MINE, &SESSION_BY_ID, &SESSION_ALL, &SESSION_LOCK,
+	&SESSION_INSERT, &SESSION_UPDATE, &POSITION_ALL, &POSITION_GET,
+	&POSITION_PUT, &ENTRY_ADD, &ENTRY_ALL, &CASH_ADD, &CASH_PAGE, NULL
 };
 
 const struct table trade_session_tables[] = {
@@ -132,6 +165,8 @@ const struct table trade_session_tables[] = {
 	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
 	{ .name = "trade_position", .row = &row_schema,
 	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
+	{ .name = "trade_position_entry", .row = &trade_position_entry_schema,
+	  .snapshot = SNAP_FULL },
 	{ .name = "trade_cash", .row = &trade_cash_schema,
 	  .snapshot = SNAP_FULL },
 	{ .name = NULL }
@@ -149,13 +184,23 @@ trade_session_mine(struct db *db, struct arena *a, struct uuid tenant,
 }
 
 int
-trade_session_by_id(struct db *db, struct arena *a, struct uuid tenant,
+trade_session_pick(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid user, struct uuid id, bool lock, S *out, struct err *e)
 {
-	int rc = db_one(db, a, &SESSION_BY_ID, ARGS(V(tenant), V(user),
-	    V(id)), out, e);
+	int rc;
 
+	if (uuid_is_nil(id))
+		return trade_session_mine(db, a, tenant, user, lock, out, e);
+	rc = db_one(db, a, &SESSION_BY_ID, ARGS(V(tenant), V(user), V(id)),
+	    out, e);
 	return rc == 0 && lock ? trade_session_lock(db, a, id, out, e) : rc;
+}
+
+int
+trade_session_all(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid user, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &SESSION_ALL, ARGS(V(tenant), V(user)), out, e);
 }
 
 int
@@ -176,11 +221,19 @@ trade_session_insert(struct db *db, const S *s, struct err *e)
 }
 
 int
-trade_session_update(struct db *db, const S *s, struct err *e)
+trade_session_update(struct db *db, S *s, struct err *e)
 {
-	return db_exec(db, &SESSION_UPDATE, ARGS(V(s->state), V(s->cash),
+	uint64_t n;
+
+	if (db_exec(db, &SESSION_UPDATE, ARGS(V(s->state), V(s->cash),
 	    V(s->reserved), V(s->day), V(s->day_equity), V(s->entries),
-	    V(s->updated_at), V(s->id)), NULL, e);
+	    V(s->updated_at), V(s->id), V(s->version)), &n, e) == -1)
+		return -1;
+	if (n != 1)
+		return err_set(e, 503, "busy", "The account was changed "
+		    "meanwhile, try again");
+	s->version++;
+	return 0;
 }
 
 int
@@ -205,6 +258,22 @@ trade_position_put(struct db *db, const P *p, struct err *e)
 	    V(p->instrument_id), V(p->tenant_id), V(p->symbol),
 	    V(p->quantity), V(p->avg_price), V(p->realized), V(p->fees),
 	    V(p->updated_at)), NULL, e);
+}
+
+int
+trade_position_entry_add(struct db *db, const N *n, struct err *e)
+{
+	return db_exec(db, &ENTRY_ADD, ARGS(V(n->session_id),
+	    V(n->instrument_id), V(n->kind), V(n->quantity), V(n->note),
+	    V(n->at), V(n->session_id), V(n->instrument_id)), NULL, e);
+}
+
+int
+trade_position_entry_all(struct db *db, struct arena *a, struct uuid session,
+    int64_t instrument, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &ENTRY_ALL, ARGS(V(session), V(instrument)),
+	    out, e);
 }
 
 int

@@ -6,7 +6,9 @@
 #include "db/table.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
+#include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
+#include "modules/trade/limit.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
@@ -24,6 +26,8 @@ static const struct permission permissions[] = {
 	    "admin operator trader analyst", false },
 	{ "trade:order", "Place and cancel own orders",
 	    "admin operator trader", false },
+	{ "trade:limits", "Set limits of the whole tenant", "admin operator",
+	    false },
 	{ "trade:write", "Write strategies and run backtests",
 	    "admin operator trader analyst", false },
 	{ NULL, NULL, NULL, false }
@@ -58,10 +62,39 @@ static const struct setting setting_rows[] = {
 	    "Percent of the equity in one symbol; 0 = no limit"),
 	LIMIT(daily_loss_pct, "daily_loss", "20", 100,
 	    "Percent lost in a day after which nothing new is opened"),
+	LIMIT(short_margin_pct, "short_margin", "100", 1000,
+	    "Percent of a short's worth that is held besides its proceeds"),
 	LIMIT(paper_fee_bp, "paper_fee", "2", 10000,
 	    "Fee of paper trades, in hundredths of a percent"),
 	LIMIT(paper_cash, "paper_cash", "100000", 1000000000,
 	    "Cash of a new paper account"),
+	SETTING(C, stale_after_ms, "trade.stale_after", .def = "2000",
+	    .min = 100, .max = 3600000, .unit = "milliseconds",
+	    .doc = "Silence after which a running feed is stale: market "
+	    "orders for its instruments are refused"),
+	SETTING(C, market_rate, "trade.market_rate", .def = "10", .min = 1,
+	    .max = 1000, .doc = "Events of market data per symbol and second; "
+	    "the newest is never left out"),
+	SETTING(C, quiet_minutes, "trade.quiet_minutes", .def = "5",
+	    .min = 1, .max = 10000, .doc = "Minutes without a tick in an open "
+	    "market that are noted as a gap"),
+	SETTING(C, bar_grace_ms, "trade.bar_grace", .def = "1500", .min = 0,
+	    .max = 600000, .unit = "milliseconds", .doc = "A bar is closed "
+	    "this long after its end when no tick of the next one comes"),
+	SETTING(C, redis_ticks, "trade.redis_ticks", .def = "",
+	    .doc = "Redis streams of ticks that are read, each as "
+	    "stream=tenant id (ticks:global=…)"),
+	SETTING(C, redis_signals, "trade.redis_signals", .def = "",
+	    .doc = "Redis streams of signals, each as stream=tenant id"),
+	SETTING(C, redis_channels, "trade.redis_channels", .def = "",
+	    .doc = "Redis pub/sub channels of signals, each as "
+	    "channel=tenant id"),
+	SETTING(C, redis_topics, "trade.redis_topics", .def =
+	    "tick,ticks,trade,quote,market_data,signal,signals,"
+	    "trading_signals", .doc = "Values of `type` or `topic` that are "
+	    "taken from Redis; a message that has neither is taken"),
+	SETTING(C, redis_group, "trade.redis_group", .def = "quincunx",
+	    .doc = "Consumer group in which Redis streams are read"),
 	SETTING(C, restricted, "trade.restricted", .def = "",
 	    .doc = "Symbols that nobody may order"),
 	SETTING_END
@@ -74,6 +107,18 @@ static const struct exchange bars = { .noun = "trade.bar",
     .doc = "Bars with their symbols", .row = &trade_bar_row_schema,
     .put = trade_bar_import, .all = &trade_bar_export };
 
+static const struct alert alerts[] = {
+	{ "TradeFeedStale", "A running feed of market data says nothing: "
+	    "market orders of its instruments are refused",
+	    "sum(trade_feeds_stale) > 0", 0, 10, "critical", NULL, NULL,
+	    "GET /api/trade/feeds tells which, and since when" },
+	{ "TradeListenerFails", "Ticks or bars could not be acted on",
+	    "sum(increase(trade_listener_failures_total[5m])) > 0", 0, 300,
+	    "warning", NULL, NULL, "The server's log names the listener, the "
+	    "symbol and the cause" },
+	ALERT_END
+};
+
 const struct module trade_module = {
 	.name = "trade",
 	.doc = "Trading: market data, indicators, patterns, backtests",
@@ -81,22 +126,31 @@ const struct module trade_module = {
 	.tables = (const struct table *const[]){ trade_instrument_tables,
 		trade_bar_tables, trade_strategy_tables, trade_result_tables,
 		trade_session_tables, trade_order_tables,
-		trade_fill_tables, NULL },
+		trade_fill_tables, trade_limit_tables, trade_feed_tables,
+		trade_tick_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_instrument_queries, trade_bar_queries,
 		trade_strategy_queries, trade_result_queries,
 		trade_session_queries, trade_order_queries,
-		trade_fill_queries, NULL },
-	.routes = (const struct route *const[]){ trade_instrument_routes,
-		trade_bar_routes, trade_strategy_routes, trade_result_routes,
-		trade_pattern_routes, trade_session_routes,
-		trade_order_routes, NULL },
+		trade_fill_queries, trade_limit_queries, trade_feed_queries,
+		trade_tick_queries, NULL },
+	.routes = (const struct route *const[]){
+		trade_instrument_routes, trade_bar_routes,
+		trade_strategy_routes, trade_result_routes,
+		trade_pattern_routes, trade_session_routes, trade_order_routes,
+		trade_order_read_routes, trade_limit_routes, trade_feed_routes,
+		trade_tick_routes, NULL },
 	.settings = (const struct settings *const[]){ &trade_settings, NULL },
-	.events = (const struct event *const[]){ trade_order_events, NULL },
+	.events = (const struct event *const[]){ trade_order_events,
+		trade_feed_events, NULL },
+	.loops = (const struct loop *const[]){ trade_feed_loops, NULL },
+	.metrics = (const struct metric *const *const[]){
+		trade_feed_metrics, NULL },
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
 	.commands = (const struct command *const[]){ trade_research_commands,
 		trade_pattern_commands, NULL },
+	.alerts = alerts,
 	.permissions = permissions,
 	.pages = (const struct page *const[]){ trade_pages, NULL },
 	.exchanges = (const struct exchange *const[]){ &bars, NULL }

@@ -1,0 +1,177 @@
+/*
+ * Showing a batch to the listeners. First all together, under one savepoint;
+ * if one of them fails, what they did is undone, what they remember forgotten,
+ * and the batch is shown again call by call, so that only the failing call is
+ * lost. Invariant: a listener's error never stops the market.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "modules/trade/conf.h"
+#include "modules/trade/feed_inner.h"
+#include "shm/shm.h"
+
+enum { KEEP_CAP = 64 << 20 };
+
+struct showing {
+	struct trade_batch *b;
+	struct arena *a;
+	const struct trade_happening *h;
+	size_t ear;
+	bool apart;			/* a savepoint for each call */
+};
+
+void
+trade_ears_forget(struct trade_ears *ears)
+{
+	for (size_t i = 0; i < TRADE_LISTENERS; i++) {
+		const struct trade_listener *const *l = trade_listeners + i;
+
+		if (ears->keep[i] == NULL)
+			continue;
+		if (ears->memory[i] != NULL && (*l)->forget != NULL)
+			(*l)->forget(ears->memory[i]);
+		arena_free(ears->keep[i]);
+		ears->keep[i] = NULL;
+		ears->memory[i] = NULL;
+	}
+}
+
+static int
+call(struct db *db, void *arg, struct err *e)
+{
+	struct showing *s = arg;
+	const struct trade_listener *l = trade_listeners[s->ear];
+	struct trade_ears *ears = s->b->m->ears;
+	const struct trade_happening *h = s->h;
+	struct trade_listen x = { .env = s->b->m->env,
+	    .desk = trade_desk_make(conf_get(s->b->m->env->conf,
+	    &trade_settings), db, s->a, h->live->i.tenant_id,
+	    (struct uuid){ { 0 } }, s->b->now),
+	    .instrument = &h->live->i, .memory = ears->memory[s->ear] };
+	struct trade_bar_news n = { .corrected = h->corrected };
+	int rc;
+
+	if (ears->keep[s->ear] == NULL)
+		ears->keep[s->ear] = arena_new(KEEP_CAP);
+	x.keep = ears->keep[s->ear];
+	if (h->is_bar) {
+		n.timeframe = trade_timeframe_names[h->bar.timeframe];
+		n.bar = h->shown;
+		rc = l->on_bar(&x, &n, e);
+	} else
+		rc = l->on_tick(&x, &h->tick, e);
+	ears->memory[s->ear] = x.memory;
+	return rc;
+}
+
+static bool
+concerns(const struct trade_listener *l, const struct trade_happening *h)
+{
+	return (h->is_bar ? l->on_bar != NULL : l->on_tick != NULL) &&
+	    (!l->resting || h->live->resting);
+}
+
+static int
+show_to(struct showing *s, struct db *db, struct err *e)
+{
+	struct arena_mark m = arena_mark(s->a);
+	int rc = s->apart ? db_savepoint(db, call, s, e) : call(db, s, e);
+
+	arena_rewind(s->a, m);
+	if (rc != -1 || !s->apart || db_retryable(e) || e->status == 503)
+		return rc;
+	metric_add(&trade_listener_failures, 0, 0, 1);
+	log_warn("server", "a listener of the market failed",
+	    KV("listener", trade_listeners[s->ear]->name),
+	    KV("symbol", s->h->live->i.symbol),
+	    KV("detail", (const char *)e->detail),
+	    KV("cause", (const char *)e->cause));
+	err_clear(e);
+	return 0;
+}
+
+/* A bar may make somebody order: by the price of then. */
+static int
+write_quote(struct showing *s, struct db *db, struct err *e)
+{
+	struct trade_live *l = s->h->live;
+
+	if (l->quoted || s->h->quote.at.us == 0)
+		return 0;
+	l->quoted = true;
+	return trade_quote_put(db, &s->h->quote, e);
+}
+
+static int
+show(struct db *db, void *arg, struct err *e)
+{
+	struct showing *s = arg;
+
+	for (size_t k = 0; k < s->b->news.n + s->b->posted.n; k++) {
+		bool heard = false;
+
+		s->h = k < s->b->posted.n ? &s->b->posted.v[k] :
+		    &s->b->news.v[k - s->b->posted.n];
+		if (!s->h->is_bar)
+			s->h->live->quoted = false;
+		for (s->ear = 0; trade_listeners[s->ear] != NULL; s->ear++) {
+			if (!concerns(trade_listeners[s->ear], s->h))
+				continue;
+			if (s->h->is_bar && write_quote(s, db, e) == -1)
+				return -1;
+			if (show_to(s, db, e) == -1)
+				return -1;
+			heard = true;
+		}
+		if (s->h->is_bar && heard)
+			s->h->live->resting = true;	/* it may be now */
+	}
+	return 0;
+}
+
+static int
+find_resting(struct trade_batch *b, struct db *db, struct err *e)
+{
+	struct rows rows;
+
+	if (trade_resting_all(db, b->a, &rows, e) == -1)
+		return -1;
+	for (size_t k = 0; k < b->touched.n; k++) {
+		struct trade_live *l = b->touched.v[k];
+
+		l->resting = false;
+		for (size_t i = 0; i < rows.n && !l->resting; i++)
+			l->resting = ROW(&rows, struct trade_number, i)->id ==
+			    l->i.id;
+	}
+	return 0;
+}
+
+int
+trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
+{
+	struct showing s = { .b = b };
+	int rc;
+
+	if (trade_listeners[0] == NULL || b->news.n + b->posted.n == 0)
+		return 0;
+	if (find_resting(b, db, e) == -1)
+		return -1;
+	s.a = arena_new((size_t)64 << 20);
+	rc = db_savepoint(db, show, &s, e);
+	if (rc == -1 && !db_retryable(e) && e->status != 503) {
+		err_clear(e);
+		trade_ears_forget(b->m->ears);
+		for (size_t k = 0; k < b->touched.n; k++)
+			b->touched.v[k]->quoted = false;
+		s.apart = true;
+		rc = show(db, &s, e);
+	}
+	arena_free(s.a);
+	return rc;
+}
