@@ -32,7 +32,11 @@ const sum = (history, kind) => {
 }
 
 const points = async (el) => {
-	const { items } = await call('GET', el.dataset.points)
+	let { items } = await call('GET', el.dataset.points)
+	if (el.dataset.derive === 'drawdown') {
+		let peak = -Infinity
+		items = items.map(([t, v]) => [t, 100 * (v / (peak = Math.max(peak, v)) - 1)])
+	}
 	return [items.map((p) => p[0] / 1000), ...labels(el).map((n, i) => items.map((p) => p[i + 1] ?? null))]
 }
 

@@ -83,9 +83,13 @@ unpack() {
 
 fetch() { # everything that will be installed, into the cache
 	mkdir -p "$room/apt/partial"
+	# shellcheck disable=SC2086
+	download $packages && download $packages $machine # alone, logrotate takes cron
+}
+download() {
 	unshare -m --propagation private sh -c 'mount --bind "$1/apt" "$1/root/var/cache/apt/archives"
 		shift; exec chroot "$0" apt-get -qq -y --download-only install "$@"' \
-	    "$root" "$room" /tmp/this.deb /tmp/client.deb $packages $machine >/dev/null
+	    "$root" "$room" /tmp/this.deb /tmp/client.deb "$@" >/dev/null
 }
 
 inside() {
