@@ -307,6 +307,7 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.limit.list" },
 	{ .id = "trade.session.list", .flags = CT_VOLATILE },
 	{ .id = "trade.hit.list", .flags = CT_VOLATILE },
+	{ .id = "trade.books.list" },
 	{ .id = "trade.order.get", .path = "id=$order" },
 	{ .id = "trade.order.events", .path = "id=$order" },
 	{ .id = "trade.order.cancel", .path = "id=$order" },

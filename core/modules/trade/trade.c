@@ -8,6 +8,7 @@
 #include "modules/trade/conf.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
+#include "modules/trade/ledger.h"
 #include "modules/trade/limit.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
@@ -108,6 +109,10 @@ static const struct exchange bars = { .noun = "trade.bar",
     .put = trade_bar_import, .all = &trade_bar_export };
 
 static const struct alert alerts[] = {
+	{ "TradeBooks", "The books of an account do not agree",
+	    "max(trade_book_faults) > 0", 0, 60, "critical", NULL, NULL,
+	    "GET /api/trade/books says which figures; the account should be "
+	    "stopped until it is understood" },
 	{ "TradeFeedStale", "A running feed of market data says nothing: "
 	    "market orders of its instruments are refused",
 	    "sum(trade_feeds_stale) > 0", 0, 10, "critical", NULL, NULL,
@@ -126,26 +131,31 @@ const struct module trade_module = {
 	.tables = (const struct table *const[]){ trade_instrument_tables,
 		trade_bar_tables, trade_strategy_tables, trade_result_tables,
 		trade_session_tables, trade_order_tables,
-		trade_fill_tables, trade_limit_tables, trade_feed_tables,
+		trade_fill_tables, trade_limit_tables,
+		trade_ledger_tables, trade_feed_tables,
 		trade_tick_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_instrument_queries, trade_bar_queries,
 		trade_strategy_queries, trade_result_queries,
 		trade_session_queries, trade_order_queries,
-		trade_fill_queries, trade_limit_queries, trade_feed_queries,
+		trade_fill_queries, trade_limit_queries,
+		trade_ledger_queries, trade_feed_queries,
 		trade_tick_queries, NULL },
 	.routes = (const struct route *const[]){
 		trade_instrument_routes, trade_bar_routes,
 		trade_strategy_routes, trade_result_routes,
 		trade_pattern_routes, trade_session_routes, trade_order_routes,
-		trade_order_read_routes, trade_limit_routes, trade_feed_routes,
+		trade_order_read_routes, trade_limit_routes,
+		trade_ledger_routes, trade_feed_routes,
 		trade_tick_routes, NULL },
 	.settings = (const struct settings *const[]){ &trade_settings, NULL },
 	.events = (const struct event *const[]){ trade_order_events,
-		trade_feed_events, NULL },
-	.loops = (const struct loop *const[]){ trade_feed_loops, NULL },
+		trade_ledger_events, trade_feed_events, NULL },
+	.loops = (const struct loop *const[]){ trade_ledger_loops,
+		trade_feed_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
-		trade_feed_metrics, NULL },
+		trade_ledger_metrics, trade_feed_metrics, NULL },
+	.gauges = trade_gauges,
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
 	.commands = (const struct command *const[]){ trade_research_commands,
