@@ -15,6 +15,7 @@
 #include "modules/trade/result.h"
 #include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
+#include "modules/trade/stream.h"
 #include "modules/trade/trade.h"
 #include "modules/trade/ui.h"
 
@@ -143,9 +144,12 @@ const struct module trade_module = {
 	.settings = (const struct settings *const[]){ &trade_settings, NULL },
 	.events = (const struct event *const[]){ trade_order_events,
 		trade_feed_events, NULL },
-	.loops = (const struct loop *const[]){ trade_feed_loops, NULL },
+	.loops = (const struct loop *const[]){ trade_feed_loops,
+		trade_stream_loops,
+		NULL },
 	.metrics = (const struct metric *const *const[]){
-		trade_feed_metrics, NULL },
+		trade_feed_metrics, trade_stream_metrics,
+		NULL },
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
 	.commands = (const struct command *const[]){ trade_research_commands,
