@@ -5,6 +5,7 @@
  * again before a random moment has passed, longer each time.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -443,4 +444,82 @@ redis_pipe(struct redis *r, struct arena *a, const struct redis_cmd *cmds,
 		rc = pipe_window(r, a, cmds + i, n - i < WINDOW ? n - i :
 		    WINDOW, out + i, e);
 	return leave(r, rc);
+}
+
+/* ---- channels ------------------------------------------------------------------------------- */
+
+int
+redis_subscribe(struct redis *r, struct arena *a, const char *const *channels,
+    size_t n, struct err *e)
+{
+	struct redis_word words[32] = { { "SUBSCRIBE", 9 } };
+	struct redis_cmd cmd = { words, n + 1, 0 };
+	struct node *node = &r->nodes[r->seed];
+	struct redis_reply p;
+
+	ASSERT(n + 1 <= NITEMS(words));
+	for (size_t i = 0; i < n; i++)
+		words[i + 1] = (struct redis_word){ channels[i],
+		    strlen(channels[i]) };
+	if (enter(r, e) == -1)
+		return -1;
+	hang_up(node);
+	if (dial(r, node, e) == -1 || (append(node, &cmd) == -1 &&
+	    down(node, "cannot send", e) == -1)) {
+		lose(r, r->seed);
+		return leave(r, -1);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (receive(node, a, &p, e) == -1)
+			return leave(r, -1);
+		if (p.kind != REDIS_LIST)
+			return leave(r, down(node, p.kind == REDIS_REFUSED ?
+			    p.s : "no subscription", e));
+	}
+	return leave(r, 0);
+}
+
+/* [message, channel, text]; anything else is not for us. */
+static bool
+message_of(const struct redis_reply *p, struct redis_message *out)
+{
+	if (p->kind != REDIS_LIST || p->n != 3 ||
+	    p->items[0].kind != REDIS_TEXT ||
+	    strcmp(p->items[0].s, "message") != 0 ||
+	    p->items[1].kind != REDIS_TEXT || p->items[2].kind != REDIS_TEXT)
+		return false;
+	*out = (struct redis_message){ p->items[1].s, p->items[2].s,
+	    p->items[2].n };
+	return true;
+}
+
+int
+redis_hear(struct redis *r, struct arena *a, int64_t wait_ms,
+    struct redis_message *out, struct err *e)
+{
+	struct node *node = &r->nodes[r->seed];
+	int64_t end = clock_boot_ns() + wait_ms * 1000000;
+
+	if (node->c == NULL)
+		return err_set(e, 503, "redis_down", "Redis is not available");
+	for (;;) {
+		struct pollfd fd = { node->c->fd, POLLIN, 0 };
+		struct redis_reply p;
+		void *raw = NULL;
+		int64_t left = (end - clock_boot_ns()) / 1000000;
+
+		if (redisGetReplyFromReader(node->c, &raw) != REDIS_OK)
+			return down(node, "no answer", e);
+		if (raw != NULL) {
+			copy_reply(a, raw, &p);
+			freeReplyObject(raw);
+			if (message_of(&p, out))
+				return 1;
+			continue;
+		}
+		if (poll(&fd, 1, left > 0 ? (int)left : 0) <= 0)
+			return 0;
+		if (redisBufferRead(node->c) != REDIS_OK)
+			return down(node, "the connection was closed", e);
+	}
 }

@@ -64,6 +64,23 @@ int redis_do(struct redis *, struct arena *, const struct redis_cmd *,
 int redis_pipe(struct redis *, struct arena *, const struct redis_cmd *,
     size_t n, struct redis_reply *out, struct err *);
 
+/* ---- channels ------------------------------------------------------------ */
+
+struct redis_message {
+	const char *channel;
+	const char *p;			/* NUL-terminated */
+	size_t n;
+};
+/* Follows these channels; the connection is for nothing else from then on. -1
+ * as above. */
+int redis_subscribe(struct redis *, struct arena *,
+    const char *const *channels, size_t n, struct err *);
+/* The next message, waiting up to wait_ms for it: 1 there is one, 0 none, -1
+ * the connection is gone: subscribe again. What was published meanwhile is
+ * lost, as with every channel of Redis. */
+int redis_hear(struct redis *, struct arena *, int64_t wait_ms,
+    struct redis_message *, struct err *);
+
 /* ---- pure ---------------------------------------------------------------- */
 
 enum { REDIS_SLOTS = 16384 };

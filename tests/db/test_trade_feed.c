@@ -87,6 +87,81 @@ teardown(void **state)
 	return 0;
 }
 
+/* ---- a listener of the test ------------------------------------------------------ */
+
+static struct {
+	int ticks, bars, corrected, forgotten, signals;
+	bool out_of_order;
+	struct utc newest;
+} ear;
+
+/* Writes a row for each tick of BAD and NICE; BAD's at 13 fails after that. */
+static int
+on_tick(struct trade_listen *l, const struct trade_tick *t, struct err *e)
+{
+	const struct trade_dead row = { .tenant_id = tenant,
+	    .source = t->symbol, .ref = "", .reason = "", .body = "",
+	    .at = l->desk.now };
+	bool bad = strcmp(t->symbol, "BAD") == 0;
+
+	ear.ticks++;
+	if (strcmp(t->symbol, "ORDER") == 0)
+		ear.newest = t->at;
+	if ((bad || strcmp(t->symbol, "NICE") == 0) &&
+	    trade_dead_add(l->desk.db, &row, e) == -1)
+		return -1;
+	if (l->memory == NULL)
+		l->memory = arena_alloc(l->keep, 8);
+	return bad && t->last.e8 == 13 * DEC_ONE ? err_set(e, 422, "no",
+	    "not 13") : 0;
+}
+
+static int
+on_bar(struct trade_listen *l, const struct trade_bar_news *n, struct err *e)
+{
+	struct trade_quote q;
+
+	ear.bars++;
+	ear.corrected += n->corrected;
+	if (strcmp(l->instrument->symbol, "ORDER") != 0 ||
+	    strcmp(n->timeframe, "1m") != 0 || n->corrected)
+		return 0;
+	/* the bar comes before the tick that ended it, and the price that is
+	 * known is the bar's */
+	if (n->bar.at.us + MIN <= ear.newest.us ||
+	    trade_quote_get(l->desk.db, l->desk.a, l->instrument->id, &q, e)
+	    != 0 || q.last.e8 != n->bar.close.e8)
+		ear.out_of_order = true;
+	return 0;
+}
+
+static int
+on_signal(struct trade_listen *l, const char *json, size_t n, struct err *e)
+{
+	(void)l;
+	(void)n;
+	ear.signals++;
+	if (strstr(json, "refuse") == NULL)
+		return 0;
+	err_set(e, 422, "unarmed", "Nobody asked for it");
+	return 1;
+}
+
+static void
+on_forget(void *memory)
+{
+	assert_non_null(memory);
+	ear.forgotten++;
+}
+
+static const struct trade_listener test_listener = { .name = "test",
+    .on_tick = on_tick, .on_bar = on_bar, .on_signal = on_signal,
+    .forget = on_forget };
+/* Instead of the product's. */
+const struct trade_listener *const trade_listeners[] = {
+	&test_listener, NULL
+};
+
 /* ---- words ---------------------------------------------------------------------- */
 
 static const char *
@@ -278,13 +353,215 @@ a_restart_changes_no_bar(void **state)
 	assert_string_equal(value(text(sum, id[0])), value(text(sum, id[1])));
 }
 
+/* ---- listeners ------------------------------------------------------------------------- */
+
+static void
+listeners_fail_alone(void **state)
+{
+	int64_t bad, nice, order;
+	int forgotten = ear.forgotten;
+
+	(void)state;
+	if (!have)
+		skip();
+	bad = instrument("BAD");
+	nice = instrument("NICE");
+	order = instrument("ORDER");
+	post((struct trade_tick[]){ tick(bad, 1, minute(0), 12, 1),
+	    tick(nice, 1, minute(0), 12, 1), tick(bad, 2, minute(1), 13, 1),
+	    tick(nice, 2, minute(1), 13, 1), tick(bad, 3, minute(2), 14, 1) },
+	    5);
+	until("SELECT COUNT(*) FROM trade_intake", "0");
+	assert_string_equal(value("SELECT COUNT(*) FROM trade_dead WHERE "
+	    "source = 'BAD'"), "2");
+	assert_string_equal(value("SELECT COUNT(*) FROM trade_dead WHERE "
+	    "source = 'NICE'"), "2");
+	assert_int_equal(ear.forgotten - forgotten, 1);
+	for (int i = 0; i < 5; i++)
+		post((struct trade_tick[]){ tick(order, i + 1, minute(i),
+		    20 + i, 1) }, 1);
+	until("SELECT COUNT(*) FROM trade_intake", "0");
+	assert_false(ear.out_of_order);
+	assert_true(ear.bars > 0);
+}
+
+static void
+signals_are_handed_on(void **state)
+{
+	struct trade_intake in = { .tenant_id = tenant, .kind = "signal",
+	    .n = 1, .body = "{\"id\":\"s1\"}", .at = clock_now() };
+	int before = ear.signals;
+
+	(void)state;
+	if (!have)
+		skip();
+	good(trade_intake_add(env.db, &in, &err));
+	in.body = "{\"id\":\"refuse\"}";
+	good(trade_intake_add(env.db, &in, &err));
+	trade_feed_ring(NULL);
+	until("SELECT COUNT(*) FROM trade_intake", "0");
+	assert_int_equal(ear.signals - before, 2);
+	assert_string_equal(value("SELECT CONCAT(reason, body) FROM "
+	    "trade_dead WHERE source = 'signals'"),
+	    "Nobody asked for it{\"id\":\"refuse\"}");
+}
+
+/* ---- feeds --------------------------------------------------------------------------------- */
+
+static struct trade_feed
+feed(const char *name, const char *kind, const char *spec)
+{
+	struct trade_feed f = { .id = uuid_new(), .tenant_id = tenant,
+	    .name = name, .kind = kind, .wanted = "stopped",
+	    .state = "stopped", .detail = "", .spec = { spec },
+	    .position = "", .version = 1, .created_at = clock_now(),
+	    .updated_at = clock_now() };
+
+	good(trade_feed_insert(env.db, &f, &err));
+	return f;
+}
+
+static int
+start_work(struct db *db, void *arg, struct err *e)
+{
+	return trade_feed_start(db, a, arg, clock_now(), e);
+}
+
+static int
+stop_work(struct db *db, void *arg, struct err *e)
+{
+	struct trade_feed *f = arg;
+
+	if (trade_feed_find(db, a, tenant, f->id, true, f, e) != 0)
+		return -1;
+	return trade_feed_halt(db, f, "stopped", "stopped", "", clock_now(),
+	    e);
+}
+
+#define PRICES "SELECT GROUP_CONCAT(CONCAT_WS(' ', seq, last, bid, ask, " \
+	"volume) ORDER BY seq) FROM trade_tick t JOIN trade_instrument i ON " \
+	"i.id = t.instrument_id WHERE i.exchange = '%s' AND i.symbol = '%s' " \
+	"AND seq <= 60"
+
+static const char *
+prices(const char *exchange, const char *symbol)
+{
+	char sql[600];
+
+	snprintf(sql, sizeof(sql), PRICES, exchange, symbol);
+	return value(sql);
+}
+
+static void
+a_simulation_is_the_same_again(void **state)
+{
+	static const char spec[] = "{\"exchange\":\"%s\",\"seed\":7,"
+	    "\"rate\":500,\"correlation\":0.5,\"keep\":true}";
+	static const char *const where[] = { "SA", "SB" };
+	struct trade_feed f;
+
+	(void)state;
+	if (!have)
+		skip();
+	for (int k = 0; k < 2; k++) {
+		f = feed(where[k], "simulator", arena_printf(a, spec,
+		    where[k]));
+		good(db_txn(env.db, a, start_work, &f, &err));
+		if (k == 1)		/* it dies on the way */
+			for (int i = 0; i < 5; i++) {
+				good(trade_feed_loops[0].run(&loop, &err));
+				forget();
+			}
+		until(arena_printf(a, "SELECT ticks > 400 FROM trade_feed "
+		    "WHERE name = '%s'", where[k]), "1");
+		good(db_txn(env.db, a, stop_work, &f, &err));
+		/* no number is there twice, none is left out */
+		assert_string_equal(value(arena_printf(a, "SELECT MAX(seq) - "
+		    "COUNT(*) FROM trade_tick t JOIN trade_instrument i ON "
+		    "i.id = t.instrument_id WHERE i.exchange = '%s' AND "
+		    "i.symbol = 'TSLA'", where[k])), "0");
+	}
+	assert_string_equal(prices("SA", "AAPL"), prices("SB", "AAPL"));
+	assert_string_equal(prices("SA", "AMZN"), prices("SB", "AMZN"));
+	assert_string_not_equal(prices("SA", "AMZN"), prices("SA", "AAPL"));
+}
+
+/* What was recorded of the simulation, played again as fast as it goes. */
+static void
+a_replay_gives_the_same_bars(void **state)
+{
+	static const char sum[] = "SELECT GROUP_CONCAT(CONCAT_WS(' ', "
+	    "i.symbol, timeframe, at, open, high, low, close, volume) ORDER "
+	    "BY symbol, timeframe, at) FROM trade_bar b JOIN trade_instrument "
+	    "i ON i.id = b.instrument_id WHERE i.exchange = 'SA'";
+	struct trade_feed f, g;
+	const char *before;
+
+	(void)state;
+	if (!have)
+		skip();
+	/* the simulator's bars end a second or so after its last tick */
+	mariadb_sql(DB, "UPDATE trade_tick t JOIN trade_instrument i ON i.id "
+	    "= t.instrument_id SET t.at = t.at - INTERVAL 3 DAY WHERE "
+	    "i.exchange = 'SA'; DELETE b FROM trade_bar b JOIN "
+	    "trade_instrument i ON i.id = b.instrument_id WHERE i.exchange = "
+	    "'SA'");
+	f = feed("again", "replay", "{\"symbols\":[\"AAPL\",\"TSLA\"],"
+	    "\"exchange\":\"SA\",\"source\":\"ticks\",\"speed\":0}");
+	good(db_txn(env.db, a, start_work, &f, &err));
+	g = feed("busy", "replay", f.spec.p);
+	assert_int_equal(db_txn(env.db, a, start_work, &g, &err), -1);
+	assert_string_equal(err.code, "busy");
+	err_clear(&err);
+	until("SELECT state FROM trade_feed WHERE name = 'again'", "ended");
+	before = value(sum);
+	assert_true(strlen(before) > 100);
+	/* once more, from the bars that came of it: they are the same */
+	g = feed("bars", "replay", "{\"symbols\":[\"AAPL\",\"TSLA\"],"
+	    "\"exchange\":\"SA\",\"source\":\"bars\",\"speed\":0}");
+	good(db_txn(env.db, a, start_work, &g, &err));
+	until("SELECT state FROM trade_feed WHERE name = 'bars'", "ended");
+	assert_string_equal(value(sum), before);
+	assert_string_equal(value("SELECT MAX(version) FROM trade_bar b JOIN "
+	    "trade_instrument i ON i.id = b.instrument_id WHERE i.exchange = "
+	    "'SA'"), "1");
+}
+
+static void
+the_demo_is_made_once(void **state)
+{
+	bool made;
+
+	(void)state;
+	if (!have)
+		skip();
+	good(trade_feed_demo(env.db, a, tenant, "demo", clock_now(), &made,
+	    &err));
+	assert_true(made);
+	good(trade_feed_demo(env.db, a, tenant, "demo", clock_now(), &made,
+	    &err));
+	assert_false(made);
+	assert_string_equal(value("SELECT COUNT(*) > 700 FROM trade_bar b "
+	    "JOIN trade_instrument i ON i.id = b.instrument_id WHERE "
+	    "i.exchange = 'SIM' AND i.symbol = 'AAPL' AND timeframe = '1d'"),
+	    "1");
+	until("SELECT state FROM trade_feed WHERE name = 'demo'", "running");
+	until("SELECT COUNT(*) FROM trade_quote q JOIN trade_instrument i ON "
+	    "i.id = q.instrument_id WHERE i.exchange = 'SIM'", "5");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ticks_become_bars),
 		cmocka_unit_test(late_and_missing_ticks),
-		cmocka_unit_test(a_restart_changes_no_bar)
+		cmocka_unit_test(a_restart_changes_no_bar),
+		cmocka_unit_test(listeners_fail_alone),
+		cmocka_unit_test(signals_are_handed_on),
+		cmocka_unit_test(a_simulation_is_the_same_again),
+		cmocka_unit_test(a_replay_gives_the_same_bars),
+		cmocka_unit_test(the_demo_is_made_once)
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -175,4 +175,8 @@ int platform_model_live(struct db *, struct arena *, struct uuid tenant,
 int platform_model_promote(struct db *, struct uuid tenant, struct uuid id,
     const char *by, struct err *);
 
+/* Where Redis is (redis.url); "" = none is configured. */
+struct conf;
+const char *platform_redis_at(const struct conf *);
+
 #endif

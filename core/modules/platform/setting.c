@@ -3,6 +3,7 @@
  * could not use.
  */
 #include "base/err.h"
+#include "modules/platform/platform.h"
 #include "modules/platform/setting.h"
 #include "net/redis.h"
 
@@ -65,3 +66,11 @@ static const struct setting rows[] = {
 const struct settings platform_settings = {
 	"platform", sizeof(struct platform_conf), rows, check
 };
+
+const char *
+platform_redis_at(const struct conf *conf)
+{
+	const struct platform_conf *cf = conf_get(conf, &platform_settings);
+
+	return cf->redis_url;
+}

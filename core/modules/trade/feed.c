@@ -40,6 +40,8 @@ static const struct field spec_fields[] = {
 	    "has ended"),
 	FIELD(S, stream, .max = 180, .def = "\"\"", .doc = "Redis: a stream "
 	    "that trade.redis_ticks names for this tenant"),
+	FIELD(S, signals, .def = "false", .doc = "Redis: it carries signals, "
+	    "and may be silent"),
 	FIELD(S, url, .max = 500, .def = "\"\"", .doc = "HTTP: where quotes "
 	    "are asked for"),
 	FIELD(S, every_ms, .min = 250, .max = 86400000, .def = "1000",

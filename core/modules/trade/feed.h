@@ -80,6 +80,7 @@ struct trade_feed_spec {
 	bool again;			/* from the beginning when it ends */
 	/* redis */
 	const char *stream;
+	bool signals;			/* it carries signals */
 	/* http */
 	const char *url;
 	int64_t every_ms;

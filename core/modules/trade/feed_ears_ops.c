@@ -15,7 +15,7 @@
 #include "modules/trade/feed_inner.h"
 #include "shm/shm.h"
 
-enum { KEEP_CAP = 64 << 20 };
+enum { KEEP_CAP = 64 << 20, SIGNAL_MAX = 4000 };
 
 struct showing {
 	struct trade_batch *b;
@@ -134,6 +134,78 @@ show(struct db *db, void *arg, struct err *e)
 	return 0;
 }
 
+/* ---- signals ------------------------------------------------------------------------ */
+
+struct saying {
+	struct trade_batch *b;
+	struct arena *a;
+	const struct trade_intake *in;
+	size_t ear;
+};
+
+static int
+say(struct db *db, void *arg, struct err *e)
+{
+	struct saying *s = arg;
+	struct trade_ears *ears = s->b->m->ears;
+	struct trade_listen x = { .env = s->b->m->env,
+	    .desk = trade_desk_make(conf_get(s->b->m->env->conf,
+	    &trade_settings), db, s->a, s->in->tenant_id,
+	    (struct uuid){ { 0 } }, s->b->now),
+	    .memory = ears->memory[s->ear] };
+	int rc;
+
+	if (ears->keep[s->ear] == NULL)
+		ears->keep[s->ear] = arena_new(KEEP_CAP);
+	x.keep = ears->keep[s->ear];
+	rc = trade_listeners[s->ear]->on_signal(&x, s->in->body,
+	    strlen(s->in->body), e);
+	ears->memory[s->ear] = x.memory;
+	if (rc == 1 && e->status == 0)
+		err_set(e, 422, "signal", "It was refused");
+	return rc == 0 ? 0 : -1;
+}
+
+/* What nobody takes goes to the dead letters, with the reason. */
+static int
+one_signal(struct saying *s, struct db *db, struct err *e)
+{
+	struct trade_dead d = { .tenant_id = s->in->tenant_id,
+	    .feed_id = s->in->feed_id, .source = "signals", .ref = "",
+	    .reason = "Nobody listens to signals", .body = s->in->body,
+	    .at = s->b->now };
+	bool taken = false;
+
+	if (strlen(d.body) > SIGNAL_MAX)
+		d.body = arena_strndup(s->b->a, d.body, SIGNAL_MAX);
+	for (s->ear = 0; trade_listeners[s->ear] != NULL; s->ear++) {
+		if (trade_listeners[s->ear]->on_signal == NULL)
+			continue;
+		if (db_savepoint(db, say, s, e) == 0) {
+			taken = true;
+			continue;
+		}
+		if (db_retryable(e) || e->status >= 500)
+			return -1;
+		d.reason = arena_strdup(s->b->a, e->detail);
+		err_clear(e);
+	}
+	return taken ? 0 : trade_dead_add(db, &d, e);
+}
+
+static int
+all_signals(struct trade_batch *b, struct db *db, struct arena *a,
+    struct err *e)
+{
+	for (size_t i = 0; i < b->signals.n; i++) {
+		struct saying s = { .b = b, .a = a, .in = &b->signals.v[i] };
+
+		if (one_signal(&s, db, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 find_resting(struct trade_batch *b, struct db *db, struct err *e)
 {
@@ -158,12 +230,12 @@ trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
 	struct showing s = { .b = b };
 	int rc;
 
-	if (trade_listeners[0] == NULL || b->news.n + b->posted.n == 0)
+	if (b->news.n + b->posted.n + b->signals.n == 0)
 		return 0;
-	if (find_resting(b, db, e) == -1)
+	if (trade_listeners[0] != NULL && find_resting(b, db, e) == -1)
 		return -1;
 	s.a = arena_new((size_t)64 << 20);
-	rc = db_savepoint(db, show, &s, e);
+	rc = trade_listeners[0] == NULL ? 0 : db_savepoint(db, show, &s, e);
 	if (rc == -1 && !db_retryable(e) && e->status != 503) {
 		err_clear(e);
 		trade_ears_forget(b->m->ears);
@@ -172,6 +244,8 @@ trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
 		s.apart = true;
 		rc = show(db, &s, e);
 	}
+	if (rc == 0)
+		rc = all_signals(b, db, s.a, e);
 	arena_free(s.a);
 	return rc;
 }

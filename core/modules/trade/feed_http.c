@@ -52,27 +52,37 @@ static const struct schema change_schema = {
 
 /* ---- what is allowed ------------------------------------------------------------------- */
 
-/* The settings give this stream to the caller's tenant. */
 static bool
-may_read(struct ctx *c, const char *stream)
+listed(struct ctx *c, const char *const *m, const char *stream)
 {
-	const struct trade_conf *f = conf_get(c->env->conf, &trade_settings);
-
-	for (const char *const *m = f->redis_ticks; m != NULL && *m != NULL;
-	    m++) {
+	for (; m != NULL && *m != NULL; m++) {
 		struct uuid tenant;
 		const char *name;
 
 		if (trade_stream_of(c->a, *m, &name, &tenant) == 0 &&
-		    strcmp(name, stream) == 0 &&
+		    strncmp(name, stream, strlen(name)) == 0 &&
+		    (strcmp(stream + strlen(name), "") == 0 ||
+		    strcmp(stream + strlen(name), TRADE_CHANNEL) == 0) &&
 		    uuid_equal(tenant, c->who.tenant_id))
 			return true;
 	}
 	return false;
 }
 
+/* The settings give this stream to the caller's tenant. */
+static bool
+may_read(struct ctx *c, const char *stream)
+{
+	const struct trade_conf *f = conf_get(c->env->conf, &trade_settings);
+
+	return listed(c, f->redis_ticks, stream) ||
+	    listed(c, f->redis_signals, stream) ||
+	    listed(c, f->redis_channels, stream);
+}
+
 static int
-check_spec(struct ctx *c, const char *kind, const struct trade_feed_spec *s)
+check_spec(struct ctx *c, const char *kind, const char *name,
+    const struct trade_feed_spec *s)
 {
 	const char *const *v = s->symbols.items;
 	struct err e = { 0 };
@@ -87,6 +97,10 @@ check_spec(struct ctx *c, const char *kind, const struct trade_feed_spec *s)
 	if (strcmp(kind, "redis") == 0 && !may_read(c, s->stream))
 		return fail_field(c, "spec", "value_error", "The setting "
 		    "trade.redis_ticks does not name this stream for you");
+	if (strcmp(kind, "redis") == 0 && name != NULL &&
+	    strcmp(name, s->stream) != 0)
+		return fail_field(c, "name", "value_error",
+		    "A feed of Redis has the name of its stream");
 	if (strcmp(kind, "http") == 0 && net_url_check(s->url, &e) == -1)
 		return fail_field(c, "spec", "value_error",
 		    arena_strdup(c->a, e.detail));
@@ -123,7 +137,7 @@ feed_create(struct ctx *c, const void *in)
 			return fail_err(c);
 		s = &usual;
 	}
-	if ((rc = check_spec(c, p->kind, s)) != 0)
+	if ((rc = check_spec(c, p->kind, p->name, s)) != 0)
 		return rc;
 	f.spec = spec_text(c, s);
 	if (trade_feed_insert(c->db, &f, &c->err) == -1)
@@ -178,7 +192,7 @@ feed_change(struct ctx *c, const void *in)
 		return fail_err(c);
 	if (strcmp(f.wanted, "stopped") != 0)
 		return fail(c, 409, "state", "Stop it first");
-	if ((rc = check_spec(c, f.kind, p->spec)) != 0)
+	if ((rc = check_spec(c, f.kind, f.name, p->spec)) != 0)
 		return rc;
 	f.spec = spec_text(c, p->spec);
 	f.position = "";
@@ -219,7 +233,7 @@ feed_start(struct ctx *c, const void *in)
 	ctx_target_id(c, "feed", f.id);
 	if (strcmp(f.wanted, "running") == 0)
 		return reply(c, &f);
-	if ((rc = check_spec(c, f.kind, &s)) != 0)
+	if ((rc = check_spec(c, f.kind, NULL, &s)) != 0)
 		return rc;
 	if (trade_feed_start(c->db, c->a, &f, c->now, &c->err) == -1)
 		return fail_err(c);

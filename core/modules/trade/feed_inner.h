@@ -146,6 +146,9 @@ struct trade_number {
 int trade_resting_all(struct db *, struct arena *, struct rows *,
     struct err *);
 
+#define TRADE_CHANNEL " (channel)"	/* ends the name of a channel's feed */
+#define TRADE_REDIS_AWAY "Redis is away"
+
 /* ---- pure ------------------------------------------------------------------------ */
 
 bool trade_symbol_ok(const char *);
@@ -284,6 +287,7 @@ struct trade_batch {
 	VEC(struct trade_tick) filled;	/* gaps that they fill */
 	VEC(int64_t) intake;
 	VEC(struct trade_happening) posted;	/* bars that are stored */
+	VEC(struct trade_intake) signals;
 	VEC(struct trade_source *) sources;	/* touched */
 	size_t ticks;
 	int64_t quiet;			/* trade.quiet_minutes */

@@ -266,8 +266,10 @@ take_intake(struct feeder *f, struct trade_batch *b, struct db *db,
 		    struct trade_intake, i);
 
 		*VEC_ADD(b->a, &b->intake) = in->id;
-		if ((strcmp(in->kind, "bars") == 0 ? posted(b, db, in, e) :
-		    ticks_of(b, db, in, e)) == -1)
+		if (strcmp(in->kind, "signal") == 0)
+			*VEC_ADD(b->a, &b->signals) = *in;
+		else if ((strcmp(in->kind, "bars") == 0 ? posted(b, db, in,
+		    e) : ticks_of(b, db, in, e)) == -1)
 			return -1;
 	}
 	return 0;

@@ -223,7 +223,12 @@ trade_feed_watch(struct db *db, struct rows *feeds, int64_t stale_ms,
 		struct watching w = { .lease = lease, .feed = *f };
 		bool stale = strcmp(f->state, "stale") == 0;
 
-		n += stale;
+		if (strcmp(f->detail, TRADE_REDIS_AWAY) == 0 ||
+		    strstr(f->spec.p, "\"signals\":true") != NULL) {
+			n += stale;	/* trade.redis knows better */
+			continue;
+		}
+		n += silent(f, stale_ms, now);
 		if (silent(f, stale_ms, now) == stale)
 			continue;
 		w.feed.state = stale ? "running" : "stale";

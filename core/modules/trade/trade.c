@@ -16,6 +16,7 @@
 #include "modules/trade/result.h"
 #include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
+#include "modules/trade/stream.h"
 #include "modules/trade/trade.h"
 #include "modules/trade/ui.h"
 
@@ -152,9 +153,10 @@ const struct module trade_module = {
 	.events = (const struct event *const[]){ trade_order_events,
 		trade_ledger_events, trade_feed_events, NULL },
 	.loops = (const struct loop *const[]){ trade_ledger_loops,
-		trade_feed_loops, NULL },
+		trade_feed_loops, trade_stream_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
-		trade_ledger_metrics, trade_feed_metrics, NULL },
+		trade_ledger_metrics, trade_feed_metrics,
+		trade_stream_metrics, NULL },
 	.gauges = trade_gauges,
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, NULL },
