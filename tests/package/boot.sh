@@ -19,12 +19,13 @@ a_job() { local id; id=$(curl -sS $url/jobs -H "Authorization: Bearer $token" -H
 
 first() {
 	local u
-	# shellcheck disable=SC2016
-	printf '%s\n' 'argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '"'{}'"'" ];' >/etc/quincunx/exec.d/room.echo.conf
 	timeout 120 quincunx setup || die "setup: status $?"
 	cp /var/lib/quincunx/admin.json /root/
 	until_ok 30 curl -fsS -o /dev/null $url/health/ready || die "not ready"
 	active || die "not all services run"
+	# shellcheck disable=SC2016
+	printf '%s\n' 'argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '"'{}'"'" ];' >/etc/quincunx/exec.d/room.echo.conf
+	systemctl reload $units # a job type more
 	login
 	a_job
 	until_ok 30 sh -c 'quincunx doctor --url '$url' | grep -q "^ok *worker *quincunx-worker runs"' || die "$(quincunx doctor)"
