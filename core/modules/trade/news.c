@@ -21,8 +21,6 @@ static const struct setting rows[] = {
 	    .doc = "Longest wait for it; the lexicon answers then"),
 	SETTING(C, sources, "trade.news_sources", .def = "",
 	    .doc = "Weights of sources, as \"reuters=1.5\"; others weigh 1"),
-	SETTING(C, days, "trade.news_days", .def = "90", .min = 7,
-	    .max = 3650, .unit = "days", .doc = "How long news are kept"),
 	SETTING_END
 };
 const struct settings trade_news_settings = { .name = "trade_news",
