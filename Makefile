@@ -55,6 +55,9 @@ $(BUILD)/bin/%: $(BUILD)/obj/cgi/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Files that are inside of the programs.
+$(BUILD)/obj/core/modules/trade/lexicon_data.o: $(wildcard static/lexicon/*.txt)
+
 # Only the gateway needs libwebsockets.
 $(BUILD)/bin/quincunx-live: LDLIBS += -lwebsockets
 

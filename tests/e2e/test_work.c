@@ -760,7 +760,7 @@ python_readme(void **state)
 	script("readme.py", text);
 	pid = python("pyreadme", (const char *[]){ stack_path(&st,
 	    "readme.py"), NULL });
-	id = jobs_add(&st, ann, "{\"job_type\":\"sentiment_analysis\","
+	id = jobs_add(&st, ann, "{\"job_type\":\"mood\","
 	    "\"user_id\":\"user123\",\"payload\":{\"text\":"
 	    "\"good news, up\"}}");
 	jobs_until(&st, ann, id, "succeeded");

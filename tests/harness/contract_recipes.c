@@ -331,6 +331,21 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.feed.stop", .path = "id=$feed" },
 	{ .id = "trade.tick.post", .body = "{\"ticks\":[{\"symbol\":"
 	    "\"SAME\",\"last\":11,\"volume\":5}]}" },
+	{ .id = "trade.news.post", .body = "{\"items\":[{\"title\":"
+	    "\"SAME profit falls $n %\"}]}" },
+	{ .id = "trade.news.get", .path = "id=$news" },
+	{ .id = "trade.news.delete", .path = "id=$news" },
+	{ .id = "trade.news.list", .flags = CT_VOLATILE },
+	{ .id = "trade.alias.put", .body = "{\"alias\":\"Same $n\","
+	    "\"symbol\":\"SAME\"}" },
+	{ .id = "trade.alias.delete", .path = "alias=$alias" },
+	{ .id = "trade.alias.list", .flags = CT_VOLATILE },
+	{ .id = "trade.sentiment.analyze", .body = "{\"text\":\"SAME profit "
+	    "falls\"}" },
+	{ .id = "trade.sentiment.list", .flags = CT_VOLATILE },
+	{ .id = "trade.sentiment.seed", .flags = CT_VOLATILE },
+	{ .id = "trade.sentiment.seed_one", .path = "symbol=SAME",
+	    .flags = CT_VOLATILE },
 	{ .id = "trade.indicator.get", .path = "kind=sma",
 	    .query = "symbol=SAME&params=1" },
 	{ .id = NULL }
@@ -426,6 +441,29 @@ resting(struct world *w, struct twin *t)
 	return post_id(w, t, "/api/trade/orders", arena_printf(w->st->a,
 	    "{\"symbol\":\"SAME\",\"side\":\"buy\",\"type\":\"limit\","
 	    "\"limit_price\":10.5,\"quantity\":%u}", 1 + t->n++));
+}
+
+static const char *
+told(struct world *w, struct twin *t)
+{
+	const struct reply *r = http_send(w->st, "POST", "/api/trade/news",
+	    t->admin.token, arena_printf(w->st->a, "{\"items\":[{\"title\":"
+	    "\"SAME shares rise %u times\",\"body\":\"It is the %u. of its "
+	    "kind.\"}]}", t->n, t->n + 7));
+
+	t->n++;
+	return arena_strdup(w->st->a, json_text_at(r->json, "items.0.id"));
+}
+
+static const char *
+called(struct world *w, struct twin *t)
+{
+	const char *name = arena_printf(w->st->a, "name%u", t->n++);
+
+	http_send(w->st, "PUT", "/api/trade/aliases", t->admin.token,
+	    arena_printf(w->st->a, "{\"alias\":\"%s\",\"symbol\":\"SAME\"}",
+	    name));
+	return name;
 }
 
 static const char *
@@ -688,6 +726,10 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return feed(w, t, *word == 'r');
 	if (strcmp(word, "order") == 0)
 		return resting(w, t);
+	if (strcmp(word, "news") == 0)
+		return told(w, t);
+	if (strcmp(word, "alias") == 0)
+		return called(w, t);
 	if (strcmp(word, "instrument") == 0)
 		return instrument(w, t);
 	if (strcmp(word, "decision") == 0)

@@ -4,12 +4,14 @@
  * strategy, sim, stats, backtest, session, order.
  */
 #include "db/table.h"
+#include "shm/dependency.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
 #include "modules/trade/ledger.h"
 #include "modules/trade/limit.h"
+#include "modules/trade/news.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
@@ -125,6 +127,12 @@ static const struct alert alerts[] = {
 	ALERT_END
 };
 
+static const struct dependency dependencies[] = {
+	{ .name = "sentiment", .doc = "Service that judges texts "
+	    "(trade.sentiment_engine)" },
+	DEPENDENCY_END
+};
+
 const struct module trade_module = {
 	.name = "trade",
 	.doc = "Trading: market data, indicators, patterns, backtests",
@@ -134,24 +142,30 @@ const struct module trade_module = {
 		trade_session_tables, trade_order_tables,
 		trade_fill_tables, trade_limit_tables,
 		trade_ledger_tables, trade_feed_tables,
-		trade_tick_tables, NULL },
+		trade_tick_tables,
+		trade_news_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_instrument_queries, trade_bar_queries,
 		trade_strategy_queries, trade_result_queries,
 		trade_session_queries, trade_order_queries,
 		trade_fill_queries, trade_limit_queries,
 		trade_ledger_queries, trade_feed_queries,
-		trade_tick_queries, NULL },
+		trade_tick_queries,
+		trade_news_queries, NULL },
 	.routes = (const struct route *const[]){
 		trade_instrument_routes, trade_bar_routes,
 		trade_strategy_routes, trade_result_routes,
 		trade_pattern_routes, trade_session_routes, trade_order_routes,
 		trade_order_read_routes, trade_limit_routes,
 		trade_ledger_routes, trade_feed_routes,
-		trade_tick_routes, NULL },
-	.settings = (const struct settings *const[]){ &trade_settings, NULL },
+		trade_tick_routes,
+		trade_news_routes, trade_sentiment_routes, NULL },
+	.settings = (const struct settings *const[]){ &trade_settings,
+		&trade_news_settings, NULL },
+	.dependencies = dependencies,
 	.events = (const struct event *const[]){ trade_order_events,
-		trade_ledger_events, trade_feed_events, NULL },
+		trade_ledger_events, trade_feed_events, trade_news_events,
+		NULL },
 	.loops = (const struct loop *const[]){ trade_ledger_loops,
 		trade_feed_loops, trade_stream_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
@@ -159,9 +173,9 @@ const struct module trade_module = {
 		trade_stream_metrics, NULL },
 	.gauges = trade_gauges,
 	.jobs = (const struct job *const[]){ trade_result_jobs,
-		trade_pattern_jobs, NULL },
+		trade_pattern_jobs, trade_sentiment_jobs, NULL },
 	.commands = (const struct command *const[]){ trade_research_commands,
-		trade_pattern_commands, NULL },
+		trade_pattern_commands, trade_sentiment_commands, NULL },
 	.alerts = alerts,
 	.permissions = permissions,
 	.pages = (const struct page *const[]){ trade_pages, NULL },
