@@ -14,6 +14,7 @@
 struct alert;
 struct command;
 struct component;
+struct demo;
 struct dependency;
 struct event;
 struct exchange;
@@ -54,6 +55,7 @@ struct module {
 	const struct history *histories;	/* end: .metric NULL */
 	const struct gauge *gauges;		/* end: .metric NULL */
 	const struct alert *alerts;		/* end: .name NULL */
+	const struct demo *demo;		/* db/demo.h */
 };
 
 /* All modules in dependency order, NULL-terminated. Only cgi/ and tests/ name

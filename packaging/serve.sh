@@ -242,7 +242,8 @@ first_admin() {
 	set -- $PORTS
 	"${QX[@]}" admin init --email "$EMAIL" --url "http://127.0.0.1:$1" --out "$VAR/admin.json" ||
 		die "cannot make the first admin"
-	"${QX[@]}" spot demo-account >>"$LOG/migrate.out" 2>&1 || say "no demo account: $(tail -n 1 "$LOG/migrate.out")"
+	[ "${DEMO:-yes}" = no ] || "${QX[@]}" demo make >>"$LOG/migrate.out" 2>&1 ||
+		say "not all of the demonstration: $(tail -n 1 "$LOG/migrate.out")"
 }
 
 set_url() { # the port may have changed since the file was made

@@ -29,7 +29,7 @@ ok "instances are seen" 'grep -q "\"instance_id\":\"i-" "$work/steps.out"'
 ok "prices are seen" 'grep -q "\"saving_percent\":" "$work/steps.out"'
 ok "a decision with reasons" 'grep -qE "\"decision\":\"(STAY|SWITCH|DRAIN|EVACUATE)\".*\"reasons\":\[\"" "$work/steps.out"'
 ok "/docs is there" 'curl -fsS "http://127.0.0.1:$port/docs" | grep -q "<title"'
-ok "demo reset takes the demonstration out" 'build/bin/quincunx -c var/etc/quincunx.conf demo reset | grep -q "instances are gone" && build/bin/quincunx -c var/etc/quincunx.conf demo reset | grep -q "there is no"'
+ok "demo reset takes the demonstration out" 'build/bin/quincunx -c var/etc/quincunx.conf demo reset | grep -q "instances are gone" && build/bin/quincunx -c var/etc/quincunx.conf demo reset | grep -q "there is no demonstration account"'
 if [ "$(id -u)" = 0 ]; then
 	ok "nothing runs as root" '! ps -o user= -p "$(cat var/run/*.pid | paste -sd,)" | grep -q root'
 fi

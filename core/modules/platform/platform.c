@@ -28,6 +28,7 @@
 #include "modules/platform/worker.h"
 #include "modules/platform/live.h"
 #include "modules/platform/compat.h"
+#include "modules/platform/demo.h"
 #include "modules/platform/dependency.h"
 #include "modules/platform/doctor.h"
 #include "modules/platform/installation.h"
@@ -147,7 +148,7 @@ static const struct query *const *const queries[] = {
 	platform_error_queries,
 	platform_rule_queries,
 	platform_silence_queries,
-	platform_alert_queries,
+	platform_alert_queries, platform_demo_queries,
 	platform_gauge_queries,
 	platform_worker_queries,
 	jobs_place_queries,
@@ -238,7 +239,7 @@ static const struct command *const commands[] = {
 	platform_installation_commands,
 	platform_setup_commands,
 	platform_backup_commands,
-	platform_doctor_commands,
+	platform_doctor_commands, platform_demo_commands,
 	platform_compat_commands,
 	NULL
 };

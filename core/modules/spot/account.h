@@ -89,8 +89,6 @@ int spot_credential_get(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, struct spot_credential *, struct err *);
 int spot_credential_state(struct db *, struct uuid account, const char *state,
     const char *last_error, struct utc now, struct err *);
-/* The oldest tenant, for the demonstration account. 0 found, 1 none. */
-int spot_first_tenant(struct db *, struct arena *, struct uuid *, struct err *);
 
 /* ---- use-cases: not inside a transaction, they talk to the cloud --------- */
 
@@ -133,6 +131,6 @@ int spot_account_import(struct db *, struct arena *, struct uuid tenant,
     const void *row, bool *changed, struct err *);
 
 extern const struct route spot_account_routes[], spot_account_view_routes[];
-extern const struct command spot_account_commands[];
+extern const struct demo spot_demo;
 
 #endif

@@ -106,14 +106,6 @@ const struct schema spot_credential_schema = {
 	.size = sizeof(struct spot_credential), .fields = credential_fields
 };
 
-static const struct field tenant_fields[] = {
-	FIELD(struct spot_id_in, id, .doc = "Identifier"), FIELD_END
-};
-static const struct schema tenant_schema = {
-	.name = "SpotTenantId", .doc = "A tenant",
-	.size = sizeof(struct spot_id_in), .fields = tenant_fields
-};
-
 #define F struct spot_account_file
 static const struct field file_fields[] = {
 	FIELD(F, name, .flags = FF_KEY | FF_REQUIRED, .min = 1, .max = 100,
@@ -220,16 +212,12 @@ static const struct query ACCOUNT_IMPORT = { "spot_account.import",
 	"UPDATE spot_account SET region = ?, region_names = ?, "
 	"scan_every_s = ?, updated_at = ? WHERE tenant_id = ? AND id = ?",
 	NULL };
-static const struct query FIRST_TENANT = { "spot_account.first_tenant",
-	"SELECT id FROM auth_tenant WHERE active ORDER BY id LIMIT 1",
-	&tenant_schema };
-
 const struct query *const spot_account_queries[] = {
 	&ACCOUNT_INSERT, &ACCOUNT_UPDATE, &ACCOUNT_DELETE, &ACCOUNT_BY_ID,
 	&ACCOUNT_LOCK, &ACCOUNT_BY_AWS, &ACCOUNT_BY_NAME, &ACCOUNT_FIRST,
 	&ACCOUNT_PAGE, &ACCOUNT_DUE, &ACCOUNT_SCANNED, &ACCOUNT_NEXT,
 	&CREDENTIAL_PUT, &CREDENTIAL_GET, &CREDENTIAL_STATE, &spot_account_export,
-	&ACCOUNT_IMPORT, &FIRST_TENANT, NULL
+	&ACCOUNT_IMPORT, NULL
 };
 
 
@@ -386,17 +374,6 @@ spot_credential_state(struct db *db, struct uuid account, const char *state,
 {
 	return db_exec(db, &CREDENTIAL_STATE, ARGS(V(state), V(last_error),
 	    V(now), V(account)), NULL, e);
-}
-
-int
-spot_first_tenant(struct db *db, struct arena *a, struct uuid *id,
-    struct err *e)
-{
-	struct spot_id_in row;
-	int rc = db_one(db, a, &FIRST_TENANT, NO_ARGS, &row, e);
-
-	*id = row.id;
-	return rc;
 }
 
 /* ---- import -------------------------------------------------------------- */

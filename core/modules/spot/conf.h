@@ -19,7 +19,6 @@ struct spot_conf {
 	bool ask_terminate;
 	const char *advisor_url, *od_price_url;	/* "" = not pulled */
 	const char *trace_dir;		/* recorded traces; "" = none */
-	bool demo_account;
 	int64_t sim_boot_s;
 };
 extern const struct settings spot_settings;

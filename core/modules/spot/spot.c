@@ -101,8 +101,6 @@ static const struct setting setting_rows[] = {
 	SETTING(C, trace_dir, "spot.trace_dir", .def = "",
 	    .doc = "Folder of recorded availability traces that the risk "
 	    "model may be fitted to"),
-	SETTING(C, demo_account, "spot.demo_account", .def = "true",
-	    .doc = "The first start makes a simulated account"),
 	SETTING(C, sim_boot_s, "spot.sim_boot", .def = "20", .min = 0,
 	    .max = 3600, .unit = "seconds", .doc = "A machine of the "
 	    "simulated cloud boots for so long"),
@@ -318,7 +316,9 @@ const struct module spot_module = {
 	.dependencies = dependencies,
 	.exchanges = (const struct exchange *const[]){ &accounts, &instances,
 		&types, &prices, &od_prices, &advisors, NULL },
-	.commands = (const struct command *const[]){ spot_account_commands,
-		spot_demo_commands, spot_deadline_commands,
-		spot_interruption_commands, spot_risk_commands, spot_move_commands, NULL }
+	.commands = (const struct command *const[]){ spot_demo_commands,
+		spot_deadline_commands,
+		spot_interruption_commands, spot_risk_commands,
+		spot_move_commands, NULL },
+	.demo = &spot_demo
 };
