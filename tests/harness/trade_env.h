@@ -119,7 +119,7 @@ desk_open(void)
 static UNUSED void
 desk_again(const char *cash)
 {
-	mariadb_sql(DB, "DELETE FROM trade_session");
+	mariadb_sql(DB, "DELETE FROM trade_session; DELETE FROM events_outbox");
 	desk.session = (struct uuid){ { 0 } };
 	desk.limits = wide_limits();
 	desk.now = clock_now();
