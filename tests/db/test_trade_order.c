@@ -609,6 +609,35 @@ the_books_notice(void **state)
 	books(paper.id);
 }
 
+/* A fill that is not committed has moved nothing. */
+static void
+a_fill_is_one_change(void **state)
+{
+	struct trade_order o;
+	struct trade_session s;
+
+	(void)state;
+	desk_again("100000");
+	o = sent("buy", "10", "100");
+	begin();
+	s = account(live.id);
+	good(db_found(trade_order_by_id(db, a, live.id, o.id, true, &o, &err),
+	    "Order", &err));
+	good(trade_order_report(&desk, &s, &o, &(struct trade_report){
+	    .kind = REPORT_FILL, .quantity = dec("10"), .price = dec("100"),
+	    .broker_fill_id = "X" }, &err));
+	undo();
+	state_is(live.id, o.id, "submitting");
+	equal(held(live.id), "0");
+	equal(account(live.id).cash, "100000");
+	books(live.id);
+	assert_int_equal(filled(live.id, o.id, "X", "10", "100"), 0);
+	equal(held(live.id), "10");
+	assert_int_equal(number("SELECT COUNT(*) FROM events_outbox WHERE body "
+	    "LIKE '%trade.position%'"), 1);
+	books(live.id);
+}
+
 /* ---- whatever happens ------------------------------------------------------------------- */
 
 enum { ORDERS = 14, STEPS = 420 };
@@ -795,6 +824,7 @@ main(void)
 		cmocka_unit_test(a_stale_account_is_not_written),
 		cmocka_unit_test(shorts_are_held),
 		cmocka_unit_test(the_books_notice),
+		cmocka_unit_test(a_fill_is_one_change),
 		cmocka_unit_test(whatever_happens_the_books_agree)
 	};
 

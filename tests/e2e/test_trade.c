@@ -525,6 +525,156 @@ a_stopped_account_takes_nothing(void **state)
 	the_books_agree();
 }
 
+/* ---- a desk of its own: cat's ---------------------------------------------------------- */
+
+static const char *cat;
+
+static const struct reply *
+cats(const char *method, const char *path, const char *body)
+{
+	return jobs_send(&st, cat, method, path, body);
+}
+
+static void
+several_at_once(void **state)
+{
+	const struct reply *r;
+	struct call c = { .method = "POST", .path = "/mcp/orders" };
+	const char *id;
+
+	(void)state;
+	cat = jobs_tenant(&st, "cat");
+	expect_status(cats("PUT", "/api/trade/instruments",
+	    "{\"symbol\":\"OWN\"}"), 200);
+	expect_status(cats("POST", "/mcp/login", "{\"cash\":10000}"), 200);
+	expect_status(cats("POST", "/api/trade/quotes", "{\"symbol\":"
+	    "\"OWN\",\"bid\":100,\"ask\":100}"), 200);
+	r = cats("POST", "/mcp/orders/basket", "{\"orders\":[{\"symbol\":"
+	    "\"OWN\",\"side\":\"buy\",\"quantity\":5},{\"symbol\":\"OWN\","
+	    "\"side\":\"buy\",\"quantity\":5000},{\"symbol\":\"OWN\","
+	    "\"side\":\"buy\",\"type\":\"limit\",\"limit_price\":99,"
+	    "\"quantity\":3}]}");
+	expect_status(r, 200);
+	assert_int_equal(json_int_at(r->json, "placed"), 2);
+	assert_string_equal(json_text_at(r->json, "results.0.order.state"),
+	    "filled");
+	assert_string_equal(json_text_at(r->json, "results.1.code"), "cash");
+	assert_string_equal(json_text_at(r->json, "results.1.order.state"),
+	    "denied");
+	/* all or none */
+	r = cats("POST", "/mcp/orders/basket", "{\"atomic\":true,\"orders\":["
+	    "{\"symbol\":\"OWN\",\"side\":\"buy\",\"quantity\":6},"
+	    "{\"symbol\":\"OWN\",\"side\":\"buy\",\"quantity\":6000}]}");
+	expect_status(r, 200);
+	assert_int_equal(json_int_at(r->json, "placed"), 0);
+	assert_string_equal(json_text_at(r->json, "results.0.code"),
+	    "not_placed");
+	r = http_get(&st, "/mcp/positions", cat);
+	assert_string_equal(json_text_at(r->json, "items.0.quantity"), "5");
+	/* an Idempotency-Key is a name */
+	c.token = cat;
+	c.body = "{\"symbol\":\"OWN\",\"side\":\"buy\",\"type\":\"limit\","
+	    "\"limit_price\":98,\"quantity\":2}";
+	c.body_len = strlen(c.body);
+	c.type = "application/json";
+	c.key = "k-1";
+	r = http_call(&st, &c);
+	expect_status(r, 201);
+	assert_int_equal(strncmp(json_text_at(r->json, "client_order_id"),
+	    "ik-", 3), 0);
+	id = arena_strdup(st.a, json_text_at(r->json, "id"));
+	r = http_call(&st, &c);
+	assert_true(r->status == 200 || r->status == 201);
+	assert_string_equal(json_text_at(r->json, "id"), id);
+	/* changed */
+	r = cats("PUT", http_text(&st, "/mcp/orders/%s", id),
+	    "{\"quantity\":4,\"limit_price\":97}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "quantity"), "4");
+	assert_string_equal(json_text_at(r->json, "limit_price"), "97");
+	expect_status(cats("PUT", http_text(&st, "/mcp/orders/%s", id),
+	    "{\"stop_price\":97}"), 422);
+	expect_status(cats("PUT", http_text(&st, "/mcp/orders/%s", id), "{}"),
+	    422);
+	r = http_get(&st, "/mcp/orders?symbol=OWN&side=buy&open=true", cat);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    2);
+	the_books_agree();
+}
+
+static void
+limits_and_refusals(void **state)
+{
+	const struct reply *r;
+	bool seen = false;
+
+	(void)state;
+	r = http_get(&st, "/mcp/risk/hits?rule=cash", cat);
+	expect_status(r, 200);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    2);
+	expect_status(cats("PUT", "/mcp/risk/limits", "{\"name\":"
+	    "\"max_quantity\",\"value\":2}"), 200);
+	expect_status(cats("PUT", "/mcp/risk/limits", "{\"name\":"
+	    "\"max_quantity\",\"value\":90000000}"), 422);
+	expect_status(cats("PUT", "/mcp/risk/limits", "{\"name\":"
+	    "\"no_such\",\"value\":1}"), 422);
+	r = cats("POST", "/mcp/orders/preview", "{\"symbol\":\"OWN\","
+	    "\"side\":\"buy\",\"quantity\":3}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "code"), "max_quantity");
+	assert_string_equal(json_text_at(r->json, "fee"), "0.06");
+	for (size_t i = 0; i < json_object_array_length(json_at(r->json,
+	    "rulings")); i++) {
+		struct json_object *o = json_object_array_get_idx(json_at(
+		    r->json, "rulings"), i);
+		bool is = strcmp(json_text_at(o, "rule"), "max_quantity") ==
+		    0;
+
+		assert_string_equal(json_text_at(o, "passed"), is ? "false" :
+		    "true");
+		seen = seen || is;
+	}
+	assert_true(seen);
+	expect_status(cats("PUT", "/mcp/risk/limits", "{\"name\":"
+	    "\"max_quantity\",\"value\":0}"), 200);
+	r = http_get(&st, "/api/trade/books", cat);
+	expect_status(r, 200);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    0);
+}
+
+static void
+exits_protect_what_was_bought(void **state)
+{
+	const struct reply *r = cats("POST", "/mcp/orders", "{\"symbol\":"
+	    "\"OWN\",\"side\":\"buy\",\"quantity\":2,\"take_profit\":110,"
+	    "\"stop_loss\":96}");
+	const char *id;
+
+	(void)state;
+	expect_status(r, 201);
+	id = arena_strdup(st.a, json_text_at(r->json, "id"));
+	r = http_get(&st, http_text(&st, "/mcp/orders?parent=%s&open=true",
+	    id), cat);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    2);
+	expect_status(cats("POST", "/api/trade/quotes", "{\"symbol\":"
+	    "\"OWN\",\"bid\":95.5,\"ask\":99.5}"), 200);
+	r = http_get(&st, http_text(&st, "/mcp/orders?parent=%s", id), cat);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    2);
+	for (int i = 0; i < 2; i++) {
+		bool stop = strcmp(json_text_at(r->json, i == 0 ?
+		    "items.0.role" : "items.1.role"), "stop_loss") == 0;
+
+		assert_string_equal(json_text_at(r->json, i == 0 ?
+		    "items.0.state" : "items.1.state"), stop ? "filled" :
+		    "cancelled");
+	}
+	the_books_agree();
+}
+
 int
 main(void)
 {
@@ -542,7 +692,10 @@ main(void)
 		cmocka_unit_test(a_day_order_ends_with_its_day),
 		cmocka_unit_test(the_restricted_list_holds),
 		cmocka_unit_test(the_last_cash_is_spent_once),
-		cmocka_unit_test(a_stopped_account_takes_nothing)
+		cmocka_unit_test(a_stopped_account_takes_nothing),
+		cmocka_unit_test(several_at_once),
+		cmocka_unit_test(limits_and_refusals),
+		cmocka_unit_test(exits_protect_what_was_bought)
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

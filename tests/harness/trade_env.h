@@ -108,10 +108,9 @@ desk_open(void)
 	desk = (struct trade_desk){ .db = db, .a = a, .tenant = uuid_new(),
 	    .user = uuid_new(), .limits = wide_limits(), .fee = 0.001,
 	    .now = clock_now(), .twice = true };
-	gold = (struct trade_instrument){ .tenant_id = desk.tenant,
-	    .symbol = "GOLD", .exchange = "", .name = "", .kind = "equity",
-	    .currency = "USD", .tick = dec("0.01"), .lot = dec("1"),
-	    .created_at = desk.now };
+	gold = trade_instrument_usual(desk.tenant, "GOLD", "", desk.now);
+	gold.tick = dec("0.01");
+	gold.lot = dec("1");
 	good(trade_instrument_put(db, a, &gold, &err));
 	quote_at("100", "100");
 }
@@ -120,7 +119,7 @@ desk_open(void)
 static UNUSED void
 desk_again(const char *cash)
 {
-	mariadb_sql(DB, "DELETE FROM trade_session");
+	mariadb_sql(DB, "DELETE FROM trade_session; DELETE FROM events_outbox");
 	desk.session = (struct uuid){ { 0 } };
 	desk.limits = wide_limits();
 	desk.now = clock_now();

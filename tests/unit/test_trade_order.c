@@ -296,6 +296,15 @@ each_check_refuses(void **state)
 	REFUSED("reduce_only", r.reduce_only = true);
 	REFUSED("reduce_only", r.reduce_only = true, r.position = dec("5"));
 	REFUSED("restricted", r.restricted = true);
+	REFUSED("untradable", r.untradable = true);
+	REFUSED("market_closed", r.closed = true);
+	REFUSED("stale_quote", r.market = r.stale = true,
+	    r.limit_price = dec("0"));
+	REFUSED("lot", r.quantity = dec("3"), r.min_quantity = dec("5"));
+	REFUSED("lot", r.max_quantity = dec("9"));
+	REFUSED("overflow", r.quantity = dec("90000000000"),
+	    r.limit_price = dec("92000000000"), r.limits.collar_limit = 1e12,
+	    r.limits.max_quantity = dec("0"));
 	REFUSED("lot", r.quantity = dec("0.5"));
 	REFUSED("lot", r.quantity = dec("-1"));
 	REFUSED("tick", r.limit_price = dec("100.001"));

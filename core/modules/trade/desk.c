@@ -29,5 +29,6 @@ trade_desk_make(const struct trade_conf *f, struct db *db, struct arena *a,
 		.max_share = (double)f->max_share_pct / 100,
 		.daily_loss = (double)f->daily_loss_pct / 100,
 		.short_margin = (double)f->short_margin_pct / 100,
-		.quote_age_s = f->quote_age_s } };
+		.quote_age_s = f->quote_age_s,
+		.stale_ms = f->stale_after_ms } };
 }

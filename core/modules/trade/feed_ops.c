@@ -329,8 +329,9 @@ trade_market_ask(struct db *db, struct arena *a,
 	if (out->driven && q->heard_at.us != 0)
 		at.us = q->at.us + now.us - q->heard_at.us;
 	out->open = trade_hours_open(&h, at);
-	out->stale = strcmp(f.wanted, "running") == 0 && overdue(&f,
-	    out->driven ? f.heard_at : q->heard_at, stale_ms, now);
+	out->stale = f.wanted != NULL && strcmp(f.wanted, "running") == 0 &&
+	    overdue(&f, out->driven ? f.heard_at : q->heard_at, stale_ms,
+	    now);
 	if (!i->tradable)
 		out->why = "The instrument is not tradable";
 	else if (!out->open)

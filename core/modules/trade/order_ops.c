@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "modules/platform/platform.h"
+#include "modules/trade/feed.h"
 #include "modules/trade/limit.h"
 #include "modules/trade/order_inner.h"
 
@@ -74,15 +75,25 @@ at(const O *o, const struct trade_quote *q)
 	return side.e8 > 0 ? side : q->last;
 }
 
-/* What the session and the market say. c: the rest of the order counts. */
+/* It rests until the market opens, and then it has a price. */
+static bool
+can_wait(const O *o)
+{
+	return !is(o->type, "market") && (is(o->tif, "gtc") ||
+	    is(o->tif, "gtd"));
+}
+
+/* What the session and the market say; only the rest of the order counts. */
 static int
 gather(struct trade_desk *d, struct scene *c, const O *o, struct err *e)
 {
 	struct trade_position p = { .quantity = { 0 } };
 	struct trade_limits limits = d->limits;
+	struct trade_market m;
 	struct trade_open n;
 
-	if (trade_position_get(d->db, d->a, c->s.id, o->instrument_id, &p,
+	if (trade_market_ask(d->db, d->a, &c->i, &c->q, d->limits.stale_ms,
+	    d->now, &m, e) == -1 || trade_position_get(d->db, d->a, c->s.id, o->instrument_id, &p,
 	    e) == -1 || trade_order_open(d->db, d->a, o, at(o, &c->q),
 	    d->now, &n, e) == -1 || trade_risk_limits(d->db, d->a, d->tenant,
 	    c->s.id, &limits, e) == -1)
@@ -90,6 +101,9 @@ gather(struct trade_desk *d, struct scene *c, const O *o, struct err *e)
 	c->r = (struct trade_risk_in){ .limits = limits,
 	    .session_state = c->s.state,
 	    .restricted = listed(d->restricted, o->symbol),
+	    .untradable = !m.tradable, .closed = !m.open && !can_wait(o),
+	    .stale = m.stale, .min_quantity = c->i.min_quantity,
+	    .max_quantity = c->i.max_quantity,
 	    .buy = trade_order_buys(o), .market = is(o->type, "market"),
 	    .stop = strstr(o->type, "stop") != NULL,
 	    .reduce_only = o->reduce_only,

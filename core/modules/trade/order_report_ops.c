@@ -108,7 +108,8 @@ take(struct trade_desk *d, struct trade_session *s, const O *o,
 	p.fees = h.fees;
 	p.updated_at = d->now;
 	*held = p.quantity;
-	return trade_position_put(d->db, &p, e);
+	return trade_position_put(d->db, &p, e) == -1 ? -1 :
+	    trade_position_tell(d->db, d->a, &p, e);
 }
 
 /* The mean over all fills, not over rounded means. */

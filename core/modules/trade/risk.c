@@ -106,9 +106,17 @@ restricted(struct judged *j)
 }
 
 static bool
+untradable(struct judged *j)
+{
+	return !j->in->untradable ? true :
+	    no(j, "The instrument is not traded");
+}
+
+static bool
 market_closed(struct judged *j)
 {
-	return !j->in->closed ? true : no(j, "The market is closed");
+	return !j->in->closed ? true : no(j, "The market is closed; an order "
+	    "that can wait is gtc or gtd and has a price");
 }
 
 static bool
@@ -116,9 +124,12 @@ lot(struct judged *j)
 {
 	const struct trade_risk_in *r = j->in;
 
-	return r->quantity.e8 > 0 && (r->lot.e8 <= 0 ||
-	    r->quantity.e8 % r->lot.e8 == 0) ? true :
-	    no(j, "The quantity is no multiple of the lot");
+	if (r->quantity.e8 <= 0 || (r->lot.e8 > 0 &&
+	    r->quantity.e8 % r->lot.e8 != 0))
+		return no(j, "The quantity is no multiple of the lot");
+	return r->quantity.e8 < r->min_quantity.e8 ||
+	    (r->max_quantity.e8 > 0 && r->quantity.e8 > r->max_quantity.e8) ?
+	    no(j, "The instrument is traded in other quantities") : true;
 }
 
 static bool
@@ -165,6 +176,8 @@ stale_quote(struct judged *j)
 {
 	const struct trade_risk_in *r = j->in;
 
+	if (r->market && r->stale)
+		return no(j, "The feed of the symbol says nothing");
 	return !r->market || r->reference_age_s <= r->limits.quote_age_s ?
 	    true : no(j, "The last price is %lld s old",
 	    (long long)r->reference_age_s);
@@ -299,7 +312,8 @@ static const struct rule {
 } rules[] = {
 	{ "halted", halted }, { "reducing", reducing },
 	{ "reduce_only", reduce_only }, { "restricted", restricted },
-	{ "market_closed", market_closed }, { "lot", lot }, { "tick", tick },
+	{ "untradable", untradable }, { "market_closed", market_closed },
+	{ "lot", lot }, { "tick", tick },
 	{ "max_quantity", max_quantity }, { "no_quote", no_quote },
 	{ "stale_quote", stale_quote }, { "price", price },
 	{ "collar", collar }, { "overflow", overflow },

@@ -28,16 +28,19 @@ struct trade_limits {
 	double daily_loss;			/* part of the day's equity */
 	double short_margin;			/* part of a short's worth */
 	int64_t quote_age_s;
+	int64_t stale_ms;		/* silence of a feed that is too long */
 };
 
 struct trade_risk_in {
 	struct trade_limits limits;
 	const char *session_state;	/* active reducing halted closed */
-	bool restricted, closed;	/* symbol; market */
+	bool restricted;
+	bool untradable, closed, stale;	/* the market says; closed: and the
+					 * order cannot wait until it opens */
 	/* the order */
 	bool buy, market, stop, reduce_only;
 	struct dec quantity, limit_price, stop_price, tick, lot;
-	struct dec before;		/* what it had: a replace; else 0 */
+	struct dec min_quantity, max_quantity;	/* of the instrument; 0 none */
 	/* what is known */
 	struct dec reference;		/* last price; 0 = none */
 	int64_t reference_age_s;
@@ -53,8 +56,8 @@ struct trade_risk_in {
 	double fee;			/* part of the value */
 };
 /* 0, or -1 with 422 and the first rule that refuses: halted, reducing,
- * reduce_only, restricted, market_closed, lot, tick, price, max_quantity,
- * no_quote, stale_quote, collar, overflow, duplicate, rate, max_notional,
+ * reduce_only, restricted, untradable, market_closed, lot, tick, max_quantity,
+ * no_quote, stale_quote, price, collar, overflow, duplicate, rate, max_notional,
  * open_orders, open_notional, self_trade, position, cash, daily_loss,
  * concentration. *reserve: cash to hold for it. */
 int trade_risk_check(const struct trade_risk_in *, struct dec *reserve,
@@ -67,7 +70,7 @@ struct trade_ruling {
 	const char *detail;		/* why not; "" */
 };
 extern const struct schema trade_ruling_schema;
-enum { TRADE_RULES = 23 };
+enum { TRADE_RULES = 24 };
 void trade_risk_rulings(const struct trade_risk_in *, struct arena *,
     struct trade_ruling out[TRADE_RULES], struct dec *reserve,
     struct dec *fee);

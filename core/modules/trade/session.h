@@ -8,6 +8,7 @@
 
 #include "db/db.h"
 #include "db/table.h"
+#include "events/event.h"
 #include "http/route.h"
 #include "modules/trade/order.h"
 
@@ -61,6 +62,7 @@ extern const struct schema trade_session_schema, trade_position_schema,
     trade_position_entry_schema, trade_cash_schema;
 extern const struct query *const trade_session_queries[];
 extern const struct table trade_session_tables[];
+extern const struct event trade_position_events[];
 extern const struct route trade_session_routes[];
 
 /* The user's living session of this id; nil: the paper session. lock: until
@@ -89,6 +91,9 @@ int trade_position_get(struct db *, struct arena *, struct uuid session,
     int64_t instrument, struct trade_position *, struct err *);
 int trade_position_put(struct db *, const struct trade_position *,
     struct err *);
+/* Tells what it is now (trade.position); in the transaction that wrote it. */
+int trade_position_tell(struct db *, struct arena *,
+    const struct trade_position *, struct err *);
 int trade_position_entry_add(struct db *,
     const struct trade_position_entry *, struct err *);
 int trade_position_entry_all(struct db *, struct arena *, struct uuid session,

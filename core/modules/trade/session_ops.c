@@ -2,6 +2,7 @@
  * What can be done with a session: open it, value it, book on it. Invariants:
  * the ledger's last balance is the cash; fills and entries make the positions.
  */
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/number.h"
 #include "base/random.h"
@@ -91,6 +92,17 @@ trade_session_book(struct db *db, struct trade_session *s, const char *kind,
 }
 
 int
+trade_position_tell(struct db *db, struct arena *a,
+    const struct trade_position *p, struct err *e)
+{
+	char id[UUID_TEXT];
+
+	return event_publish(db, &trade_position_events[0], p->tenant_id,
+	    arena_printf(a, "%s:%lld", uuid_format(p->session_id, id),
+	    (long long)p->instrument_id), 0, p, e);
+}
+
+int
 trade_position_adjust(struct db *db, struct arena *a,
     const struct trade_session *s, int64_t instrument, const char *symbol,
     const char *kind, struct dec quantity, struct dec avg_price,
@@ -117,5 +129,6 @@ trade_position_adjust(struct db *db, struct arena *a,
 		p.avg_price = avg_price;
 	if (trade_position_entry_add(db, &n, e) == -1)
 		return -1;
-	return trade_position_put(db, &p, e);
+	return trade_position_put(db, &p, e) == -1 ? -1 :
+	    trade_position_tell(db, a, &p, e);
 }

@@ -69,6 +69,12 @@ const struct schema trade_position_schema = {
 	.name = "Position", .doc = "What a session holds of a symbol",
 	.size = sizeof(P), .fields = position_fields
 };
+const struct event trade_position_events[] = {
+	{ .name = "trade.position", .doc = "A position changed",
+	  .payload = &trade_position_schema, .permission = "trade:read",
+	  .seed_type = "positions" },
+	EVENT_END
+};
 #define POSITION "session_id, instrument_id, tenant_id, symbol, quantity, " \
 	"avg_price, realized, fees, updated_at"
 

@@ -164,7 +164,7 @@ const struct module trade_module = {
 		&trade_news_settings, NULL },
 	.dependencies = dependencies,
 	.events = (const struct event *const[]){ trade_order_events,
-		trade_ledger_events, trade_feed_events, trade_news_events,
+		trade_position_events, trade_ledger_events, trade_feed_events, trade_news_events,
 		NULL },
 	.loops = (const struct loop *const[]){ trade_ledger_loops,
 		trade_feed_loops, trade_stream_loops, NULL },
