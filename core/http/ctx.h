@@ -118,6 +118,11 @@ const char *ctx_form(struct ctx *, const char *name);
  * by Origin and Sec-Fetch-Site, of which one must be there. */
 bool ctx_same_origin(struct ctx *);
 
+/* For acts that are dangerous in one form only (R_STEP_UP does it for a whole
+ * route): a person who proved the password lately, never a key. -1: 403
+ * "step_up_required" in c->err. */
+int ctx_step_up(struct ctx *);
+
 /* ---- what survives ------------------------------------------------------------ */
 
 /* fn runs in a transaction of its own after the handler's was rolled back

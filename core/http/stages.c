@@ -90,11 +90,10 @@ stage_key_rate(struct ctx *c)
 	return 0;
 }
 
-/* Dangerous acts: a person who proved the password lately, never a key. */
-static int
-stage_step_up(struct ctx *c)
+int
+ctx_step_up(struct ctx *c)
 {
-	if (!(c->route->flags & R_STEP_UP) || c->who.kind == PRINCIPAL_SYSTEM)
+	if (c->who.kind == PRINCIPAL_SYSTEM)
 		return 0;
 	if (c->who.kind == PRINCIPAL_KEY)
 		return err_set(&c->err, 403, "step_up_required",
@@ -131,7 +130,7 @@ stage_authenticate(struct ctx *c)
 	if (!principal_may(&c->who, rt->permission))
 		return err_set(&c->err, 403, "forbidden",
 		    "Permission %s is required", rt->permission);
-	return stage_step_up(c);
+	return rt->flags & R_STEP_UP ? ctx_step_up(c) : 0;
 }
 
 /* ---- input ----------------------------------------------------------------- */

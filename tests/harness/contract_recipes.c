@@ -266,6 +266,21 @@ const struct recipe contract_recipes[] = {
 	{ .id = "spot.compat.overview", .path = "id=$cloud" },
 
 	/* ---- trade ---- */
+	{ .id = "trade.login.link", .flags = CT_VOLATILE },
+	{ .id = "trade.login.enter", .body = "{\"broker\":\"paper\"}" },
+	/* with a broker behind them: tests/e2e/test_trade_broker.c */
+	{ .id = "trade.login.back", .flags = CT_OUTSIDE },
+	{ .id = "trade.login.end", .flags = CT_OUTSIDE },
+	{ .id = "trade.broker.orders", .flags = CT_OUTSIDE },
+	{ .id = "trade.broker.trades", .flags = CT_OUTSIDE },
+	{ .id = "trade.broker.positions", .flags = CT_OUTSIDE },
+	{ .id = "trade.broker.holdings", .flags = CT_OUTSIDE },
+	{ .id = "trade.broker.funds", .flags = CT_OUTSIDE },
+	{ .id = "trade.broker.postback", .flags = CT_OUTSIDE },
+	{ .id = "trade.difference.accept", .flags = CT_OUTSIDE,
+	    .path = "id=00000000-0000-7000-8000-000000000000" },
+	{ .id = "trade.reconciliation.list", .flags = CT_OUTSIDE },
+	{ .id = "trade.reconciliation.ask", .flags = CT_OUTSIDE },
 	{ .id = "trade.instrument.put", .body = "{\"symbol\":\"S$n\"}" },
 	{ .id = "trade.instrument.delete", .path = "id=$instrument" },
 	{ .id = "trade.bar.list", .query = "symbol=SAME" },

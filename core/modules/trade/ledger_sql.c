@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "modules/trade/ledger.h"
+#include "modules/trade/link.h"
 #include "modules/trade/session.h"
 #include "shm/shm.h"
 
@@ -128,7 +129,8 @@ static const struct metric faults = { "trade_book_faults",
     "Figures of accounts that should agree and do not", METRIC_GAUGE,
     { NULL, NULL } };
 const struct metric *const trade_ledger_metrics[] = { &faults, NULL };
-const struct gauge trade_gauges[] = { { &faults, &COUNT }, GAUGE_END };
+const struct gauge trade_gauges[] = { { &faults, &COUNT },
+    { &trade_orders_unknown, &trade_orders_unknown_count }, GAUGE_END };
 
 int
 trade_ledger_check(struct db *db, struct arena *a, struct uuid session,

@@ -223,15 +223,14 @@ cash_list(struct ctx *c, const void *in)
 #define SEED(path_) .aliases = ALIASES({ path_, "002", false })
 const struct route trade_session_routes[] = {
 	{ .id = "trade.session.open", .method = HTTP_POST,
-	  .path = "/api/trade/sessions", SEED("/mcp/login"),
+	  .path = "/api/trade/sessions",
 	  .summary = "Open a paper account, or get the open one",
 	  .auth = AUTH_USER, .permission = "trade:order",
 	  .in = &open_schema, .out = &trade_session_schema, .ok = 200,
 	  .flags = R_TXN | R_AUDIT, .natural_key = "one live session a user",
 	  .run = session_open },
 	{ .id = "trade.session.get", .method = HTTP_GET,
-	  .path = "/api/trade/sessions/current", .aliases = ALIASES(
-	  { "/mcp/funds", "002", false }, { "/mcp/login", "002", false }),
+	  .path = "/api/trade/sessions/current", SEED("/mcp/funds"),
 	  .summary = "The own account", .auth = AUTH_USER,
 	  .permission = "trade:read", .in = &pick_schema,
 	  .out = &trade_session_schema, .ok = 200, .errors = ERRORS(404),

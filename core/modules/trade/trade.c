@@ -1,7 +1,7 @@
 /*
  * The trading system. This file gathers the module's tables and has no
  * functions. Read the nouns in this order: instrument, bar, indicator, candle,
- * strategy, sim, stats, backtest, session, order.
+ * strategy, sim, stats, backtest, session, order, broker, link, reconcile.
  */
 #include "db/table.h"
 #include "shm/dependency.h"
@@ -12,6 +12,7 @@
 #include "modules/trade/ledger.h"
 #include "modules/trade/limit.h"
 #include "modules/trade/news.h"
+#include "modules/trade/link.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
@@ -112,6 +113,10 @@ static const struct exchange bars = { .noun = "trade.bar",
     .put = trade_bar_import, .all = &trade_bar_export };
 
 static const struct alert alerts[] = {
+	{ "TradeOrderUnknown", "The outcome of a live order has not been known "
+	    "for ten minutes", "trade_orders_unknown > 0", 0, 60, "critical",
+	    NULL, NULL, "GET /api/trade/differences shows it; look at the "
+	    "broker, then accept it there" },
 	{ "TradeBooks", "The books of an account do not agree",
 	    "max(trade_book_faults) > 0", 0, 60, "critical", NULL, NULL,
 	    "GET /api/trade/books says which figures; the account should be "
@@ -128,9 +133,18 @@ static const struct alert alerts[] = {
 };
 
 static const struct dependency dependencies[] = {
+	{ .name = "mcp", .doc = "The broker proxy at MCP_URL" },
+	{ .name = "kite", .doc = "Kite Connect" },
+	{ .name = "alpaca", .doc = "Alpaca's trading API" },
 	{ .name = "sentiment", .doc = "Service that judges texts "
 	    "(trade.sentiment_engine)" },
 	DEPENDENCY_END
+};
+
+static const struct component components[] = {
+	{ .name = "trade.broker", .doc = "Sending live orders and comparing "
+	  "with brokers" },
+	{ .name = NULL }
 };
 
 const struct module trade_module = {
@@ -141,10 +155,12 @@ const struct module trade_module = {
 		trade_bar_tables, trade_strategy_tables, trade_result_tables,
 		trade_session_tables, trade_order_tables,
 		trade_fill_tables, trade_limit_tables,
+		trade_link_tables, trade_difference_tables,
 		trade_ledger_tables, trade_feed_tables,
 		trade_tick_tables,
 		trade_news_tables, NULL },
 	.queries = (const struct query *const *const[]){
+		trade_link_queries, trade_difference_queries,
 		trade_instrument_queries, trade_bar_queries,
 		trade_strategy_queries, trade_result_queries,
 		trade_session_queries, trade_order_queries,
@@ -153,6 +169,8 @@ const struct module trade_module = {
 		trade_tick_queries,
 		trade_news_queries, NULL },
 	.routes = (const struct route *const[]){
+		trade_link_routes, trade_broker_routes,
+		trade_difference_routes,
 		trade_instrument_routes, trade_bar_routes,
 		trade_strategy_routes, trade_result_routes,
 		trade_pattern_routes, trade_session_routes, trade_order_routes,
@@ -161,12 +179,20 @@ const struct module trade_module = {
 		trade_tick_routes,
 		trade_news_routes, trade_sentiment_routes, NULL },
 	.settings = (const struct settings *const[]){ &trade_settings,
+		&trade_broker_settings,
 		&trade_news_settings, NULL },
 	.dependencies = dependencies,
+<<<<<<< HEAD
 	.events = (const struct event *const[]){ trade_order_events,
 		trade_position_events, trade_ledger_events, trade_feed_events, trade_news_events,
+=======
+	.events = (const struct event *const[]){ trade_link_events,
+		trade_order_events,
+		trade_ledger_events, trade_feed_events, trade_news_events,
+>>>>>>> broker
 		NULL },
-	.loops = (const struct loop *const[]){ trade_ledger_loops,
+	.loops = (const struct loop *const[]){ trade_broker_loops,
+		trade_ledger_loops,
 		trade_feed_loops, trade_stream_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
 		trade_ledger_metrics, trade_feed_metrics,
@@ -177,6 +203,7 @@ const struct module trade_module = {
 	.commands = (const struct command *const[]){ trade_research_commands,
 		trade_pattern_commands, trade_sentiment_commands, NULL },
 	.alerts = alerts,
+	.components = components,
 	.permissions = permissions,
 	.pages = (const struct page *const[]){ trade_pages, NULL },
 	.exchanges = (const struct exchange *const[]){ &bars, NULL }
