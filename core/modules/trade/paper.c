@@ -38,6 +38,7 @@ static const struct field input_fields[] = {
 	FIELD(I, display, .def = "0", .doc = "Shown at a time; 0: all"),
 	FIELD(I, expires_at, .flags = FF_NULLABLE, .doc = "Ends then"),
 	FIELD(I, instrument_id, .def = "0", .doc = "Instrument"),
+	FIELD(I, timeframe, .def = "\"\"", .doc = "Of a bar"),
 	FIELD(I, bid, .def = "0", .doc = "Bid"),
 	FIELD(I, ask, .def = "0", .doc = "Ask"),
 	FIELD(I, last, .def = "0", .doc = "Last price, or close"),
@@ -257,6 +258,7 @@ replace(struct trade_paper *p, const struct trade_paper_input *in)
 	if (r->o.shown > r->o.quantity)
 		r->o.shown = r->o.quantity;
 	r->o.limit = in->limit_price.e8;
+	r->expires_us = in->expires_at.us;
 	if (r->o.type != BOOK_TRAIL && !r->o.triggered)
 		r->o.stop = in->stop_price.e8;
 	r->dirty = true;
@@ -264,9 +266,27 @@ replace(struct trade_paper *p, const struct trade_paper_input *in)
 		r->place = PAPER_FLIGHT;
 		r->from_us = arrival(p);
 		r->o.ahead = r->o.queue = 0;
-	} else if (in_work(p, r) && r->place == PAPER_BOOK) {
+	} else if (in_work(p, r) && r->place == PAPER_BOOK && !r->frozen) {
 		trade_book_restore(p->work->book, &r->o);
 	}
+}
+
+/* A frozen one is in no book, but keeps its place. */
+static void
+freeze(struct trade_paper *p, struct uuid id, bool frozen)
+{
+	struct trade_paper_resting *r = by_id(p, id);
+
+	if (r == NULL || r->place == PAPER_OVER || r->frozen == frozen)
+		return;
+	if (in_work(p, r) && r->place == PAPER_BOOK) {
+		if (frozen)
+			trade_paper_remove(p, r);
+		else
+			trade_book_restore(p->work->book, &r->o);
+	}
+	r->frozen = frozen;
+	r->dirty = true;
 }
 
 static void
@@ -278,6 +298,9 @@ apply(struct trade_paper *p, const struct trade_paper_input *in)
 		cancel(p, in->order_id);
 	else if (strcmp(in->kind, "replace") == 0)
 		replace(p, in);
+	else if (strcmp(in->kind, "freeze") == 0 ||
+	    strcmp(in->kind, "thaw") == 0)
+		freeze(p, in->order_id, strcmp(in->kind, "freeze") == 0);
 	else if (strcmp(in->kind, "terms") == 0)
 		p->terms = (struct trade_paper_terms){ in->spread_ppm,
 		    in->latency_us, in->jitter_us, in->share_ppm,
@@ -288,7 +311,8 @@ static bool
 market_matters(const char *kind)
 {
 	return strcmp(kind, "terms") != 0 && strcmp(kind, "note") != 0 &&
-	    strcmp(kind, "cancel") != 0;
+	    strcmp(kind, "cancel") != 0 && strcmp(kind, "freeze") != 0 &&
+	    strcmp(kind, "thaw") != 0;
 }
 
 void
@@ -299,6 +323,7 @@ trade_paper_begin(struct trade_paper *p, struct trade_paper_input *in)
 	in->side = in->side == NULL ? "" : in->side;
 	in->type = in->type == NULL ? "" : in->type;
 	in->tif = in->tif == NULL ? "" : in->tif;
+	in->timeframe = in->timeframe == NULL ? "" : in->timeframe;
 	if (in->at.us < p->now_us)
 		in->at.us = p->now_us;
 	p->now_us = in->at.us;

@@ -38,8 +38,8 @@ struct trade_paper_terms {
 
 /* ---- inputs ------------------------------------------------------------------- */
 
-/* kind: "submit" "replace" "cancel" (of an order, with what is known of the
- * market), "quote" "tick" "bar" (the market moved), "wake" (time passed),
+/* kind: "submit" "replace" "cancel" "freeze" "thaw" (of an order, with what is
+ * known of the market), "quote" "tick" "bar" (the market moved), "wake" (time passed),
  * "terms", "note" (nothing changes: a bar was corrected). */
 struct trade_paper_input {
 	int64_t seq;		/* 1, 2, 3 … */
@@ -57,6 +57,7 @@ struct trade_paper_input {
 	struct utc expires_at;	/* 0 = never */
 	/* the market: prices of a quote or tick, or of a bar */
 	int64_t instrument_id;
+	const char *timeframe;	/* of a bar */
 	struct dec bid, ask;	/* 0, or equal: not known */
 	struct dec last;	/* of a bar the close */
 	struct dec open, high, low;
@@ -98,6 +99,7 @@ struct trade_paper_resting {
 	int64_t instrument;
 	enum trade_paper_place place;
 	int64_t from_us, expires_us;
+	bool frozen;			/* neither trades nor triggers */
 	struct trade_book_order o;	/* o.id: its number in the session */
 	bool dirty;			/* differs from what was loaded */
 };
@@ -141,8 +143,14 @@ bool trade_paper_step(struct trade_paper *, struct trade_paper_effect *);
 const struct trade_paper_resting *trade_paper_find(const struct trade_paper *,
     struct uuid order);
 
-/* The whole state as text, and back; its SHA-256. */
+/* The whole state as text, and back; its SHA-256. The text is a head and a
+ * line an order. */
+void trade_paper_write_head(const struct trade_paper *, struct str *);
+void trade_paper_write_order(const struct trade_paper_resting *,
+    struct str *);
 void trade_paper_write(const struct trade_paper *, struct str *);
+/* One such line; -1: it is none. */
+int trade_paper_read_order(const char *line, struct trade_paper_resting *);
 int trade_paper_read(struct trade_paper *, struct arena *, const char *text);
 void trade_paper_hash(const struct trade_paper *, uint8_t out[32]);
 

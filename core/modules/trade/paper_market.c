@@ -229,7 +229,8 @@ restore(struct trade_paper *p)
 
 	for (size_t i = 0; i < p->orders.n; i++)
 		if (p->orders.v[i].instrument == IN->instrument_id &&
-		    p->orders.v[i].place == PAPER_BOOK)
+		    p->orders.v[i].place == PAPER_BOOK &&
+		    !p->orders.v[i].frozen)
 			v[n++] = &p->orders.v[i].o;
 	qsort(v, n, sizeof(*v), by_seq);
 	W->muted = true;
@@ -432,7 +433,8 @@ taking(struct trade_paper *p)
 		struct trade_paper_resting *r = &p->orders.v[i];
 
 		if (r->instrument != IN->instrument_id ||
-		    r->place != PAPER_TAKING || W->left[r->o.buy] == 0)
+		    r->place != PAPER_TAKING || r->frozen ||
+		    W->left[r->o.buy] == 0)
 			continue;
 		trade_paper_enter(p, r);
 		return true;
@@ -447,7 +449,8 @@ arrivals(struct trade_paper *p)
 		struct trade_paper_resting *r = &p->orders.v[i];
 
 		if (r->instrument != IN->instrument_id ||
-		    r->place != PAPER_FLIGHT || r->from_us > p->now_us)
+		    r->place != PAPER_FLIGHT || r->frozen ||
+		    r->from_us > p->now_us)
 			continue;
 		trade_paper_enter(p, r);
 		return true;

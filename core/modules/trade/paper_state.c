@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -49,15 +50,16 @@ trade_paper_seed(uint64_t s[4], uint64_t seed)
 
 /* ---- out ----------------------------------------------------------------------------- */
 
-static void
-add_order(struct str *s, const struct trade_paper_resting *r)
+void
+trade_paper_write_order(const struct trade_paper_resting *r, struct str *s)
 {
 	const struct trade_book_order *o = &r->o;
 	char id[UUID_TEXT];
 
-	str_addf(s, "order %s %" PRId64 " %d %" PRId64 " %" PRId64 " %" PRIu64
+	str_addf(s, "order %s %" PRId64 " %d %d %" PRId64 " %" PRId64 " %" PRIu64
 	    " %" PRIu64 " %d %d %d %d %d", uuid_format(r->id, id),
-	    r->instrument, (int)r->place, r->from_us, r->expires_us, o->id,
+	    r->instrument, (int)r->place, r->frozen, r->from_us, r->expires_us,
+	    o->id,
 	    o->seq, o->buy, o->post_only, o->triggered, (int)o->type,
 	    (int)o->tif);
 	str_addf(s, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
@@ -67,7 +69,7 @@ add_order(struct str *s, const struct trade_paper_resting *r)
 }
 
 void
-trade_paper_write(const struct trade_paper *p, struct str *s)
+trade_paper_write_head(const struct trade_paper *p, struct str *s)
 {
 	const struct trade_paper_terms *t = &p->terms;
 
@@ -83,12 +85,18 @@ trade_paper_write(const struct trade_paper *p, struct str *s)
 	for (int i = 0; i < 32; i++)
 		str_addf(s, "%02x", p->mark[i]);
 	str_addc(s, '\n');
-	for (size_t i = 0; i < p->orders.n; i++)
-		add_order(s, &p->orders.v[i]);
 	for (size_t i = 0; i < p->depths.n; i++)
 		str_addf(s, "had %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
 		    "\n", p->depths.v[i].instrument, p->depths.v[i].market_us,
 		    p->depths.v[i].had[0], p->depths.v[i].had[1]);
+}
+
+void
+trade_paper_write(const struct trade_paper *p, struct str *s)
+{
+	trade_paper_write_head(p, s);
+	for (size_t i = 0; i < p->orders.n; i++)
+		trade_paper_write_order(&p->orders.v[i], s);
 }
 
 void
@@ -105,33 +113,34 @@ trade_paper_hash(const struct trade_paper *p, uint8_t out[32])
 
 /* ---- in ------------------------------------------------------------------------------ */
 
-static int
-read_order(struct trade_paper *p, const char *line)
+int
+trade_paper_read_order(const char *line, struct trade_paper_resting *out)
 {
 	struct trade_paper_resting r = { .instrument = 0 };
 	struct trade_book_order *o = &r.o;
-	int place, buy, post_only, triggered, type, tif;
+	int place, frozen, buy, post_only, triggered, type, tif;
 	char id[UUID_TEXT];
 
-	if (sscanf(line, "order %36s %" SCNd64 " %d %" SCNd64 " %" SCNd64
+	if (sscanf(line, "order %36s %" SCNd64 " %d %d %" SCNd64 " %" SCNd64
 	    " %" SCNu64 " %" SCNu64 " %d %d %d %d %d %" SCNd64 " %" SCNd64
 	    " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %"
-	    SCNd64 " %" SCNd64, id, &r.instrument, &place, &r.from_us,
+	    SCNd64 " %" SCNd64, id, &r.instrument, &place, &frozen, &r.from_us,
 	    &r.expires_us, &o->id, &o->seq, &buy, &post_only, &triggered,
 	    &type, &tif, &o->quantity, &o->limit, &o->stop, &o->trail,
 	    &o->trail_ppm, &o->display, &o->shown, &o->ahead, &o->queue) !=
-	    21 || uuid_parse(id, &r.id) == -1 || place < 0 ||
+	    22 || uuid_parse(id, &r.id) == -1 || place < 0 ||
 	    place >= PAPER_OVER || type < 0 || type > BOOK_TRAIL || tif < 0 ||
 	    tif > BOOK_FOK)
 		return -1;
 	r.place = (enum trade_paper_place)place;
+	r.frozen = frozen != 0;
 	o->owner = 1;
 	o->buy = buy != 0;
 	o->post_only = post_only != 0;
 	o->triggered = triggered != 0;
 	o->type = (enum trade_book_type)type;
 	o->tif = (enum trade_book_tif)tif;
-	*VEC_ADD(p->a, &p->orders) = r;
+	*out = r;
 	return 0;
 }
 
@@ -154,8 +163,14 @@ read_line(struct trade_paper *p, const char *line)
 	struct trade_paper_terms *t = &p->terms;
 	struct trade_paper_depth d = { .instrument = 0 };
 
-	if (strncmp(line, "order ", 6) == 0)
-		return read_order(p, line);
+	struct trade_paper_resting r;
+
+	if (strncmp(line, "order ", 6) == 0) {
+		if (trade_paper_read_order(line, &r) == -1)
+			return -1;
+		*VEC_ADD(p->a, &p->orders) = r;
+		return 0;
+	}
 	if (strncmp(line, "mark ", 5) == 0)
 		return strlen(line) == 69 ? read_mark(p, line) : -1;
 	if (sscanf(line, "session %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
@@ -175,6 +190,14 @@ read_line(struct trade_paper *p, const char *line)
 	return 0;
 }
 
+static int
+by_number(const void *x, const void *y)
+{
+	const struct trade_paper_resting *p = x, *q = y;
+
+	return p->o.id < q->o.id ? -1 : p->o.id > q->o.id;
+}
+
 int
 trade_paper_read(struct trade_paper *p, struct arena *a, const char *text)
 {
@@ -188,6 +211,9 @@ trade_paper_read(struct trade_paper *p, struct arena *a, const char *text)
 			return -1;
 		text += n + (text[n] == '\n');
 	}
+	if (p->orders.n > 1)
+		qsort(p->orders.v, p->orders.n, sizeof(*p->orders.v),
+		    by_number);
 	return 0;
 }
 
@@ -207,8 +233,10 @@ order_touched(const struct trade_paper_resting *r, int64_t low, int64_t high,
 	bool waits = o->type >= BOOK_STOP && !o->triggered;
 	int64_t far;
 
-	if ((r->expires_us != 0 && r->expires_us <= at) ||
-	    r->place == PAPER_TAKING || (r->place == PAPER_FLIGHT &&
+	if (r->expires_us != 0 && r->expires_us <= at)
+		return true;
+	/* whether it still is, is asked when something is at stake */
+	if (r->place == PAPER_TAKING || (r->place == PAPER_FLIGHT &&
 	    r->from_us <= at))
 		return true;
 	if (r->place != PAPER_BOOK)
