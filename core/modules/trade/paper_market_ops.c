@@ -262,6 +262,7 @@ trade_paper_corrected(struct trade_desk *d, int64_t instrument,
 {
 	struct trade_paper_input in;
 	struct rows logs;
+	uint64_t seen;
 
 	if (trade_paper_log_bars(d->db, d->a, instrument, b[0].at,
 	    b[n - 1].at, &logs, e) == -1)
@@ -272,7 +273,8 @@ trade_paper_corrected(struct trade_desk *d, int64_t instrument,
 
 		if (!last_word(&logs, i) || schema_decode_json(
 		    &trade_paper_input_schema, g->body, strlen(g->body),
-		    "log", false, d->a, &in, NULL, e) == -1)
+		    "log", false, d->a, &in,
+		    &seen, e) == -1)
 			continue;
 		now = bsearch(&(struct trade_bar){ .at = g->market_at }, b, n,
 		    sizeof(*b), by_time);

@@ -78,9 +78,11 @@ begin(struct replay *r, const LOG *g, struct err *e)
 {
 	struct trade_paper_input in;
 	int64_t seq = g->seq;
+	uint64_t seen;
 
 	if (schema_decode_json(&trade_paper_input_schema, g->body,
-	    strlen(g->body), "log", false, r->rows, &in, NULL, e) == -1)
+	    strlen(g->body), "log", false, r->rows, &in,
+	    &seen, e) == -1)
 		return err_set(e, 500, "log", "Input %lld cannot be read",
 		    (long long)g->seq);
 	r->out->inputs++;

@@ -23,6 +23,9 @@ struct trade_paper_run {
 
 int trade_paper_run_open(struct trade_paper_run *, struct trade_desk *,
     struct trade_session *, struct err *);
+/* Keeps a hash of the state as it is: start, count, day. */
+int trade_paper_run_hash(struct trade_paper_run *, const char *kind,
+    struct err *);
 /* Brings the market in line with the orders' rows. */
 int trade_paper_run_sync(struct trade_paper_run *, struct err *);
 /* Freezes what may not fill now, and thaws what may again. */
