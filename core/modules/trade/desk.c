@@ -3,7 +3,7 @@
  */
 #include "base/number.h"
 #include "modules/trade/conf.h"
-#include "modules/trade/orders.h"
+#include "modules/trade/papers.h"
 
 static struct dec
 whole(int64_t n)
