@@ -76,6 +76,7 @@ instrument(const char *symbol)
 	struct trade_instrument i = { .tenant_id = d.tenant,
 	    .symbol = symbol, .exchange = "", .name = "", .kind = "equity",
 	    .currency = "USD", .tick = dec("0.01"), .lot = dec("1"),
+	    .zone = "UTC", .hours = "", .closed_on = "", .tradable = true,
 	    .created_at = { clock_us } };
 
 	good(trade_instrument_put(db, a, &i, &err));
