@@ -359,97 +359,6 @@ the_way_out_stays_open(void **state)
 
 /* ---- paper -------------------------------------------------------------------------- */
 
-static void
-paper_on_quotes(void **state)
-{
-	static const struct {
-		int type;
-		bool buy, triggered;
-		const char *limit, *stop, *bid, *ask;
-		bool fills, stops;
-		const char *price;
-	} cases[] = {
-		{ PAPER_MARKET, true, false, "0", "0", "9", "10", true, false,
-		    "10" },
-		{ PAPER_MARKET, false, false, "0", "0", "9", "10", true,
-		    false, "9" },
-		{ PAPER_LIMIT, true, false, "9.5", "0", "9", "10", false,
-		    false, "" },
-		{ PAPER_LIMIT, true, false, "10", "0", "9", "10", true, false,
-		    "10" },
-		{ PAPER_LIMIT, true, false, "12", "0", "9", "10", true, false,
-		    "10" },
-		{ PAPER_LIMIT, false, false, "9", "0", "9", "10", true, false,
-		    "9" },
-		{ PAPER_STOP, true, false, "0", "11", "9", "10", false, false,
-		    "" },
-		{ PAPER_STOP, true, false, "0", "10", "9", "10", true, true,
-		    "10" },
-		{ PAPER_STOP, false, false, "0", "9", "8", "10", true, true,
-		    "8" },
-		{ PAPER_STOP_LIMIT, true, false, "10.5", "10", "10", "11",
-		    false, true, "" },
-		{ PAPER_STOP_LIMIT, true, true, "10.5", "10", "9", "10", true,
-		    true, "10" }
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct trade_paper_order o = { .buy = cases[i].buy,
-		    .triggered = cases[i].triggered,
-		    .limit_price = dec(cases[i].limit),
-		    .stop_price = dec(cases[i].stop) };
-		struct dec price;
-		bool stops;
-
-		o.type = cases[i].type;
-		assert_int_equal(trade_paper_quote(&o, dec(cases[i].bid),
-		    dec(cases[i].ask), &price, &stops), cases[i].fills);
-		assert_int_equal(stops, cases[i].stops);
-		if (cases[i].fills)
-			equal(price, cases[i].price);
-	}
-}
-
-static void
-paper_in_bars(void **state)
-{
-	static const struct {
-		int type;
-		bool buy;
-		const char *limit, *stop, *open, *high, *low;
-		bool fills;
-		const char *price;
-	} cases[] = {
-		{ PAPER_LIMIT, true, "9", "0", "10", "11", "9", true, "9" },
-		{ PAPER_LIMIT, true, "9", "0", "8", "11", "7", true, "8" },
-		{ PAPER_LIMIT, true, "9", "0", "10", "11", "9.5", false, "" },
-		{ PAPER_LIMIT, false, "11", "0", "12", "13", "10", true,
-		    "12" },
-		{ PAPER_STOP, false, "0", "9", "10", "11", "8", true, "9" },
-		{ PAPER_STOP, false, "0", "9", "7", "8", "6", true, "7" },
-		{ PAPER_STOP, true, "0", "12", "10", "11", "8", false, "" },
-		{ PAPER_STOP_LIMIT, true, "12.5", "12", "13", "14", "12.4",
-		    true, "12.5" }
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct trade_paper_order o = { .buy = cases[i].buy,
-		    .limit_price = dec(cases[i].limit),
-		    .stop_price = dec(cases[i].stop) };
-		struct dec price;
-		bool stops;
-
-		o.type = cases[i].type;
-		assert_int_equal(trade_paper_bar(&o, dec(cases[i].open),
-		    dec(cases[i].high), dec(cases[i].low), &price, &stops),
-		    cases[i].fills);
-		if (cases[i].fills)
-			equal(price, cases[i].price);
-	}
-}
-
 int
 main(void)
 {
@@ -462,9 +371,7 @@ main(void)
 		cmocka_unit_test(money_is_kept),
 		cmocka_unit_test(too_much_is_refused_whole),
 		cmocka_unit_test(each_check_refuses),
-		cmocka_unit_test(the_way_out_stays_open),
-		cmocka_unit_test(paper_on_quotes),
-		cmocka_unit_test(paper_in_bars)
+		cmocka_unit_test(the_way_out_stays_open)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "http/ctx.h"
 #include "modules/trade/feed_inner.h"
+#include "modules/trade/papers.h"
 
 struct list_in {
 	struct page_in page;
@@ -96,8 +97,8 @@ bar_put(struct ctx *c, const void *in)
 		}
 	if (instrument(c, p->symbol, p->exchange, &i) == -1 ||
 	    trade_bar_put(c->db, i.id, p->timeframe, b, p->bars.n, c->a,
-	    &changed, &c->err) == -1 || trade_paper_on_bars(&d, i.id, b,
-	    p->bars.n, &c->err) == -1 || trade_bars_post(c->db, c->a,
+	    &changed, &c->err) == -1 || trade_paper_on_bars(&d, i.id,
+	    p->timeframe, b, p->bars.n, &c->err) == -1 || trade_bars_post(c->db, c->a,
 	    c->who.tenant_id, i.id, p->timeframe, b, p->bars.n, c->now,
 	    &c->err) == -1)
 		return fail_err(c);

@@ -3,7 +3,7 @@
  */
 #include "base/number.h"
 #include "modules/trade/conf.h"
-#include "modules/trade/orders.h"
+#include "modules/trade/papers.h"
 
 static struct dec
 whole(int64_t n)
@@ -18,6 +18,7 @@ trade_desk_make(const struct trade_conf *f, struct db *db, struct arena *a,
 	return (struct trade_desk){ .db = db, .a = a, .tenant = tenant,
 	    .user = user, .now = now, .fee = (double)f->paper_fee_bp / 1e4,
 	    .restricted = f->restricted,
+	    .paper_terms = trade_paper_terms_of(f),
 	    .limits = { .max_quantity = whole(f->max_quantity),
 		.max_notional = whole(f->max_notional),
 		.max_position = whole(f->max_position),

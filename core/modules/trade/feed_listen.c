@@ -3,7 +3,8 @@
  * anybody acts on the news. A table, no functions.
  */
 #include "modules/trade/feed.h"
+#include "modules/trade/papers.h"
 
 const struct trade_listener *const trade_listeners[] = {
-	NULL
+	&trade_paper_listener, NULL
 };

@@ -70,20 +70,4 @@ struct trade_holding {
 int trade_holding_fill(struct trade_holding *, struct dec q, struct dec price,
     struct dec fee, struct err *);
 
-/* ---- paper ----------------------------------------------------------------------- */
-
-struct trade_paper_order {
-	bool buy, triggered;
-	enum { PAPER_MARKET, PAPER_LIMIT, PAPER_STOP, PAPER_STOP_LIMIT } type;
-	struct dec limit_price, stop_price;
-};
-/* On a quote: true when it fills, *price; *triggered when its stop was
- * reached, filled or not. */
-bool trade_paper_quote(const struct trade_paper_order *, struct dec bid,
-    struct dec ask, struct dec *price, bool *triggered);
-/* Inside a bar, as in a backtest: market at the open, a stop at its price or
- * a gap's open, a limit at its price or a better open. */
-bool trade_paper_bar(const struct trade_paper_order *, struct dec open,
-    struct dec high, struct dec low, struct dec *price, bool *triggered);
-
 #endif

@@ -13,7 +13,7 @@
 #include "crypto/crypto.h"
 #include "http/ctx.h"
 #include "modules/trade/conf.h"
-#include "modules/trade/orders.h"
+#include "modules/trade/papers.h"
 
 #define O struct trade_order
 

@@ -12,6 +12,7 @@
 #include "http/route.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/order.h"
+#include "modules/trade/paper.h"
 #include "modules/trade/session.h"
 
 struct trade_order {
@@ -182,6 +183,7 @@ struct trade_desk {
 	struct utc now;
 	bool twice;			/* a repeat within half a second is meant */
 	struct trade_paper_run *paper;	/* NULL, or the paper market at work */
+	struct trade_paper_terms paper_terms;	/* of a new paper market */
 };
 struct trade_conf;
 struct trade_desk trade_desk_make(const struct trade_conf *, struct db *,
@@ -297,10 +299,9 @@ int trade_paper_cancel(struct trade_desk *, struct trade_session *,
 int trade_paper_replace(struct trade_desk *, struct trade_session *,
     struct trade_order *, struct dec quantity, struct dec limit_price,
     struct dec stop_price, struct err *);
-/* A quote or bar came: fills what it fills. */
+/* A quote came: it is kept, and fills what it fills. 1: older than the known
+ * one. */
 int trade_paper_on_quote(struct trade_desk *, const struct trade_quote *,
     struct err *);
-int trade_paper_on_bars(struct trade_desk *, int64_t instrument,
-    const struct trade_bar *, size_t n, struct err *);
 
 #endif

@@ -14,6 +14,7 @@
 #include "modules/trade/news.h"
 #include "modules/trade/link.h"
 #include "modules/trade/orders.h"
+#include "modules/trade/papers.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
 #include "modules/trade/result.h"
@@ -100,6 +101,18 @@ static const struct setting setting_rows[] = {
 	    "taken from Redis; a message that has neither is taken"),
 	SETTING(C, redis_group, "trade.redis_group", .def = "quincunx",
 	    .doc = "Consumer group in which Redis streams are read"),
+	LIMIT(paper_spread_bp, "paper_spread", "2", 1000,
+	    "Spread of a new paper account where no quote is known, in "
+	    "hundredths of a percent"),
+	LIMIT(paper_latency_ms, "paper_latency", "0", 60000,
+	    "Milliseconds from placing a paper order to the market"),
+	LIMIT(paper_jitter_ms, "paper_jitter", "0", 60000,
+	    "And up to so many more"),
+	LIMIT(paper_share_pct, "paper_share", "10", 100,
+	    "Percent of a bar's volume that paper orders can have; 0 = all"),
+	SETTING(C, paper_hash_every, "trade.paper_hash_every", .def = "10000",
+	    .min = 1, .max = 1000000, .doc = "Inputs of a paper market "
+	    "between two hashes of its state"),
 	SETTING(C, restricted, "trade.restricted", .def = "",
 	    .doc = "Symbols that nobody may order"),
 	SETTING_END
@@ -157,7 +170,7 @@ const struct module trade_module = {
 		trade_fill_tables, trade_limit_tables,
 		trade_link_tables, trade_difference_tables,
 		trade_ledger_tables, trade_feed_tables,
-		trade_tick_tables,
+		trade_tick_tables, trade_paper_tables,
 		trade_news_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_link_queries, trade_difference_queries,
@@ -166,7 +179,7 @@ const struct module trade_module = {
 		trade_session_queries, trade_order_queries,
 		trade_fill_queries, trade_limit_queries,
 		trade_ledger_queries, trade_feed_queries,
-		trade_tick_queries,
+		trade_tick_queries, trade_paper_queries,
 		trade_news_queries, NULL },
 	.routes = (const struct route *const[]){
 		trade_link_routes, trade_broker_routes,
@@ -176,7 +189,7 @@ const struct module trade_module = {
 		trade_pattern_routes, trade_session_routes, trade_order_routes,
 		trade_order_read_routes, trade_limit_routes,
 		trade_ledger_routes, trade_feed_routes,
-		trade_tick_routes,
+		trade_tick_routes, trade_paper_routes,
 		trade_news_routes, trade_sentiment_routes, NULL },
 	.settings = (const struct settings *const[]){ &trade_settings,
 		&trade_broker_settings,
@@ -191,9 +204,14 @@ const struct module trade_module = {
 		trade_ledger_events, trade_feed_events, trade_news_events,
 >>>>>>> broker
 		NULL },
+<<<<<<< HEAD
 	.loops = (const struct loop *const[]){ trade_broker_loops,
 		trade_ledger_loops,
 		trade_feed_loops, trade_stream_loops, NULL },
+=======
+	.loops = (const struct loop *const[]){ trade_ledger_loops,
+		trade_feed_loops, trade_stream_loops, trade_paper_loops, NULL },
+>>>>>>> paper
 	.metrics = (const struct metric *const *const[]){
 		trade_ledger_metrics, trade_feed_metrics,
 		trade_stream_metrics, NULL },
@@ -201,7 +219,8 @@ const struct module trade_module = {
 	.jobs = (const struct job *const[]){ trade_result_jobs,
 		trade_pattern_jobs, trade_sentiment_jobs, NULL },
 	.commands = (const struct command *const[]){ trade_research_commands,
-		trade_pattern_commands, trade_sentiment_commands, NULL },
+		trade_pattern_commands, trade_sentiment_commands,
+		trade_paper_commands, NULL },
 	.alerts = alerts,
 	.components = components,
 	.permissions = permissions,

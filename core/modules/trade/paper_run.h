@@ -1,0 +1,45 @@
+/*
+ * A run of a session's paper market against its rows. For paper_*_ops.c only.
+ */
+#ifndef TRADE_PAPER_RUN_H
+#define TRADE_PAPER_RUN_H
+
+#include "modules/trade/papers.h"
+
+struct trade_paper_run {
+	struct trade_desk *d;
+	struct trade_session *s;	/* its row is held */
+	struct trade_order *own;	/* the caller's copy of an order: kept
+					 * up to date; NULL */
+	struct trade_paper p;
+	struct trade_paper_row row;
+	bool fresh;			/* has no row yet */
+	struct rows lines;		/* as they were loaded */
+	VEC(struct trade_paper_log) log;
+	VEC(int64_t) wake;		/* instruments that were placed into
+					 * while another one was at work */
+	bool changed;
+};
+
+int trade_paper_run_open(struct trade_paper_run *, struct trade_desk *,
+    struct trade_session *, struct err *);
+/* Keeps a hash of the state as it is: start, count, day. */
+int trade_paper_run_hash(struct trade_paper_run *, const char *kind,
+    struct err *);
+/* Brings the market in line with the orders' rows. */
+int trade_paper_run_sync(struct trade_paper_run *, struct err *);
+/* Freezes what may not fill now, and thaws what may again. */
+int trade_paper_run_freeze(struct trade_paper_run *, int64_t instrument,
+    struct err *);
+/* One input with everything that follows from it. */
+int trade_paper_run_input(struct trade_paper_run *,
+    struct trade_paper_input *, struct err *);
+/* Orders that were placed while another instrument was at work arrive. */
+int trade_paper_run_rest(struct trade_paper_run *, struct err *);
+/* Writes what changed; what changed nothing leaves no trace. */
+int trade_paper_run_close(struct trade_paper_run *, struct err *);
+/* An input with what is known of the instrument's market. */
+int trade_paper_run_known(struct trade_desk *, int64_t instrument,
+    const char *kind, struct trade_paper_input *, struct err *);
+
+#endif
