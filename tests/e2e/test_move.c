@@ -223,6 +223,11 @@ replaced(void **state)
 	ends(id, "succeeded");
 	m = row(http_text(&st, "/api/spot/moves/%s", id));
 	assert_int_equal(json_object_array_length(json_at(m, "steps")), 10);
+	/* the ledger will ask what the old one would have cost */
+	assert_string_equal(mariadb_value(st.a, st.db, http_text(&st, "SELECT "
+	    "CONCAT(origin_instance, ' ', origin_type) FROM spot_origin WHERE "
+	    "instance_id = '%s'", json_text_at(m, "new_instance"))),
+	    http_text(&st, "%s m5.large", old));
 	swapped();
 }
 
