@@ -65,6 +65,7 @@ struct net_reply {
 	const char *body;		/* NUL-terminated, in the arena */
 	size_t len;
 	const char *content_type;
+	const char *etag;		/* "" = none */
 	struct utc date;		/* Date header; 0 = none */
 	int64_t retry_after_s;		/* 0 = none */
 	int64_t elapsed_us;

@@ -273,6 +273,7 @@ fill(const struct transfer *t, struct arena *out, struct net_reply *r,
 {
 	long status = 0;
 	const char *type = header_of(t, "Content-Type");
+	const char *etag = header_of(t, "ETag");
 
 	memset(r, 0, sizeof(*r));
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -281,6 +282,7 @@ fill(const struct transfer *t, struct arena *out, struct net_reply *r,
 	r->body = out == t->a ? t->body.p :
 	    arena_memdup(out, t->body.p, t->body.len + 1);
 	r->content_type = arena_strdup(out, type != NULL ? type : "");
+	r->etag = arena_strdup(out, etag != NULL ? etag : "");
 	r->date = http_date(header_of(t, "Date"));
 	r->retry_after_s = retry_after(t, r->date);
 	r->elapsed_us = elapsed_ns / 1000;

@@ -506,6 +506,91 @@ test_ledger(void **state)
 	mariadb_sql(DB, "DELETE FROM spot_saving");
 }
 
+/* A replacement of another type is measured against what was there first. */
+static void
+test_origin(void **state)
+{
+	struct spot_account x = connect_as(&one, "demo", "simulated", NULL,
+	    NULL);
+	struct utc now = clock_now(), hour = spot_hour_of(now);
+	struct utc old = { hour.us - 2 * HOUR_US };
+	struct spot_od_price od[] = { { "simulated", "us-east-1", "m5.large",
+	    "Linux/UNIX", { 9600000 }, now, "test" }, { "simulated",
+	    "us-east-1", "c4.large", "Linux/UNIX", { 5000000 }, now,
+	    "test" } };
+	struct spot_close c = { 0 };
+
+	(void)state;
+	discover();
+	mariadb_sql(DB, "DELETE FROM spot_price; DELETE FROM spot_od_price; "
+	    "UPDATE spot_instance SET instance_id = 'i-first', instance_type "
+	    "= 'c4.large' WHERE region = 'us-east-1' ORDER BY id LIMIT 1; "
+	    "UPDATE spot_instance SET instance_id = 'i-second' WHERE region = "
+	    "'us-east-1' AND instance_id <> 'i-first' ORDER BY id LIMIT 1");
+	good(spot_origin_put(env.db, one.tenant_id, x.id, "us-east-1",
+	    "i-first", "i-second", now, &err));
+	good(spot_origin_put(env.db, one.tenant_id, x.id, "us-east-1",
+	    "i-second", "i-third", now, &err));
+	/* another tenant's word changes nothing */
+	good(spot_origin_put(env.db, two.tenant_id, x.id, "us-east-1",
+	    "i-first", "i-stolen", now, &err));
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_origin WHERE "
+	    "origin_instance = 'i-first' AND origin_type = 'c4.large'"), 2);
+	good(spot_od_price_put(env.db, a, od, 2, &err));
+	put_price((struct utc){ old.us - HOUR_US }, "0.0333");
+	uptime(&x, "i-third", old, "spot", 1800);
+	uptime(&x, "i-own", old, "spot", 1800);
+	good(spot_saving_close_due(env.db, a, now, never, NULL, &c, &err));
+	assert_int_equal(number("SELECT counterfactual_micro FROM spot_saving "
+	    "WHERE instance_id = 'i-third'"), 25000);
+	assert_int_equal(number("SELECT counterfactual_micro FROM spot_saving "
+	    "WHERE instance_id = 'i-own'"), 48000);
+	assert_int_equal(number("SELECT SUM(actual_micro) FROM spot_saving"),
+	    2 * 16650);
+	drop(&one, x.id);
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_origin"), 0);
+	mariadb_sql(DB, "DELETE FROM spot_saving");
+}
+
+static int64_t
+told_moves(const struct spot_account *x, struct utc since)
+{
+	int64_t before = number("SELECT COALESCE(SUM(n), 0) FROM "
+	    "events_outbox WHERE body LIKE '%spot.price_move%'");
+
+	good(db_begin(env.db, &err));
+	good(spot_price_tell_moves(env.db, a, x, "us-east-1", since, &err));
+	good(db_commit(env.db, &err));
+	return number("SELECT COALESCE(SUM(n), 0) FROM events_outbox WHERE "
+	    "body LIKE '%spot.price_move%'") - before;
+}
+
+/* Pools in which machines run; a twentieth or more. */
+static void
+test_price_moves(void **state)
+{
+	struct spot_account x = connect_as(&one, "demo", "simulated", NULL,
+	    NULL);
+	struct utc since = { spot_hour_of(clock_now()).us - HOUR_US };
+
+	(void)state;
+	discover();
+	mariadb_sql(DB, "DELETE FROM spot_price; UPDATE spot_instance SET "
+	    "az = 'us-east-1a', instance_type = 'm5.large', lifecycle = "
+	    "'spot', product = 'Linux/UNIX' WHERE region = 'us-east-1'");
+	put_price((struct utc){ since.us - HOUR_US }, "0.0300");
+	assert_int_equal(told_moves(&x, since), 0);
+	put_price((struct utc){ since.us + 1 }, "0.0310");
+	assert_int_equal(told_moves(&x, since), 0);
+	put_price((struct utc){ since.us + 2 }, "0.0315");
+	assert_int_equal(told_moves(&x, since), 1);
+	/* the first sight of a region moves nothing */
+	assert_int_equal(told_moves(&x, (struct utc){ 0 }), 0);
+	mariadb_sql(DB, "UPDATE spot_instance SET lifecycle = 'on-demand'");
+	assert_int_equal(told_moves(&x, since), 0);
+	drop(&one, x.id);
+}
+
 /* Seconds are those between two complete sights, each once. */
 static void
 test_uptime(void **state)
@@ -547,6 +632,8 @@ main(void)
 		cmocka_unit_test(test_waste),
 		cmocka_unit_test(test_governance),
 		cmocka_unit_test(test_ledger),
+		cmocka_unit_test(test_origin),
+		cmocka_unit_test(test_price_moves),
 		cmocka_unit_test(test_uptime),
 	};
 

@@ -325,6 +325,24 @@ one_transaction(void **state)
 	    "LIKE '%%spot.interruption%%%s%%'", i) > 0);
 }
 
+/* A life that began before the first scan of prices finds its pool later. */
+static void
+poolless(void **state)
+{
+	const char *i = fresh();
+	int64_t pool = number("SELECT pool_id FROM spot_episode WHERE "
+	    "instance_id = '%s' AND still = 1", i);
+
+	(void)state;
+	assert_true(pool > 0);
+	sql("UPDATE spot_episode SET pool_id = NULL WHERE instance_id = '%s'",
+	    i);
+	good(spot_episode_reconcile(env.db, one.tenant_id, acc.id, REGION,
+	    clock_now(), &err));
+	assert_int_equal(number("SELECT pool_id FROM spot_episode WHERE "
+	    "instance_id = '%s' AND still = 1", i), pool);
+}
+
 static void
 again_and_again(void **state)
 {
@@ -1301,6 +1319,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_transaction),
+		cmocka_unit_test(poolless),
 		cmocka_unit_test(again_and_again), cmocka_unit_test(standby),
 		cmocka_unit_test(reordered), cmocka_unit_test(after_the_end),
 		cmocka_unit_test(failed_move), cmocka_unit_test(late),

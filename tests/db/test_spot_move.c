@@ -78,6 +78,7 @@ struct cloud {
 	int calls, kill_at;		/* the n-th call … */
 	bool kill_after;		/* … before or after its effect */
 	bool full, revoked, sick, slow;
+	char stack[64], stack_status[64];
 	int lost_answer;		/* the n-th change answers nothing */
 	int changes, gone_at, stop_at;	/* at the n-th call */
 };
@@ -362,9 +363,24 @@ fake_group(struct spot_access *x, struct arena *to, const char *region,
 	    .desired = fake->group.desired, .health_type = "EC2",
 	    .suspended = fake->group.suspended, .status = "",
 	    .zones = fake->group.zones, .subnets = "subnet-1",
-	    .template_id = "lt-1", .template_version = "1", .stack_id = "",
+	    .template_id = "lt-1", .template_version = "1",
+	    .stack_id = arena_strdup(to, fake->stack),
 	    .tags = "{}", .members = { v, n } };
 	return leave(e, false);
+}
+
+static int
+fake_stack(struct spot_access *x, struct arena *to, const char *region,
+    const char *id, const char **status, struct err *e)
+{
+	(void)x, (void)region, (void)id;
+	if (enter(e) == -1)
+		return -1;
+	*status = arena_strdup(to, fake->stack_status);
+	if (*fake->stack_status != '?')
+		return leave(e, false);
+	return leave(e, false) == -1 ? -1 : err_set(e, 502, "aws_denied",
+	    "AWS: AccessDenied");
 }
 
 static int
@@ -453,7 +469,7 @@ fake_end_in_group(struct spot_access *x, struct arena *to,
 static const struct spot_acts acts = { .launch = fake_launch,
     .terminate = fake_terminate, .describe = fake_describe,
     .status = fake_status, .tag = fake_tag, .group = fake_group,
-    .group_resize = fake_resize, .attach = fake_attach,
+    .stack = fake_stack, .group_resize = fake_resize, .attach = fake_attach,
     .detach = fake_detach, .terminate_in_group = fake_end_in_group };
 
 /* ---- the fixture ------------------------------------------------------------------ */
@@ -981,6 +997,49 @@ no_room_anywhere(void **state)
 	/* the money was not spent */
 	assert_int_equal(number("SELECT SUM(spend * 1000) FROM spot_budget"),
 	    0);
+}
+
+/* A group whose stack is being changed is not touched; one whose stack cannot
+ * be seen neither, unless the machine goes anyway. */
+static void
+a_stack_that_changes(void **state)
+{
+	struct spot_move_new n = wish("replace", OLD);
+	struct spot_move m;
+
+	(void)state;
+	snprintf(fake->stack, sizeof(fake->stack), "arn:stack");
+	snprintf(fake->stack_status, sizeof(fake->stack_status),
+	    "UPDATE_ROLLBACK_IN_PROGRESS");
+	m = finish(reserve(&n));
+	assert_string_equal(m.state, "failed");
+	assert_string_equal(m.error_code, "stack_busy");
+	snprintf(fake->stack_status, sizeof(fake->stack_status), "?");
+	n = wish("replace", OLD);
+	m = finish(reserve(&n));
+	assert_string_equal(m.error_code, "stack_unseen");
+	assert_int_equal(fake->launched, 0);
+	/* at rest */
+	snprintf(fake->stack_status, sizeof(fake->stack_status),
+	    "UPDATE_COMPLETE");
+	n = wish("replace", OLD);
+	m = finish(reserve(&n));
+	swapped("stack at rest", &m);
+}
+
+/* Under notice the machine goes whatever we may see. */
+static void
+a_stack_unseen_under_notice(void **state)
+{
+	struct spot_move_new n = wish("replace", OLD);
+	struct spot_move m;
+
+	(void)state;
+	snprintf(fake->stack, sizeof(fake->stack), "arn:stack");
+	snprintf(fake->stack_status, sizeof(fake->stack_status), "?");
+	n.urgent = true;
+	m = finish(reserve(&n));
+	swapped("stack unseen", &m);
 }
 
 static void
@@ -1602,7 +1661,8 @@ main(void)
 		T(a_member_is_replaced), T(one_of_one),
 		T(a_machine_of_its_own), T(kinds), T(killed_anywhere),
 		T(lost_statements), T(lost_answers), T(no_room_anywhere),
-		T(the_group_goes_away), T(never_healthy),
+		T(a_stack_that_changes),
+		T(a_stack_unseen_under_notice), T(the_group_goes_away), T(never_healthy),
 		T(under_notice_it_hurries), T(the_old_one_dies_first),
 		T(revoked), T(two_workers), T(two_in_a_group),
 		T(stopped_anywhere), T(caps), T(approvals), T(cancelled),

@@ -187,6 +187,41 @@ state_of(int64_t pool)
 	return s;
 }
 
+/* Sums of hours, the same again, and what comes late. */
+static void
+test_signal_hours(void **state)
+{
+	struct utc hour = { now.us / (3600 * S) * 3600 * S - 3600 * S };
+	struct utc end = { hour.us + 3600 * S }, last;
+	const struct spot_signal_hour *h;
+	struct rows rows;
+	uint64_t n;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		good(spot_signal_put(env.db, 3, "score", 2 + i,
+		    (struct utc){ hour.us + i }, &err));
+	good(spot_signal_put(env.db, 3, "interrupt", 1, end, &err));
+	for (int i = 0; i < 2; i++) {
+		good(spot_signal_hours_sum(env.db, hour, end, &n, &err));
+		good(spot_signal_hour_page(env.db, a, 3, end, 10, &rows,
+		    &err));
+		assert_int_equal(rows.n, 1);
+		h = ROW(&rows, struct spot_signal_hour, 0);
+		assert_int_equal(h->n, 3);
+		assert_true(fabs(h->mean - 3) < 1e-12);
+		assert_int_equal(h->hour.us, hour.us);
+	}
+	good(spot_signal_put(env.db, 3, "score", 8, (struct utc){ hour.us +
+	    9 }, &err));
+	good(spot_signal_hours_sum(env.db, hour, end, &n, &err));
+	good(spot_signal_hour_page(env.db, a, 3, end, 10, &rows, &err));
+	assert_int_equal(ROW(&rows, struct spot_signal_hour, 0)->n, 4);
+	good(spot_signal_hours_last(env.db, a, &last, &err));
+	assert_int_equal(last.us, hour.us);
+	mariadb_sql(DB, "DELETE FROM spot_signal WHERE pool_id = 3");
+}
+
 static void
 test_signals(void **state)
 {
@@ -692,6 +727,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signal_hours),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_policies),

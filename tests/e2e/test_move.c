@@ -35,6 +35,7 @@ static struct stack st;
 static struct fakeec2 fake;
 static struct net *net;
 static const char *token, *account;
+static const char *tags = "{}";	/* of the next group */
 static char group[16], old[32];
 static int turn, launched;	/* groups so far; launches before this one */
 
@@ -145,7 +146,8 @@ new_group(void)
 	    "\"Linux/UNIX\",\"tags\":{}}]}", old));
 	text = control("/_control/group", http_text(&st, "{\"region\":"
 	    "\"us-east-1\",\"name\":\"%s\",\"min\":1,\"max\":1,\"desired\":1,"
-	    "\"azs\":[\"us-east-1a\"],\"members\":[\"%s\"]}", group, old));
+	    "\"azs\":[\"us-east-1a\"],\"members\":[\"%s\"],\"tags\":%s}",
+	    group, old, tags));
 	o = json_tokener_parse(text);
 	json_object_put(o);
 	launched = count("launched", NULL);
@@ -223,6 +225,11 @@ replaced(void **state)
 	ends(id, "succeeded");
 	m = row(http_text(&st, "/api/spot/moves/%s", id));
 	assert_int_equal(json_object_array_length(json_at(m, "steps")), 10);
+	/* the ledger will ask what the old one would have cost */
+	assert_string_equal(mariadb_value(st.a, st.db, http_text(&st, "SELECT "
+	    "CONCAT(origin_instance, ' ', origin_type) FROM spot_origin WHERE "
+	    "instance_id = '%s'", json_text_at(m, "new_instance"))),
+	    http_text(&st, "%s m5.large", old));
 	swapped();
 }
 
@@ -317,6 +324,30 @@ stopped(void **state)
 	    "{\"scope\":\"tenant\",\"name\":\"\",\"reason\":\"test\"}");
 }
 
+/* Its stack is being updated: nothing is touched. Then it is not. */
+static void
+stack_changes(void **state)
+{
+	const char *id;
+
+	(void)state;
+	control("/_control/stack", "{\"name\":\"arn:s\",\"status\":"
+	    "\"UPDATE_IN_PROGRESS\"}");
+	tags = "{\"aws:cloudformation:stack-id\":\"arn:s\"}";
+	new_group();
+	tags = "{}";
+	id = start();
+	ends(id, "failed");
+	assert_string_equal(json_text_at(row(http_text(&st,
+	    "/api/spot/moves/%s", id)), "error_code"), "stack_busy");
+	assert_int_equal(count("launched", NULL), launched);
+	group_is(1, 1);
+	control("/_control/stack", "{\"name\":\"arn:s\",\"status\":"
+	    "\"UPDATE_COMPLETE\"}");
+	ends(start(), "succeeded");
+	swapped();
+}
+
 /* The cloud has no room; then it has, and the terminal shows it. */
 static void
 full_then_not(void **state)
@@ -404,7 +435,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, each)
 	const struct CMUnitTest tests[] = { T(replaced), T(killed),
-		T(stopped), T(full_then_not) };
+		T(stopped), T(stack_changes), T(full_then_not) };
 
 	return cmocka_run_group_tests_name("move", tests, setup, teardown);
 }

@@ -533,6 +533,104 @@ own_plan(void **state)
 	assert_int_equal(count("terminated", CLAIMED), 0);
 }
 
+/* ---- feeds, and the weekly fit ------------------------------------------------------- */
+
+static bool
+job_over(void *arg)
+{
+	const struct reply *r = http_get(&st, http_text(&st,
+	    "/api/system/jobs/%s", (const char *)arg), token);
+
+	return r->status == 200 && strcmp(json_text_at(r->json, "status"),
+	    "succeeded") == 0;
+}
+
+static struct json_object *
+job(const char *type)
+{
+	const struct reply *r = http_send(&st, "POST", "/api/system/jobs",
+	    token, http_text(&st, "{\"type\":\"%s\",\"payload\":{}}",
+	    type));
+	const char *id;
+
+	if (r->status / 100 != 2)
+		fail_msg("%s: %d %s", type, r->status, r->body);
+	id = http_text(&st, "%s", json_text_at(r->json, "id"));
+	if (!eventually(job_over, (void *)(uintptr_t)id, SOON_MS))
+		fail_msg("%s: %s", type, http_get(&st, http_text(&st,
+		    "/api/system/jobs/%s", id), token)->body);
+	r = http_get(&st, http_text(&st, "/api/system/jobs/%s", id), token);
+	return json_at(r->json, "result");
+}
+
+#define PRICES "/prices.json"
+
+static void
+publish(const char *etag, const char *usd)
+{
+	control("/_control/file", http_text(&st, "{\"path\":\"" PRICES
+	    "\",\"etag\":%s,\"body\":\"{\\\"eu-west-1\\\":{"
+	    "\\\"m5.large\\\":%s}}\"}", etag, usd));
+}
+
+static const char *
+price(void)
+{
+	return value("SELECT CAST(price AS CHAR) FROM spot_od_price WHERE "
+	    "market = 'aws' AND region = '%s'", "eu-west-1");
+}
+
+static void
+fed(void **state)
+{
+	struct json_object *out;
+
+	(void)state;
+	publish("\"\\\"one\\\"\"", "0.107");
+	out = job("spot.feed_pull");
+	assert_int_equal(json_int_at(out, "prices"), 1);
+	assert_int_equal(json_int_at(out, "unchanged"), 0);
+	assert_int_equal(strcmp(price(), "10700000"), 0);
+	/* the same is not read again */
+	out = job("spot.feed_pull");
+	assert_int_equal(json_int_at(out, "prices"), 0);
+	assert_int_equal(json_int_at(out, "unchanged"), 1);
+	assert_string_equal(control("/_control/file", "{\"path\":\"" PRICES
+	    "\"}"), "{\"asked\": 2, \"unchanged\": 1}");
+	publish("\"\\\"two\\\"\"", "0.108");
+	assert_int_equal(json_int_at(job("spot.feed_pull"), "prices"), 1);
+	assert_int_equal(strcmp(price(), "10800000"), 0);
+	/* a server that says nothing of versions is read each time */
+	publish("null", "0.109");
+	assert_int_equal(json_int_at(job("spot.feed_pull"), "prices"), 1);
+	assert_int_equal(json_int_at(job("spot.feed_pull"), "prices"), 1);
+}
+
+static bool
+fits_over(void *arg)
+{
+	return strcmp(value("SELECT COUNT(*) FROM jobs_job WHERE type = "
+	    "'spot.risk_fit' AND state = 10%s", ""), arg) == 0;
+}
+
+/* A market more, and it is fitted too. */
+static void
+weekly(void **state)
+{
+	const char *markets;
+
+	(void)state;
+	mariadb_sql(st.db, "INSERT IGNORE INTO spot_pool (market, region, az, "
+	    "instance_type, product) VALUES ('simulated', '" REGION "', '"
+	    REGION "a', 'm5.large', 'Linux/UNIX')");
+	markets = value("SELECT COUNT(DISTINCT market) FROM spot_pool%s", "");
+	assert_string_equal(markets, "2");
+	assert_int_equal(json_int_at(job("spot.risk_weekly"), "markets"), 2);
+	assert_true(eventually(fits_over, (void *)(uintptr_t)markets,
+	    SOON_MS));
+	job("spot.signal_hours");
+}
+
 /* ---- the program --------------------------------------------------------------------- */
 
 static void
@@ -572,6 +670,7 @@ setup(void **state)
 	    arena_printf(a, "aws.sts_endpoint=%s", fake.url),
 	    arena_printf(a, "aws.sqs_endpoint=%s", fake.url),
 	    arena_printf(a, "aws.sns_endpoint=%s", fake.url),
+	    arena_printf(a, "spot.od_price_url=%s" PRICES, fake.url),
 	    "spot.move_poll=1", "spot.governance_ask=true", NULL } });
 	assert_int_equal(net_open(&net, st.a, &conf, NULL, &e), 0);
 	net_allow(net, fake.url);
@@ -617,7 +716,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, each)
 	const struct CMUnitTest tests[] = { T(not_believed), T(warned),
-		T(queued), T(topic), T(governed), T(own_plan) };
+		T(queued), T(topic), T(governed), T(own_plan), T(fed),
+		T(weekly) };
 
 	return cmocka_run_group_tests_name("notices", tests, setup, teardown);
 }

@@ -200,6 +200,8 @@ const struct recipe contract_recipes[] = {
 	    .flags = CT_SHARED | CT_VOLATILE },
 	{ .id = "spot.signal.list", .path = "id=$pool",
 	    .flags = CT_SHARED | CT_VOLATILE },
+	{ .id = "spot.signal.hours", .path = "id=$pool",
+	    .flags = CT_SHARED | CT_VOLATILE },
 	{ .id = "spot.signal.create", .flags = CT_SHARED },
 	{ .id = "spot.risk.get", .flags = CT_SHARED },
 	{ .id = "spot.policy.account", .path = "id=$cloud" },

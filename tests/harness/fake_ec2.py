@@ -33,6 +33,7 @@ What moves (fakeaws/state.py; all acts are listed, append-only):
                                 "delete"}        makes or changes a group
   POST /_control/file      {"path", "body", "etag", "status"}  a page for GET;
                            without body: how often it was asked for
+  POST /_control/stack     {"name", "status"}    a CloudFormation stack
   POST /_control/queue         {"name", "region", "visibility_s",
                                 "duplicate", "shuffle", "put": [bodies]}
 """
@@ -62,7 +63,7 @@ HANG_S = 600
 DEFAULT_KEY = "AKIAFAKEEXAMPLE00001:fakesecretfakesecretfakesecret" \
     "fakesecret0:111122223333"
 CLOUD = {"acts", "advance", "world", "capacity", "interrupt", "protect",
-         "impair"}
+         "impair", "stack"}
 BOMB = '<!DOCTYPE lol [<!ENTITY a0 "lol">%s]>\n' % "".join(
     '<!ENTITY a%d "%s">' % (i, "&a%d;" % (i - 1) * 10) for i in range(1, 10))
 

@@ -316,6 +316,37 @@ example(const struct tar *t, const char *path, const char *action)
 }
 
 static void
+test_stack(void **state)
+{
+	static const char head[] = "<DescribeStacksResponse><DescribeStacks"
+	    "Result><Stacks>", tail[] = "</Stacks></DescribeStacksResult>"
+	    "</DescribeStacksResponse>";
+	const struct {
+		const char *inner, *want;	/* NULL: malformed */
+	} rows[] = {
+		{ "<member><StackStatus>UPDATE_COMPLETE</StackStatus></member>",
+		  "UPDATE_COMPLETE" }, { "", "" }, { "<member></member>", NULL },
+		{ "<member><StackStatus>A</StackStatus></member><member>"
+		  "<StackStatus>B</StackStatus></member>", NULL }
+	};
+	const char *status;
+
+	(void)state;
+	for (size_t i = 0; i < NITEMS(rows); i++) {
+		const char *text = arena_printf(a, "%s%s%s", head,
+		    rows[i].inner, tail);
+		int rc = spot_stack_parse(a, text, strlen(text), &status, &e);
+
+		assert_int_equal(rc, rows[i].want == NULL ? -1 : 0);
+		if (rc == 0)
+			assert_string_equal(status, rows[i].want);
+		else
+			assert_string_equal(e.code, "aws_malformed");
+		err_clear(&e);
+	}
+}
+
+static void
 test_group_example(void **state)
 {
 	const struct spot_member *m;
@@ -620,7 +651,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(test_run_request), T(test_fleet_request), T(test_same_bytes),
-		T(test_problems), T(test_recorded), T(test_group_example),
+		T(test_problems), T(test_recorded), T(test_group_example), T(test_stack),
 		T(test_status_example), T(test_fleet_answers), T(test_classes),
 		T(test_retry_table), T(test_pace)
 	};

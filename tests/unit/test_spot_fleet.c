@@ -353,7 +353,7 @@ test_row(void **state)
 	    .az = "ra", .instance_type = "m5.large", .lifecycle = "spot",
 	    .product = "Linux/UNIX", .seconds = 1800,
 	    .hour = at("2026-11-20T10:00:00Z"), .spot = { 3330000 },
-	    .on_demand = { 9600000 } };
+	    .on_demand = { 9600000 }, .whole = { 9600000 } };
 	struct spot_saving s;
 
 	(void)state;
@@ -374,6 +374,20 @@ test_row(void **state)
 	u.spot.e8 = 19200000;
 	spot_saving_of(a, &u, u.hour, &s);
 	assert_true(s.actual_micro > s.counterfactual_micro);
+	/* it stands in for a smaller one: no saving against its own price */
+	u.spot.e8 = 3330000;
+	u.origin = "i-0";
+	u.origin_type = "m5.small";
+	u.whole.e8 = 2000000;
+	spot_saving_of(a, &u, u.hour, &s);
+	assert_int_equal(s.actual_micro, 16650);
+	assert_int_equal(s.counterfactual_micro, 10000);
+	assert_non_null(strstr(s.basis, "against m5.small on demand at 0.02"));
+	assert_non_null(strstr(s.basis, "i-0 was"));
+	u.whole.e8 = 0;
+	spot_saving_of(a, &u, u.hour, &s);
+	assert_false(s.priced);
+	assert_non_null(strstr(s.basis, "no on-demand price of m5.small"));
 }
 
 /* A name that a spreadsheet would run, or a terminal obey. */

@@ -48,7 +48,8 @@ static const char *const reads[] = {
 	"ec2:DescribeVolumes", "ec2:DescribeSnapshots", "ec2:DescribeImages",
 	"ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces",
 	"ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions",
-	"ec2:DescribeSubnets", "autoscaling:DescribeAutoScalingGroups"
+	"ec2:DescribeSubnets", "autoscaling:DescribeAutoScalingGroups",
+	"cloudformation:DescribeStacks"
 };
 static const char *const acts[] = {
 	"ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateTags",

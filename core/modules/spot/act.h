@@ -173,6 +173,11 @@ struct spot_acts {
 	/* struct spot_group rows of a region, all pages. */
 	int (*groups)(struct spot_access *, struct arena *, const char *region,
 	    struct list *, struct err *);
+	/* State of the CloudFormation stack that made a group (its stack_id):
+	 * "UPDATE_IN_PROGRESS" …; "" there is none any more. aws_denied where
+	 * the right cloudformation:DescribeStacks is missing. */
+	int (*stack)(struct spot_access *, struct arena *, const char *region,
+	    const char *id, const char **status, struct err *);
 	int (*group_resize)(struct spot_access *, struct arena *,
 	    const char *region, const char *name, const struct spot_resize *,
 	    struct err *);

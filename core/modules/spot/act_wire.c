@@ -535,7 +535,8 @@ const struct spot_acts spot_acts_aws = {
 	.launch = aws_launch, .terminate = aws_terminate,
 	.describe = aws_describe, .status = aws_status, .tag = aws_tag,
 	.group = spot_asg_group, .groups = spot_asg_groups,
-	.group_resize = spot_asg_resize, .attach = spot_asg_attach,
+	.stack = spot_cfn_stack, .group_resize = spot_asg_resize,
+	.attach = spot_asg_attach,
 	.detach = spot_asg_detach, .terminate_in_group = spot_asg_terminate,
 	.protect = spot_asg_protect, .scores = aws_scores
 };

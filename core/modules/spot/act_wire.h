@@ -31,6 +31,10 @@ int spot_scores_parse(struct arena *, const void *body, size_t len,
 int spot_groups_parse(struct arena *, const void *body, size_t len,
     struct list *, const char **next, struct err *);
 
+/* "UPDATE_IN_PROGRESS" …; "" no such stack. */
+int spot_stack_parse(struct arena *, const void *body, size_t len,
+    const char **status, struct err *);
+
 /* The class of a launch of which every place was refused. */
 int spot_all_refused(const struct list *refused, struct err *);
 
@@ -47,6 +51,8 @@ int spot_asg_detach(struct spot_access *, struct arena *, const char *name,
     const struct spot_ids *, bool decrement, struct err *);
 int spot_asg_terminate(struct spot_access *, struct arena *,
     const char *region, const char *id, bool decrement, struct err *);
+int spot_cfn_stack(struct spot_access *, struct arena *, const char *region,
+    const char *stack, const char **status, struct err *);
 int spot_asg_protect(struct spot_access *, struct arena *, const char *name,
     const struct spot_ids *, bool on, struct err *);
 

@@ -69,8 +69,18 @@ static const struct query END_GONE = { "spot_episode.end_gone",
 	"i.state IN ('shutting-down', 'terminated', 'stopping', 'stopped'))",
 	NULL };
 
+/* A life that began before prices named its pool belongs to it all the same. */
+static const struct query FIND_POOL = { "spot_episode.find_pool",
+	"UPDATE spot_episode e JOIN spot_instance i ON i.account_id = "
+	"e.account_id AND i.region = e.region AND i.instance_id = "
+	"e.instance_id JOIN spot_account a ON a.id = e.account_id "
+	"JOIN spot_pool p ON p.market = a.provider AND p.region = i.region "
+	"AND p.az = i.az AND p.instance_type = i.instance_type "
+	"AND p.product = i.product SET e.pool_id = p.id "
+	"WHERE e.account_id = ? AND e.region = ? AND e.pool_id IS NULL", NULL };
+
 const struct query *const spot_episode_queries[] = {
-	&OPEN, &CLOSE, &REWORD, &BEGIN_SEEN, &END_GONE, NULL
+	&OPEN, &CLOSE, &REWORD, &BEGIN_SEEN, &END_GONE, &FIND_POOL, NULL
 };
 
 int
@@ -146,7 +156,8 @@ spot_episode_reconcile(struct db *db, struct uuid tenant,
     struct uuid account, const char *region, struct utc at, struct err *e)
 {
 	if (db_exec(db, &END_GONE, ARGS(V(at), V(account), V(region)), NULL,
-	    e) == -1)
+	    e) == -1 || db_exec(db, &FIND_POOL, ARGS(V(account), V(region)),
+	    NULL, e) == -1)
 		return -1;
 	return db_exec(db, &BEGIN_SEEN, ARGS(V(tenant), V(account),
 	    V(region)), NULL, e);

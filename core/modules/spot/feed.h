@@ -34,6 +34,19 @@ int spot_feed_store(struct db *, struct arena *, const char *feed,
     const char *text, size_t n, struct utc asof, const char *src,
     struct spot_feed_report *, struct err *);
 
+/* What was pulled last. */
+struct spot_feed_mark {
+	const char *feed, *url, *etag;
+	int64_t n;			/* rows */
+	struct utc pulled_at, checked_at;
+};
+extern const struct schema spot_feed_mark_schema;
+extern const struct query *const spot_feed_queries[];
+int spot_feed_mark_get(struct db *, struct arena *, const char *feed,
+    struct spot_feed_mark *, struct err *);
+int spot_feed_mark_put(struct db *, const struct spot_feed_mark *,
+    struct err *);
+
 extern const struct route spot_feed_routes[];
 extern const struct job spot_feed_jobs[];
 extern const struct schedule spot_feed_schedules[];

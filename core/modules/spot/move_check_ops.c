@@ -31,6 +31,40 @@ clear(struct spot_look *l)
 	return 0;
 }
 
+int
+spot_move_stack(struct spot_saga *g, const struct spot_group *gr,
+    const char **status, struct err *e)
+{
+	static const char doing[] = "_IN_PROGRESS";
+	size_t n;
+
+	if (*gr->stack_id == '\0')
+		return 0;
+	if (g->acts->stack(&g->x, g->a, g->m.region, gr->stack_id, status,
+	    e) == -1) {
+		if (!is(e->code, "aws_denied"))
+			return -1;
+		err_clear(e);
+		return g->m.urgent ? 0 : no(e, "stack_unseen", "The group is "
+		    "of a CloudFormation stack, and the right cloudformation:"
+		    "DescribeStacks to see whether it is being changed is "
+		    "missing");
+	}
+	n = strlen(*status);
+	return n >= sizeof(doing) && strcmp(*status + n - (sizeof(doing) - 1),
+	    doing) == 0;
+}
+
+static int
+check_stack(struct spot_saga *g, const struct spot_group *gr, struct err *e)
+{
+	const char *status;
+	int rc = spot_move_stack(g, gr, &status, e);
+
+	return rc != 1 ? rc : err_set(e, 409, "stack_busy", "The group's "
+	    "CloudFormation stack is being changed (%.60s)", status);
+}
+
 static int
 check_group(struct spot_saga *g, const struct spot_group *gr, struct err *e)
 {
@@ -233,7 +267,8 @@ spot_move_check(struct spot_saga *g, struct spot_look *l, struct err *e)
 			return -1;
 		if (rc == 1)
 			return no(e, "group_gone", "Its group is gone");
-		if (whole && check_group(g, &gr, e) == -1)
+		if (whole && (check_group(g, &gr, e) == -1 ||
+		    check_stack(g, &gr, e) == -1))
 			return -1;
 	}
 	if (!makes)

@@ -260,6 +260,11 @@ int64_t spot_move_number(struct spot_saga *, const char *name);
 int64_t spot_move_number_in(struct spot_saga *, struct json,
     const char *name);
 int spot_move_check(struct spot_saga *, struct spot_look *, struct err *);
+/* A group whose CloudFormation stack is being changed is the stack's alone.
+ * 0 no stack, or at rest; 1 it changes (*status); -1. Where the right to read
+ * it is missing: 409 "stack_unseen", but for an instance under notice. */
+int spot_move_stack(struct spot_saga *, const struct spot_group *,
+    const char **status, struct err *);
 /* Reads the cloud; outside of transactions. */
 int spot_move_look(struct spot_saga *, struct spot_look *, struct err *);
 /* In the transaction of the intent, with the group's room locked: raise,

@@ -234,6 +234,7 @@ no_group(struct err *e)
 static int
 look_raise(struct spot_saga *g, struct spot_look *l, struct err *e)
 {
+	const char *status = "";
 	struct spot_group gr;
 	int64_t max;
 	int rc = read_group(g, &gr, e);
@@ -247,6 +248,12 @@ look_raise(struct spot_saga *g, struct spot_look *l, struct err *e)
 		return to_send(l, "UpdateAutoScalingGroup",
 		    g->s.request.p);
 	}
+	/* the first touch of the group; an update may have begun meanwhile */
+	rc = spot_move_stack(g, &gr, &status, e);
+	if (rc != 0)
+		return rc == -1 ? -1 : err_set(e, 409, "aws_state", "The "
+		    "group's CloudFormation stack is being changed (%.60s)",
+		    status);
 	g->f.room.old_max = gr.max;	/* as read; judged under the lock */
 	g->f.room.raised_to = gr.desired;
 	return to_send(l, "UpdateAutoScalingGroup", NULL);

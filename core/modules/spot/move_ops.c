@@ -18,6 +18,7 @@
 #include "modules/spot/account.h"
 #include "modules/spot/interruption.h"
 #include "modules/spot/move_inner.h"
+#include "modules/spot/saving.h"
 
 enum { POOLS_MAX = 64, ERROR_MAX = 450, DAY_H = 24 };
 
@@ -172,6 +173,11 @@ spot_move_end(struct db *db, struct arena *a, struct spot_move *m,
 	if (!uuid_is_nil(m->decision_id) && platform_decision_close(db,
 	    m->tenant_id, m->decision_id, outcome, (struct json){ doc.p },
 	    e) == -1)
+		return -1;
+	if (strcmp(state, "succeeded") == 0 && *m->new_instance != '\0' &&
+	    strcmp(m->kind, "replace") == 0 && spot_origin_put(db,
+	    m->tenant_id, m->account_id, m->region, m->instance_id,
+	    m->new_instance, m->ended_at, e) == -1)
 		return -1;
 	if (spot_interruption_ended(db, a, m->tenant_id, m->id,
 	    strcmp(state, "succeeded") == 0, m->error, m->ended_at, e) == -1)

@@ -6,9 +6,12 @@
 #define SPOT_PRICE_H
 
 #include "db/db.h"
+#include "events/event.h"
 #include "http/route.h"
 #include "modules/spot/advice.h"
 #include "modules/spot/rows.h"
+
+struct spot_account;
 
 struct spot_price {
 	const char *market, *region, *availability_zone, *instance_type;
@@ -65,6 +68,20 @@ int spot_pool_known(struct db *, struct arena *, const char *market,
 int spot_price_import(struct db *, struct arena *, struct uuid tenant,
     const void *row, bool *changed, struct err *);
 
+/* A pool in which a machine of the account runs has another price. */
+struct spot_price_move {
+	int64_t pool_id;
+	const char *region, *az, *instance_type, *product;
+	struct dec old_price, new_price;
+	struct utc at;			/* since when */
+};
+/* Tells the account's tenant of pools of a region whose price is another by a
+ * twentieth or more than it was at `since`. In the transaction that ends the
+ * scan of prices. */
+int spot_price_tell_moves(struct db *, struct arena *,
+    const struct spot_account *, const char *region, struct utc since,
+    struct err *);
+
 /* ---- reading files (price_file.c) ---------------------------------------- */
 
 /* What a file was and what came of it; reply of the import route. */
@@ -97,6 +114,8 @@ int spot_price_upload(struct db *, struct arena *,
     const struct spot_price_source *, struct spot_price_report *,
     struct err *);
 
+extern const struct event spot_price_events[];
+extern const struct query *const spot_price_move_queries[];
 extern const struct route spot_price_routes[];
 
 #endif

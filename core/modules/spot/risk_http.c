@@ -206,6 +206,49 @@ signal_list(struct ctx *c, const void *in)
 	return reply_list(c, &rows, next);
 }
 
+struct hours_in {
+	struct utc below;
+	int64_t id, limit;
+};
+static const struct field hours_fields[] = {
+	FIELD(struct hours_in, below, .flags = FF_NULLABLE,
+	    .doc = "Only hours before this one"),
+	FIELD(struct hours_in, id, .flags = FF_REQUIRED, .min = 1,
+	    .max = INT64_MAX, .doc = "Pool"),
+	FIELD(struct hours_in, limit, .def = "168", .min = 1, .max = 1000,
+	    .doc = "Rows at most"), FIELD_END
+};
+static const struct schema hours_schema = {
+	.name = "SpotSignalHours", .doc = "Of which pool",
+	.size = sizeof(struct hours_in), .fields = hours_fields
+};
+
+struct hours_out {
+	struct list items;
+};
+static const struct field hours_out_fields[] = {
+	FIELD(struct hours_out, items, .sub = &spot_signal_hour_schema,
+	    .doc = "Newest first"), FIELD_END
+};
+static const struct schema hours_out_schema = {
+	.name = "SpotSignalsByHour", .doc = "Signals of a pool by the hour",
+	.size = sizeof(struct hours_out), .fields = hours_out_fields
+};
+
+static int
+signal_hours(struct ctx *c, const void *in)
+{
+	const struct hours_in *p = in;
+	struct hours_out out;
+	struct rows rows;
+
+	if (spot_signal_hour_page(c->db, c->a, p->id, p->below.us != 0 ?
+	    p->below : c->now, p->limit, &rows, &c->err) == -1)
+		return fail_err(c);
+	out.items = (struct list){ rows.v, rows.n };
+	return reply(c, &out);
+}
+
 struct signal_in {
 	const char *market, *availability_zone, *instance_type, *product;
 	const char *kind;
@@ -278,7 +321,7 @@ struct model_out {
 	int64_t version;
 	struct utc trained_at;
 	struct json metrics;
-	struct list ages, inputs, coef;
+	struct list ages, inputs, coef, unfitted;
 	int64_t groups;
 };
 #define M struct model_out
@@ -295,6 +338,9 @@ static const struct field model_out_fields[] = {
 	    .doc = "Hazards by age, all pools"),
 	FIELD(M, inputs, .elem = FT_STR, .doc = "Inputs of the regression"),
 	FIELD(M, coef, .elem = FT_REAL, .doc = "Intercept, then one each"),
+	FIELD(M, unfitted, .elem = FT_STR, .doc = "Inputs whose coefficient "
+	    "is 0 because the data it was fitted to never told them apart: "
+	    "they move no forecast"),
 	FIELD(M, groups, .doc = "Families in zones with hazards of their "
 	    "own"),
 	FIELD_END
@@ -304,6 +350,21 @@ static const struct schema model_out_schema = {
 	.name = "SpotRiskNow", .doc = "The risk model in force",
 	.size = sizeof(struct model_out), .fields = model_out_fields
 };
+
+/* The names of inputs that the fit could say nothing about. */
+static struct list
+unfitted(struct arena *a, const struct spot_risk_model *m)
+{
+	const char *const *names = m->inputs.items;
+	const double *coef = m->coef.items;
+	const char **v = arena_array(a, m->inputs.n, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->inputs.n && i + 1 < m->coef.n; i++)
+		if (fpclassify(coef[i + 1]) == FP_ZERO)
+			v[n++] = names[i];
+	return (struct list){ v, n };
+}
 
 static int
 model_get(struct ctx *c, const void *in)
@@ -330,6 +391,7 @@ model_get(struct ctx *c, const void *in)
 	    .version = live.version, .trained_at = live.trained,
 	    .metrics = live.metrics, .ages = { v, SPOT_AGES },
 	    .inputs = live.m.inputs, .coef = live.m.coef,
+	    .unfitted = unfitted(c->a, &live.m),
 	    .groups = (int64_t)live.m.groups.n };
 	return reply(c, &out);
 }
@@ -390,6 +452,13 @@ const struct route spot_risk_routes[] = {
 	  .auth = AUTH_USER, .permission = "spot:read",
 	  .in = &signals_schema, .out = &spot_signal_row_schema, .ok = 200,
 	  .flags = R_LIST, .run = signal_list },
+	{ .id = "spot.signal.hours", .method = HTTP_GET,
+	  .path = "/api/spot/pools/{id:int}/signals/hours",
+	  .summary = "Signals of a pool by the hour, newest first",
+	  .doc = "Single signals are kept for 90 days, these for two years.",
+	  .auth = AUTH_USER, .permission = "spot:read",
+	  .in = &hours_schema, .out = &hours_out_schema, .ok = 200,
+	  .run = signal_hours },
 	{ .id = "spot.signal.create", .method = HTTP_POST,
 	  .path = "/api/spot/signals",
 	  .summary = "Tell something heard about a pool",

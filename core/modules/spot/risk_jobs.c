@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "modules/spot/risk_ops.h"
 
+enum { WINDOW_DAYS = 30 };
+
 #define R struct spot_refit
 static const struct field refit_fields[] = {
 	FIELD(R, market, .oneof = ONEOF("aws", "simulated"),
@@ -110,21 +112,68 @@ refresh(struct job_ctx *c, const void *in)
 	return JOB_DONE;
 }
 
-#define FIT_JOB(n, d, f, i) { .name = n, .doc = d, .in = i, \
-	.out = &spot_refit_result_schema, .queue = "spot", .lane = LANE_LOW, \
+struct weekly {
+	int64_t markets;
+};
+static const struct field weekly_fields[] = {
+	FIELD(struct weekly, markets, .doc = "Fits that were queued"),
+	FIELD_END
+};
+static const struct schema weekly_schema = {
+	.name = "SpotRiskWeekly", .doc = "Fits of all markets",
+	.size = sizeof(struct weekly), .fields = weekly_fields
+};
+
+/* Each market has its own model: a fit of its own, in a job of its own. */
+static enum job_rc
+weekly(struct job_ctx *c, const void *in)
+{
+	struct weekly *out = arena_alloc(c->a, sizeof(*out));
+	struct rows rows;
+	struct uuid id;
+
+	(void)in;
+	c->result = out;
+	if (spot_markets(c->db, c->a, &rows, &c->err) == -1 ||
+	    job_begin(c, &c->err) == -1)
+		return JOB_RETRY;
+	out->markets = (int64_t)rows.n;
+	for (size_t i = 0; i < rows.n; i++) {
+		const char *market = ROW(&rows, struct spot_market_name,
+		    i)->name;
+		const struct spot_refit ask = { .market = market,
+		    .window_days = WINDOW_DAYS, .source = "episodes",
+		    .promote = true };
+
+		if (job_enqueue(c->db, c->a, &spot_risk_jobs[0], c->tenant,
+		    &ask, &(struct job_options){ .unique = market }, &id,
+		    &c->err) == -1)
+			goto undo;
+	}
+	if (job_finish(c, &c->err) == 0 && db_commit(c->db, &c->err) == 0)
+		return JOB_DONE;
+undo:
+	db_rollback(c->db);
+	return JOB_RETRY;
+}
+
+#define FIT_JOB(n, d, f, i, o) { .name = n, .doc = d, .in = i, \
+	.out = o, .queue = "spot", .lane = LANE_LOW, \
 	.flags = JOB_API, .tries = 3, .timeout_s = 1800, .memory_mib = 1024, \
 	.permission = "spot:prices", .run = f }
 const struct job spot_risk_jobs[] = {
 	FIT_JOB("spot.risk_fit", "The risk model fitted anew, live when it is "
-	    "better", fit, &spot_refit_schema),
+	    "better", fit, &spot_refit_schema, &spot_refit_result_schema),
 	FIT_JOB("spot.risk_count", "Hours run and losses of each pool counted "
-	    "anew", refresh, NULL),
+	    "anew", refresh, NULL, &spot_refit_result_schema),
+	FIT_JOB("spot.risk_weekly", "A fit of each market that has pools",
+	    weekly, NULL, &weekly_schema),
 	JOB_END
 };
 
 const struct schedule spot_risk_schedules[] = {
-	{ .name = "spot.risk_fit", .doc = "Risk model of real pools",
-	  .spec = "H 3 * * sun", .job = "spot.risk_fit" },
+	{ .name = "spot.risk_fit", .doc = "Risk models of all markets",
+	  .spec = "H 3 * * sun", .job = "spot.risk_weekly" },
 	{ .name = "spot.risk_count", .doc = "Counts of pools",
 	  .spec = "H * * * *", .job = "spot.risk_count" },
 	SCHEDULE_END

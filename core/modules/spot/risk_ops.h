@@ -25,6 +25,12 @@ struct spot_pool_risk {
 	struct utc asof;
 };
 extern const struct schema spot_pool_risk_schema;
+/* Markets that have pools. */
+struct spot_market_name {
+	const char *name;
+};
+int spot_markets(struct db *, struct arena *, struct rows *, struct err *);
+
 extern const struct query *const spot_risk_queries[];
 int spot_pool_risk_put(struct db *, struct arena *,
     const struct spot_pool_risk *, size_t n, struct err *);

@@ -144,9 +144,27 @@ static const struct query PRICED = { "spot_risk.priced",
 	"WHERE o.market = ? AND p.ts >= ? AND p.ts < ? "
 	"ORDER BY p.pool_id, p.ts LIMIT 1000000", &point_schema };
 
-const struct query *const spot_risk_queries[] = {
-	&RISK_PUT, &RISKS, &RISK, &ABOUT, &LIVES, &HEARD, &PRICED, NULL
+static const struct field market_fields[] = {
+	FIELD(struct spot_market_name, name, .doc = "Market"), FIELD_END
 };
+static const struct schema market_schema = {
+	.name = "SpotMarket", .size = sizeof(struct spot_market_name),
+	.fields = market_fields
+};
+static const struct query MARKETS = { "spot_pool.markets",
+	"SELECT DISTINCT market AS name FROM spot_pool ORDER BY 1 LIMIT 20",
+	&market_schema };
+
+const struct query *const spot_risk_queries[] = {
+	&RISK_PUT, &RISKS, &RISK, &ABOUT, &LIVES, &HEARD, &PRICED, &MARKETS,
+	NULL
+};
+
+int
+spot_markets(struct db *db, struct arena *a, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &MARKETS, NO_ARGS, out, e);
+}
 
 /* ---- counts ------------------------------------------------------------------- */
 

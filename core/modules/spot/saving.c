@@ -65,31 +65,49 @@ price(struct spot_saving *s, const struct spot_uptime *u)
 	bool spot = strcmp(u->lifecycle, "spot") == 0;
 	struct dec paid = spot ? u->spot : u->on_demand;
 
-	s->priced = paid.e8 > 0 && u->on_demand.e8 > 0;
+	s->priced = paid.e8 > 0 && u->whole.e8 > 0;
 	if (!s->priced)
 		return;
 	s->actual_micro = spot_micro_for(paid, u->seconds);
-	s->counterfactual_micro = spot_micro_for(u->on_demand, u->seconds);
+	s->counterfactual_micro = spot_micro_for(u->whole, u->seconds);
+}
+
+static const char *
+unpriced(struct arena *a, const struct spot_uptime *u)
+{
+	if (u->whole.e8 > 0)
+		return strcmp(u->lifecycle, "spot") == 0 ? "not priced: no "
+		    "spot price of this pool is known" : "not priced: no "
+		    "on-demand price of this type is known";
+	return u->origin == NULL ? "not priced: no on-demand price of this "
+	    "type is known" : arena_printf(a, "not priced: no on-demand price "
+	    "of %.64s is known, which it stands in for", u->origin_type);
 }
 
 static const char *
 basis(struct arena *a, const struct spot_uptime *u, bool priced)
 {
-	char spot[DEC_TEXT], od[DEC_TEXT], at[CLOCK_TEXT], od_at[CLOCK_TEXT];
+	bool spot = strcmp(u->lifecycle, "spot") == 0;
+	char paid[DEC_TEXT], whole[DEC_TEXT], at[CLOCK_TEXT],
+	    whole_at[CLOCK_TEXT];
 
 	if (!priced)
-		return u->on_demand.e8 <= 0 ? "not priced: no on-demand price "
-		    "of this type is known" : "not priced: no spot price of "
-		    "this pool is known";
-	dec_format(u->on_demand, od);
-	clock_format(u->od_at, od_at);
-	if (strcmp(u->lifecycle, "spot") != 0)
+		return unpriced(a, u);
+	dec_format(spot ? u->spot : u->on_demand, paid);
+	clock_format(spot ? u->spot_at : u->od_at, at);
+	dec_format(u->whole, whole);
+	clock_format(u->whole_at, whole_at);
+	if (u->origin != NULL)
+		return arena_printf(a, "%s at %s USD/h since %s, against "
+		    "%.40s on demand at %s USD/h (known since %s), which %.40s "
+		    "was", spot ? "spot" : "on demand", paid, at,
+		    u->origin_type, whole, whole_at, u->origin);
+	if (!spot)
 		return arena_printf(a, "on demand at %s USD/h (known since "
-		    "%s): nothing saved", od, od_at);
+		    "%s): nothing saved", paid, at);
 	return arena_printf(a, "spot at %s USD/h since %s, against the same "
-	    "type on demand at %s USD/h (known since %s)",
-	    dec_format(u->spot, spot), clock_format(u->spot_at, at), od,
-	    od_at);
+	    "type on demand at %s USD/h (known since %s)", paid, at, whole,
+	    whole_at);
 }
 
 void

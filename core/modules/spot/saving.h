@@ -41,8 +41,19 @@ struct spot_uptime {
 	bool dirty;
 	struct dec spot, on_demand;	/* prices in force; 0 = not known */
 	struct utc spot_at, od_at;	/* since when */
+	/* What would run without us: the machine at the begin of its chain of
+	 * moves, or itself (origin NULL). */
+	const char *origin, *origin_type;
+	struct dec whole;		/* that on demand */
+	struct utc whole_at;
 };
 extern const struct schema spot_uptime_schema;
+
+/* A replacement stands in for the machine it replaced, or for what that one
+ * stood in for. Inside the transaction that ends the move. */
+int spot_origin_put(struct db *, struct uuid tenant, struct uuid account,
+    const char *region, const char *old, const char *next, struct utc,
+    struct err *);
 
 /* ---- pure ------------------------------------------------------------------ */
 

@@ -54,6 +54,10 @@ static const struct field uptime_fields[] = {
 	FIELD(U, on_demand, .flags = FF_NULLABLE, .doc = "On demand"),
 	FIELD(U, spot_at, .flags = FF_NULLABLE, .doc = "Since"),
 	FIELD(U, od_at, .flags = FF_NULLABLE, .doc = "Since"),
+	FIELD(U, origin, .flags = FF_NULLABLE, .doc = "What it stands in for"),
+	FIELD(U, origin_type, .flags = FF_NULLABLE, .doc = "Its type"),
+	FIELD(U, whole, .flags = FF_NULLABLE, .doc = "That on demand"),
+	FIELD(U, whole_at, .flags = FF_NULLABLE, .doc = "Since"),
 	FIELD_END
 };
 #undef U
@@ -158,13 +162,21 @@ static const struct query UPTIME_PAGE = { "spot_uptime.page",
 	"SELECT u.account_id, u.tenant_id, u.instance_id, u.hour, u.region, "
 	"u.az, u.instance_type, u.lifecycle, u.product, u.seconds, u.dirty, "
 	"p.price AS spot, p.ts AS spot_at, d.price AS on_demand, "
-	"d.asof AS od_at FROM (SELECT * FROM spot_uptime WHERE hour = ? "
+	"d.asof AS od_at, g.origin_instance AS origin, g.origin_type, "
+	"IF(g.origin_type IS NULL, d.price, c.price) AS whole, "
+	"IF(g.origin_type IS NULL, d.asof, c.asof) AS whole_at "
+	"FROM (SELECT * FROM spot_uptime WHERE hour = ? "
 	"AND (account_id, instance_id) > (COALESCE(?, X'00'), ?) "
 	"ORDER BY account_id, instance_id LIMIT 1000) u "
 	"JOIN spot_account a ON a.id = u.account_id "
 	"LEFT JOIN spot_od_price d ON d.market = a.provider "
 	"AND d.region = u.region AND d.instance_type = u.instance_type "
 	"AND d.product = u.product "
+	"LEFT JOIN spot_origin g ON g.account_id = u.account_id "
+	"AND g.instance_id = u.instance_id "
+	"LEFT JOIN spot_od_price c ON c.market = a.provider "
+	"AND c.region = u.region AND c.instance_type = g.origin_type "
+	"AND c.product = u.product "
 	"LEFT JOIN spot_pool o ON u.lifecycle = 'spot' "
 	"AND o.market = a.provider AND o.region = u.region AND o.az = u.az "
 	"AND o.instance_type = u.instance_type AND o.product = u.product "
@@ -182,6 +194,16 @@ static const struct query UPTIME_CLEAN = { "spot_uptime.clean",
 	"AND (s.priced OR u.hour < ? - INTERVAL 7 DAY)", NULL };
 static const struct query UPTIME_SPOIL = { "spot_uptime.spoil",
 	"UPDATE spot_uptime SET dirty = 1 WHERE hour >= ? AND hour < ?",
+	NULL };
+static const struct query ORIGIN_PUT = { "spot_origin.put",
+	"INSERT INTO spot_origin (account_id, instance_id, tenant_id, "
+	"origin_instance, origin_type, since) SELECT i.account_id, ?, "
+	"i.tenant_id, COALESCE(g.origin_instance, i.instance_id), "
+	"COALESCE(g.origin_type, i.instance_type), ? FROM spot_instance i "
+	"LEFT JOIN spot_origin g ON g.account_id = i.account_id "
+	"AND g.instance_id = i.instance_id WHERE i.tenant_id = ? "
+	"AND i.account_id = ? AND i.region = ? AND i.instance_id = ? "
+	"ON DUPLICATE KEY UPDATE spot_origin.since = spot_origin.since",
 	NULL };
 static const struct query SAVING_PUT = { "spot_saving.put",
 	"INSERT INTO spot_saving (account_id, instance_id, hour, tenant_id, "
@@ -243,7 +265,7 @@ static const struct query SAVING_HOUR = { "spot_saving.hour",
 
 const struct query *const spot_saving_queries[] = {
 	&UPTIME_ADD, &UPTIME_HOURS, &UPTIME_PAGE, &UPTIME_CLEAN,
-	&UPTIME_SPOIL, &SAVING_PUT, &SAVING_SUM, &BY_ACCOUNT, &BY_REGION,
+	&UPTIME_SPOIL, &ORIGIN_PUT, &SAVING_PUT, &SAVING_SUM, &BY_ACCOUNT, &BY_REGION,
 	&BY_TYPE, &BY_LIFECYCLE, &BY_DAY, &BY_INSTANCE, &SAVING_DAYS,
 	&SAVING_HOUR, NULL
 };
@@ -277,6 +299,15 @@ spot_uptime_add(struct db *db, const struct spot_seen *s, struct utc from,
 		from = end;
 	}
 	return 0;
+}
+
+int
+spot_origin_put(struct db *db, struct uuid tenant, struct uuid account,
+    const char *region, const char *old, const char *next, struct utc now,
+    struct err *e)
+{
+	return db_exec(db, &ORIGIN_PUT, ARGS(V(next), V(now), V(tenant),
+	    V(account), V(region), V(old)), NULL, e);
 }
 
 int

@@ -294,13 +294,29 @@ add_uptime(struct end_store *s, struct db *db, struct err *e)
 }
 
 static int
+tell_prices(struct end_store *s, struct db *db, struct err *e)
+{
+	const struct spot_run *run = s->run;
+	struct utc since;
+
+	if (strcmp(s->shard->state, "complete") != 0 ||
+	    spot_shard_call(s->shard->service) != EC2_PRICES)
+		return 0;
+	if (spot_sight_complete(db, s->a, run->acc.id, s->shard->region,
+	    s->shard->service, &since, e) == -1)
+		return -1;
+	return spot_price_tell_moves(db, s->a, &run->acc, s->shard->region,
+	    since, e);
+}
+
+static int
 store_end(struct db *db, void *arg, struct err *e)
 {
 	struct end_store *s = arg;
 	struct spot_run *run = s->run;
 	const struct spot_shard *x = s->shard;
 
-	if (add_uptime(s, db, e) == -1)
+	if (add_uptime(s, db, e) == -1 || tell_prices(s, db, e) == -1)
 		return -1;
 	if (spot_scan_hold(db, run->scan->id, run->env->process,
 	    clock_now(), e) == -1 || spot_shard_update(db, x, e) == -1 ||

@@ -84,7 +84,29 @@ int spot_pool_state_get(struct db *, struct arena *, int64_t pool_id,
 /* Folds up to 5,000 signals inside the caller's transaction; *n of them. */
 int spot_signal_fold(struct db *, struct arena *, size_t *n, struct err *);
 
-extern const struct query *const spot_signal_queries[];
+extern const struct query *const spot_signal_queries[],
+    *const spot_signal_hour_queries[];
+/* Signals of an hour, kept when the single ones are gone. */
+struct spot_signal_hour {
+	int64_t pool_id;
+	struct utc hour;
+	const char *kind;
+	int64_t n;
+	double value_sum;
+	double mean;			/* JSON */
+};
+extern const struct schema spot_signal_hour_schema;
+/* Sums of a stretch of whole hours, anew: the same again changes nothing.
+ * Inside the caller's transaction. */
+int spot_signal_hours_sum(struct db *, struct utc from, struct utc to,
+    uint64_t *rows, struct err *);
+/* Newest hour there is; 0 = none. */
+int spot_signal_hours_last(struct db *, struct arena *, struct utc *,
+    struct err *);
+/* Of one pool, newest first, from below on. */
+int spot_signal_hour_page(struct db *, struct arena *, int64_t pool,
+    struct utc below, int64_t limit, struct rows *, struct err *);
+
 extern const struct job spot_signal_jobs[];
 extern const struct schedule spot_signal_schedules[];
 /* Placement scores as signals (placement_jobs.c). */

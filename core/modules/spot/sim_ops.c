@@ -425,10 +425,21 @@ sim_scores(struct spot_access *x, struct arena *a, const char *region,
 	return 0;
 }
 
+/* No group of the simulated cloud is of a stack. */
+static int
+sim_stack(struct spot_access *x, struct arena *a, const char *region,
+    const char *id, const char **status, struct err *e)
+{
+	(void)x, (void)a, (void)region, (void)id, (void)e;
+	*status = "";
+	return 0;
+}
+
 const struct spot_acts spot_acts_simulated = {
 	.launch = sim_launch, .terminate = sim_terminate,
 	.describe = sim_describe, .status = sim_status, .tag = sim_tag,
 	.group = spot_sim_group, .groups = spot_sim_groups,
+	.stack = sim_stack,
 	.group_resize = spot_sim_resize, .attach = spot_sim_attach,
 	.detach = spot_sim_detach, .terminate_in_group = spot_sim_terminate_in,
 	.protect = spot_sim_protect, .scores = sim_scores

@@ -444,8 +444,23 @@ def protect(call):
     return answer(call)
 
 
+def stacks(call):
+    """CloudFormation's DescribeStacks of one stack, as tests made it."""
+    name = call.params.get("StackName", "")
+    status = call.world.cloud.stacks.get((call.key.account, call.region, name))
+    if status is None:
+        raise AwsError("ValidationError",
+                       "Stack with id %s does not exist" % name)
+    return ("<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
+            "<StackName>%s</StackName><StackStatus>%s</StackStatus></member>"
+            "</Stacks></DescribeStacksResult></DescribeStacksResponse>" % (
+                name, status)).encode()
+
+
 def install(table, versions):
     versions["autoscaling"] = "2011-01-01"
+    versions["cloudformation"] = "2010-05-15"
+    table["DescribeStacks"] = ("cloudformation", stacks, None)
     every = {"DescribeAutoScalingGroups": describe,
              "UpdateAutoScalingGroup": update, "AttachInstances": attach,
              "DetachInstances": detach, "SetInstanceProtection": protect,

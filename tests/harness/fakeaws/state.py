@@ -37,6 +37,7 @@ class Cloud:
         self.acts, self.tokens, self.capacity = [], {}, []
         self.groups = {}        # (account, region, name): asg.Group
         self.queues = {}        # (account, region, name): sqs.Queue
+        self.stacks = {}        # (account, region, id): status
         self.hooks = []         # called by tick(), under the lock
         self.looked = None      # what asg.adopt() saw last
         self.moving = {}        # id: (Fleet, Instance) that time will change
@@ -208,6 +209,10 @@ class Cloud:
 
     def _control_acts(self, since=0):
         return {"acts": self.acts[since:]}
+
+    def _control_stack(self, name, status, region="us-east-1"):
+        self.stacks[self.world.home, region, name] = status
+        return {}
 
     def _control_advance(self, s):
         self.advanced += float(s)
