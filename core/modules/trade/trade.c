@@ -195,23 +195,12 @@ const struct module trade_module = {
 		&trade_broker_settings,
 		&trade_news_settings, NULL },
 	.dependencies = dependencies,
-<<<<<<< HEAD
-	.events = (const struct event *const[]){ trade_order_events,
-		trade_position_events, trade_ledger_events, trade_feed_events, trade_news_events,
-=======
 	.events = (const struct event *const[]){ trade_link_events,
-		trade_order_events,
-		trade_ledger_events, trade_feed_events, trade_news_events,
->>>>>>> broker
-		NULL },
-<<<<<<< HEAD
+		trade_order_events, trade_position_events, trade_ledger_events,
+		trade_feed_events, trade_news_events, NULL },
 	.loops = (const struct loop *const[]){ trade_broker_loops,
-		trade_ledger_loops,
-		trade_feed_loops, trade_stream_loops, NULL },
-=======
-	.loops = (const struct loop *const[]){ trade_ledger_loops,
-		trade_feed_loops, trade_stream_loops, trade_paper_loops, NULL },
->>>>>>> paper
+		trade_ledger_loops, trade_feed_loops, trade_stream_loops,
+		trade_paper_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
 		trade_ledger_metrics, trade_feed_metrics,
 		trade_stream_metrics, NULL },
