@@ -104,7 +104,9 @@ fault(struct faults *f, const struct route *r, const char *what)
 static const char *const roots[] = {
 	"/", "/health", "/metrics", "/jobs", "/mcp", "/ws", "/events", "/docs",
 	"/redoc", "/openapi.json", "/.well-known", "/ui", "/static", "/api",
-	NULL
+	/* document 002's engines */
+	"/signals", "/suggestions", "/decide", "/submit_reward",
+	"/leaderboard", "/infer", NULL
 };
 
 static bool

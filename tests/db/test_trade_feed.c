@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "conf/base.h"
 #include "modules/trade/conf.h"
+#include "modules/trade/engine.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/trade.h"
 #include "proc/bell.h"
@@ -31,7 +32,7 @@
 
 static const struct module *const mods[] = { &trade_module, NULL };
 static const struct settings *const groups[] = { &base_settings,
-    &trade_settings, NULL };
+    &trade_settings, &trade_engine_settings, NULL };
 static struct arena *a;
 static struct env env;
 static struct err err;

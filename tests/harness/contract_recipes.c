@@ -366,6 +366,29 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.sentiment.seed", .flags = CT_VOLATILE },
 	{ .id = "trade.sentiment.seed_one", .path = "symbol=SAME",
 	    .flags = CT_VOLATILE },
+	{ .id = "trade.signal.get", .path = "id=$signal" },
+	{ .id = "trade.arming.create", .body = "{\"name\":\"same $n\","
+	    "\"symbols\":[\"SAME\"],\"follow\":\"x\",\"sizing\":\"units\","
+	    "\"size\":1}" },
+	{ .id = "trade.arming.get", .path = "id=$arming" },
+	{ .id = "trade.arming.arm", .path = "id=$arming" },
+	{ .id = "trade.arming.live", .path = "id=$arming" },
+	{ .id = "trade.arming.pause", .path = "id=$arming" },
+	{ .id = "trade.arming.disarm", .path = "id=$arming" },
+	{ .id = "trade.arming.delete", .path = "id=$disarmed" },
+	{ .id = "trade.trip.list", .path = "id=$arming" },
+	{ .id = "trade.arming.list", .flags = CT_VOLATILE },
+	{ .id = "trade.signal.list", .flags = CT_VOLATILE },
+	{ .id = "trade.signal.seed_list", .flags = CT_VOLATILE },
+	{ .id = "trade.leaderboard.seed", .flags = CT_VOLATILE },
+	{ .id = "trade.prediction.get", .path = "id=$prediction" },
+	{ .id = "trade.engine.decide", .body = "{\"signals\":[{\"symbol\":"
+	    "\"SAME\",\"score\":0.9}]}" },
+	{ .id = "trade.engine.forecast", .body = "{\"symbol\":\"SAME\","
+	    "\"history\":[10,10.5,10.2]}", .flags = CT_VOLATILE },
+	{ .id = "trade.engine.infer", .body = "{\"window\":[0.5,0.7]}" },
+	{ .id = "trade.reward.submit", .body = "{\"symbol\":\"SAME\","
+	    "\"model\":\"m\",\"reward\":1.5}" },
 	{ .id = "trade.indicator.get", .path = "kind=sma",
 	    .query = "symbol=SAME&params=1" },
 	{ .id = NULL }
@@ -494,6 +517,17 @@ instrument(struct world *w, struct twin *t)
 	    "{\"symbol\":\"GONE%u\"}", t->n++));
 
 	return arena_strdup(w->st->a, json_text_at(r->json, "id"));
+}
+
+static const char *
+armed(struct world *w, struct twin *t, bool now)
+{
+	unsigned n = t->n++;
+
+	return post_id(w, t, "/api/trade/armings", arena_printf(w->st->a,
+	    "{\"name\":\"arming %u\",\"symbols\":[\"SAME\"],\"follow\":"
+	    "\"x\",\"sizing\":\"units\",\"size\":1,\"arm\":%s}", n,
+	    now ? "true" : "false"));
 }
 
 /* One of its own for each, so that none drives another's instrument. */
@@ -632,6 +666,17 @@ row_of(struct world *w, struct twin *t, const char *insert)
 	"UNHEX('" EMPTY_DIGEST "'), 'a program', 'pending', " \
 	"UTC_TIMESTAMP(6) + INTERVAL 1 DAY, UTC_TIMESTAMP(6))"
 
+#define SIGNAL "INSERT INTO trade_signal (id, tenant_id, instrument_id, " \
+	"symbol, timeframe, bar_at, source, name, side, score, strength, " \
+	"price, context, created_at) SELECT " BIN("%%s") ", tenant_id, id, " \
+	"symbol, '1d', '2026-01-01', 'contract', 's%u', 'buy', 0.5, 0.5, 10, " \
+	"'{}', UTC_TIMESTAMP(6) FROM trade_instrument WHERE tenant_id = " \
+	BIN("%%s") " AND symbol = 'SAME'"
+#define PREDICTION "INSERT INTO trade_prediction (id, tenant_id, symbol, " \
+	"timeframe, model, at, horizon, forecast, confidence, fallback, " \
+	"created_at) VALUES (" BIN("%s") ", " BIN("%s") ", 'SAME', '1d', " \
+	"'drift', '2026-01-01', 1, '[10]', 0.1, 1, '2026-01-01')"
+
 #define INTERRUPTION "INSERT INTO spot_interruption (id, tenant_id, " \
 	"account_id, region, instance_id, kind, source, event_id, state, " \
 	"noticed_at, received_at) SELECT " BIN("%s") ", " BIN("%s") ", id, " \
@@ -746,6 +791,12 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return feed(w, t, *word == 'r');
 	if (strcmp(word, "order") == 0)
 		return resting(w, t);
+	if (strcmp(word, "signal") == 0)
+		return row_of(w, t, arena_printf(w->st->a, SIGNAL, t->n++));
+	if (strcmp(word, "prediction") == 0)
+		return row_of(w, t, PREDICTION);
+	if (strcmp(word, "arming") == 0 || strcmp(word, "disarmed") == 0)
+		return armed(w, t, *word == 'a');
 	if (strcmp(word, "news") == 0)
 		return told(w, t);
 	if (strcmp(word, "alias") == 0)

@@ -118,21 +118,40 @@ zero(double x)
 	return isnan(x) ? 0 : x;
 }
 
+void
+trade_hit_around(const struct trade_ohlcv *b, size_t i, double *trend,
+    double *range_z, double *volume_z)
+{
+	if (trend != NULL)
+		*trend = slope_t(b, i);
+	if (range_z != NULL)
+		*range_z = unusual(b, i, range);
+	if (volume_z != NULL)
+		*volume_z = unusual(b, i, volume);
+}
+
+void
+trade_hit_at(const struct trade_ohlcv *b, size_t i, int kind, int value,
+    H *h)
+{
+	double turns;
+
+	*h = (H){ .name = trade_candle_kinds[kind].name, .value = value,
+	    .bar = (int64_t)i, .kind = kind };
+	trade_hit_around(b, i, &h->trend, &h->range_z, &h->volume_z);
+	turns = zero(h->trend) * (value > 0 ? -1 : 1);
+	h->quality = 0.5 + (tanh(zero(h->range_z) / 2) +
+	    tanh(zero(h->volume_z) / 2) + tanh(turns / 4)) / 6;
+}
+
 static void
 add_hit(struct arena *a, const struct trade_series *s, size_t i, int kind,
     int value, struct trade_scan *out)
 {
 	H *h = VEC_ADD(a, &out->hits);
-	double turns;
 
-	*h = (H){ .at = s->at[i], .name = trade_candle_kinds[kind].name,
-	    .value = value, .bar = (int64_t)i, .kind = kind,
-	    .trend = slope_t(s->bars, i),
-	    .range_z = unusual(s->bars, i, range),
-	    .volume_z = unusual(s->bars, i, volume) };
-	turns = zero(h->trend) * (value > 0 ? -1 : 1);
-	h->quality = 0.5 + (tanh(zero(h->range_z) / 2) +
-	    tanh(zero(h->volume_z) / 2) + tanh(turns / 4)) / 6;
+	trade_hit_at(s->bars, i, kind, value, h);
+	h->at = s->at[i];
 }
 
 /* ---- what followed ------------------------------------------------------------------ */

@@ -44,6 +44,12 @@ struct trade_scan {
 	VEC(struct trade_hit) hits;	/* oldest first */
 	struct trade_follow follow[TRADE_CANDLES];
 };
+/* A hit in bar i of b[0 … i] with its surroundings; symbol and time are the
+ * caller's. around: the surroundings alone (NULL: not asked). */
+void trade_hit_at(const struct trade_ohlcv *, size_t i, int kind, int value,
+    struct trade_hit *);
+void trade_hit_around(const struct trade_ohlcv *, size_t i, double *trend,
+    double *range_z, double *volume_z);
 /* wanted: a flag per pattern, NULL = all. Hits before bar `from` count in
  * what followed, but are not listed. -1: a bar of the series is none (422). */
 int trade_pattern_scan(struct arena *, const struct trade_series *,

@@ -7,13 +7,15 @@
 #include "shm/dependency.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
+#include "modules/trade/engine.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
 #include "modules/trade/ledger.h"
 #include "modules/trade/limit.h"
-#include "modules/trade/news.h"
 #include "modules/trade/link.h"
+#include "modules/trade/news.h"
 #include "modules/trade/orders.h"
+#include "modules/trade/outside.h"
 #include "modules/trade/papers.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
@@ -21,6 +23,7 @@
 #include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/stream.h"
+#include "modules/trade/suggest.h"
 #include "modules/trade/trade.h"
 #include "modules/trade/ui.h"
 
@@ -31,6 +34,8 @@ static const struct permission permissions[] = {
 	{ "trade:data", "Store instruments and bars",
 	    "admin operator trader analyst", false },
 	{ "trade:order", "Place and cancel own orders",
+	    "admin operator trader", false },
+	{ "trade:arm", "Put strategies to work and stop them",
 	    "admin operator trader", false },
 	{ "trade:limits", "Set limits of the whole tenant", "admin operator",
 	    false },
@@ -151,6 +156,8 @@ static const struct dependency dependencies[] = {
 	{ .name = "alpaca", .doc = "Alpaca's trading API" },
 	{ .name = "sentiment", .doc = "Service that judges texts "
 	    "(trade.sentiment_engine)" },
+	{ .name = "strategy_engine", .doc = "External strategy engine" },
+	{ .name = "onnx_runner", .doc = "External forecasts" },
 	DEPENDENCY_END
 };
 
@@ -171,7 +178,12 @@ const struct module trade_module = {
 		trade_link_tables, trade_difference_tables,
 		trade_ledger_tables, trade_feed_tables,
 		trade_tick_tables, trade_paper_tables,
-		trade_news_tables, NULL },
+		trade_news_tables,
+		trade_signal_tables,
+		trade_arming_tables,
+		trade_reward_tables,
+		trade_suggest_tables,
+		NULL },
 	.queries = (const struct query *const *const[]){
 		trade_link_queries, trade_difference_queries,
 		trade_instrument_queries, trade_bar_queries,
@@ -180,7 +192,12 @@ const struct module trade_module = {
 		trade_fill_queries, trade_limit_queries,
 		trade_ledger_queries, trade_feed_queries,
 		trade_tick_queries, trade_paper_queries,
-		trade_news_queries, NULL },
+		trade_news_queries,
+		trade_signal_queries,
+		trade_arming_queries,
+		trade_reward_queries,
+		trade_suggest_queries,
+		NULL },
 	.routes = (const struct route *const[]){
 		trade_link_routes, trade_broker_routes,
 		trade_difference_routes,
@@ -190,23 +207,38 @@ const struct module trade_module = {
 		trade_order_read_routes, trade_limit_routes,
 		trade_ledger_routes, trade_feed_routes,
 		trade_tick_routes, trade_paper_routes,
-		trade_news_routes, trade_sentiment_routes, NULL },
+		trade_news_routes, trade_sentiment_routes,
+		trade_signal_routes,
+		trade_arming_routes,
+		trade_reward_routes,
+		trade_suggest_routes,
+		trade_outside_routes,
+		NULL },
 	.settings = (const struct settings *const[]){ &trade_settings,
 		&trade_broker_settings,
-		&trade_news_settings, NULL },
+		&trade_news_settings,
+		&trade_engine_settings,
+		NULL },
 	.dependencies = dependencies,
 	.events = (const struct event *const[]){ trade_link_events,
 		trade_order_events, trade_position_events, trade_ledger_events,
-		trade_feed_events, trade_news_events, NULL },
+		trade_feed_events, trade_news_events,
+		trade_signal_events,
+		trade_arming_events,
+		NULL },
 	.loops = (const struct loop *const[]){ trade_broker_loops,
 		trade_ledger_loops, trade_feed_loops, trade_stream_loops,
-		trade_paper_loops, NULL },
+		trade_paper_loops,
+		trade_reward_loops,
+		NULL },
 	.metrics = (const struct metric *const *const[]){
 		trade_ledger_metrics, trade_feed_metrics,
 		trade_stream_metrics, NULL },
 	.gauges = trade_gauges,
 	.jobs = (const struct job *const[]){ trade_result_jobs,
-		trade_pattern_jobs, trade_sentiment_jobs, NULL },
+		trade_pattern_jobs, trade_sentiment_jobs,
+		trade_suggest_jobs,
+		NULL },
 	.commands = (const struct command *const[]){ trade_research_commands,
 		trade_pattern_commands, trade_sentiment_commands,
 		trade_paper_commands, NULL },

@@ -1,0 +1,648 @@
+/*
+ * The engine against a database, through the market's loop: a strategy at work
+ * from ticks to fills and rewards; a crash between deciding and committing, and
+ * a second run after it, place one order; a restart changes no decision;
+ * signals are one row and are followed once; live trading needs a second
+ * person and ends after a day.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/number.h"
+#include "base/principal.h"
+#include "base/random.h"
+#include "conf/base.h"
+#include "modules/platform/platform.h"
+#include "modules/trade/conf.h"
+#include "modules/trade/engine.h"
+#include "modules/trade/feed_inner.h"
+#include "modules/trade/strategies.h"
+#include "modules/trade/trade.h"
+#include "proc/bell.h"
+#include "tests/harness/forked.h"
+#include "tests/harness/mariadb.h"
+
+#include <cmocka.h>
+
+#define DB "trade_engine"
+#define MIN (60 * US_PER_S)
+/* Buys after a rising bar, sells after a falling one. */
+#define FOLLOW_BAR "{\"entry_long\":[\">\",\"close\",\"open\"]," \
+	"\"exit_long\":[\"<\",\"close\",\"open\"],\"size\":{\"kind\":" \
+	"\"units\",\"value\":10}}"
+
+static const struct module *const mods[] = { &trade_module, NULL };
+static const struct settings *const groups[] = { &base_settings,
+    &trade_settings, &trade_engine_settings, NULL };
+static struct arena *a;
+static struct env env;
+static struct err err;
+static struct uuid tenant;
+static struct principal ann, bob;
+static struct trade_session session;
+static struct uuid strategy;
+static struct loop_ctx loop;
+static char bells[SCRATCH_PATH];
+static bool have;
+
+static void
+good(int rc)
+{
+	if (rc != 0)
+		fail_msg("%d %s: %s (%s)", err.status, err.code, err.detail,
+		    err.cause);
+	err_clear(&err);
+}
+
+static const char *
+value(const char *fmt, ...)
+{
+	char *sql = arena_alloc(a, 2000);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sql, 2000, fmt, ap);
+	va_end(ap);
+	return mariadb_value(a, DB, sql);
+}
+
+#define IS(want, ...) assert_string_equal(value(__VA_ARGS__), want)
+
+static struct principal
+person(const char *name)
+{
+	static const char *const all[] = { "*", NULL };
+	struct principal p = { .kind = PRINCIPAL_USER, .user_id = uuid_new(),
+	    .tenant_id = tenant, .name = name, .roles = "admin",
+	    .permissions = all };
+	char id[UUID_TEXT], t[UUID_TEXT];
+
+	mariadb_sql(DB, arena_printf(a, "INSERT INTO auth_user (id, "
+	    "tenant_id, email, username, role_names, password_hash, "
+	    "password_at, created_at, updated_at) VALUES (UNHEX(REPLACE('%s', "
+	    "'-', '')), UNHEX(REPLACE('%s', '-', '')), '%s@example.test', "
+	    "'%s', 'admin', '', NOW(6), NOW(6), NOW(6))",
+	    uuid_format(p.user_id, id), uuid_format(tenant, t), name, name));
+	return p;
+}
+
+static int
+open_session(struct db *db, void *arg, struct err *e)
+{
+	(void)arg;
+	return trade_session_open(db, a, tenant, ann.user_id,
+	    (struct dec){ 1000000 * DEC_ONE }, "USD", clock_now(), &session,
+	    e) == -1 ? -1 : 0;
+}
+
+static int
+setup(void **state)
+{
+	char *const none[] = { NULL };
+	const char *const over[] = { "trade.bar_grace=100",
+	    "trade.orders_per_second=10000", "trade.orders_per_minute=100000",
+	    "trade.quote_age=604800", NULL };
+	struct trade_strategy_row s = { .id = uuid_new(), .version = 1,
+	    .name = "follow the bar", .spec = { FOLLOW_BAR }, .made_by = "",
+	    .created_at = clock_now(), .updated_at = clock_now() };
+	struct conf *conf;
+
+	(void)state;
+	a = arena_new((size_t)512 << 20);
+	have = mariadb_start();
+	if (!have)
+		return 0;
+	mariadb_migrated(DB, NULL);
+	scratch_dir(bells);
+	bell_dir(bells);
+	env = (struct env){ .a = a, .modules = mods, .program = "test",
+	    .process = uuid_new() };
+	good(conf_load(&conf, a, groups, &(struct conf_source){
+	    .file = "/none", .env = none, .overrides = over }, &err));
+	env.conf = conf;
+	env.db = mariadb_open(a, DB);
+	tenant = uuid_new();
+	ann = person("ann");
+	bob = person("bob");
+	good(db_txn(env.db, a, open_session, NULL, &err));
+	s.tenant_id = tenant;
+	s.digest = trade_digest(a, FOLLOW_BAR, strlen(FOLLOW_BAR), NULL);
+	good(trade_strategy_insert(env.db, &s, &err));
+	strategy = s.id;
+	trade_feed_turn_ms = 20;
+	loop = (struct loop_ctx){ .env = &env, .db = env.db,
+	    .a = arena_new((size_t)64 << 20), .keep = a };
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	arena_free(a);
+	scratch_remove(bells);
+	mariadb_stop();
+	return 0;
+}
+
+/* ---- words ---------------------------------------------------------------------- */
+
+static struct trade_instrument
+instrument(const char *symbol)
+{
+	struct trade_instrument i = trade_instrument_usual(tenant, symbol,
+	    "", clock_now());
+
+	good(trade_instrument_put(env.db, a, &i, &err));
+	return i;
+}
+
+static struct trade_arming armed;
+
+static int
+make(struct db *db, void *arg, struct err *e)
+{
+	return trade_arming_make(db, a, &ann, arg, clock_now(), e);
+}
+
+/* Of one symbol; follow "" = the strategy above. */
+static struct trade_arming
+arm(const char *name, const char *symbol, const char *follow)
+{
+	const char **list = arena_array(a, 1, sizeof(*list));
+	struct trade_arming r = { .name = name, .strategy_id =
+	    *follow == '\0' ? strategy : (struct uuid){ { 0 } },
+	    .params = { "{}" }, .timeframe = "1m", .exchange = "",
+	    .follow = follow, .min_score = 0.4, .sizing = *follow == '\0' ?
+	    "strategy" : "units", .size = 5, .risk_pct = 1 };
+	struct trade_arming_new n = { &r, { list, 1 }, { { 0 } }, true };
+
+	list[0] = symbol;
+	good(db_txn(env.db, a, make, &n, &err));
+	assert_string_equal(r.state, "armed");
+	return r;
+}
+
+static struct utc
+minute(int n)
+{
+	struct utc t;
+
+	assert_int_equal(clock_parse("2026-03-02T10:00:00Z", &t), 0);
+	t.us += n * MIN;
+	return t;
+}
+
+static struct dec
+d(double x)
+{
+	return (struct dec){ (int64_t)(x * 1e8 + 0.5) };
+}
+
+static void
+turns(const char *sql, const char *want)
+{
+	for (int i = 0; i < 1500; i++) {
+		good(trade_feed_loops[0].run(&loop, &err));
+		if (strcmp(mariadb_value(a, DB, sql), want) == 0)
+			return;
+	}
+	fail_msg("%s: %s, not %s", sql, mariadb_value(a, DB, sql), want);
+}
+
+/* A minute of two ticks. */
+static void
+bar(int64_t id, int n, double open, double close)
+{
+	struct trade_tick t[2] = { { .instrument_id = id, .seq = 2 * n + 1,
+	    .at = minute(n), .heard_at = clock_now(), .last = d(open),
+	    .volume = d(10) }, { .instrument_id = id, .seq = 2 * n + 2,
+	    .at = { minute(n).us + 30 * US_PER_S }, .heard_at = clock_now(),
+	    .last = d(close), .volume = d(10) } };
+
+	good(trade_ticks_post(env.db, a, tenant, (struct uuid){ { 0 } }, t, 2,
+	    clock_now(), &err));
+	turns("SELECT COUNT(*) FROM trade_intake", "0");
+}
+
+static void
+forget(void)
+{
+	if (loop.memory != NULL)
+		trade_feed_loops[0].end(&loop);
+	loop.memory = NULL;
+}
+
+static void
+count_rewards(void)
+{
+	struct loop_ctx c = { .env = &env, .db = env.db, .a = loop.a };
+
+	good(trade_reward_loops[0].run(&c, &err));
+}
+
+/* ---- from ticks to rewards ------------------------------------------------------------- */
+
+static void
+a_strategy_at_work(void **state)
+{
+	struct trade_instrument i;
+	char id[UUID_TEXT];
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("WORK");
+	armed = arm("worker", "WORK", "");
+	bar(i.id, 0, 100, 101);
+	bar(i.id, 1, 101, 102);		/* minute 0 is over: it rose */
+	IS("ordered enter buy 10.00000000", "SELECT CONCAT_WS(' ', outcome, "
+	    "leg, side, quantity) FROM trade_act WHERE symbol = 'WORK'");
+	IS("filled 10.00000000", "SELECT CONCAT_WS(' ', state, filled) FROM "
+	    "trade_order WHERE symbol = 'WORK'");
+	bar(i.id, 2, 102, 104);		/* rose: it is held already */
+	IS("1", "SELECT COUNT(*) FROM trade_order WHERE symbol = 'WORK'");
+	bar(i.id, 3, 104, 103);
+	bar(i.id, 4, 103, 103);		/* minute 3 fell */
+	IS("leave sell 10.00000000", "SELECT CONCAT_WS(' ', leg, side, "
+	    "quantity) FROM trade_act WHERE symbol = 'WORK' ORDER BY id DESC "
+	    "LIMIT 1");
+	count_rewards();
+	IS("2 2 0.00000000", "SELECT CONCAT_WS(' ', COUNT(*), SUM(settled), "
+	    "(SELECT held FROM trade_trip WHERE symbol = 'WORK' ORDER BY seq "
+	    "DESC LIMIT 1)) FROM trade_act WHERE symbol = 'WORK'");
+	/* profit of the trip = what the books of the session say */
+	IS("0", "SELECT ABS(t.pnl - (p.realized - p.fees)) > 0.000001 FROM "
+	    "trade_trip t JOIN trade_position p ON p.symbol = t.symbol WHERE "
+	    "t.symbol = 'WORK' AND t.pnl IS NOT NULL");
+	IS("1", "SELECT COUNT(*) FROM trade_reward WHERE symbol = 'WORK' AND "
+	    "reward > 0 AND reason = 'filled_profit'");
+	IS("2", "SELECT COUNT(*) FROM platform_decision WHERE module = "
+	    "'trade' AND kind = 'order' AND outcome = 'succeeded' AND "
+	    "subject_id = '%s'", uuid_format(armed.id, id));
+	/* what followed the first signal */
+	IS("0.00990099", "SELECT ROUND(ret_1, 8) FROM trade_signal WHERE "
+	    "symbol = 'WORK' AND source = 'strategy' ORDER BY bar_at LIMIT "
+	    "1");
+	IS("0", "SELECT ABS(s.cash - (SELECT SUM(amount) FROM trade_cash c "
+	    "WHERE c.session_id = s.id)) > 0 FROM trade_session s LIMIT 1");
+}
+
+/* ---- crashes --------------------------------------------------------------------------- */
+
+static struct trade_instrument crashing;
+
+static int
+on_bar(struct db *db, void *keep, struct err *e)
+{
+	struct trade_listen l = { .env = &env, .desk = trade_desk_make(
+	    conf_get(env.conf, &trade_settings), db, a, tenant,
+	    (struct uuid){ { 0 } }, clock_now()), .instrument = &crashing,
+	    .keep = keep };
+	const struct trade_bar_news n = { .timeframe = "1m", .bar = {
+	    minute(0), d(50), d(52), d(49), d(51), d(20), 1 } };
+	int rc = trade_engine_on_bar(&l, &n, e);
+
+	trade_engine_forget(l.memory);
+	return rc;
+}
+
+static int
+crash(void *arg)
+{
+	struct arena *own = arena_new((size_t)64 << 20);
+
+	(void)arg;
+	db_forget(env.db);
+	env.db = mariadb_open(own, DB);
+	if (db_begin(env.db, &err) == -1 || on_bar(env.db, own, &err) == -1)
+		return 1;
+	kill(getpid(), SIGKILL);
+	return 2;
+}
+
+static void
+a_crash_makes_one_order(void **state)
+{
+	struct trade_quote q = { .bid = d(51), .ask = d(51), .last = d(51),
+	    .at = minute(1), .heard_at = clock_now() };
+
+	(void)state;
+	if (!have)
+		skip();
+	crashing = instrument("CRASH");
+	(void)arm("crasher", "CRASH", "");
+	q.instrument_id = crashing.id;
+	good(trade_quote_put(env.db, &q, &err));
+	/* decided, placed, and gone before the commit */
+	assert_int_equal(forked_wait(forked(crash, NULL)), 1000 + SIGKILL);
+	IS("0", "SELECT COUNT(*) FROM trade_order WHERE symbol = 'CRASH'");
+	/* the same bar again, and again as after a crash after the commit */
+	for (int k = 0; k < 3; k++) {
+		struct arena *keep = arena_new((size_t)64 << 20);
+
+		good(db_txn(env.db, a, on_bar, keep, &err));
+		arena_free(keep);
+		IS("1 1 1", "SELECT CONCAT_WS(' ', COUNT(*), (SELECT COUNT(*) "
+		    "FROM trade_act WHERE symbol = 'CRASH'), (SELECT COUNT(*) "
+		    "FROM trade_signal WHERE symbol = 'CRASH' AND source = "
+		    "'strategy')) FROM trade_order WHERE symbol = 'CRASH'");
+	}
+	/* a row of the act that was lost: the order's name holds */
+	mariadb_sql(DB, "DELETE FROM trade_act WHERE symbol = 'CRASH'; DELETE "
+	    "FROM trade_signal WHERE symbol = 'CRASH'");
+	{
+		struct arena *keep = arena_new((size_t)64 << 20);
+
+		good(db_txn(env.db, a, on_bar, keep, &err));
+		arena_free(keep);
+	}
+	IS("1", "SELECT COUNT(*) FROM trade_order WHERE symbol = 'CRASH' AND "
+	    "state = 'filled'");
+}
+
+/* The same ticks on two instruments; for one the loop dies all the time. */
+static void
+a_restart_changes_no_decision(void **state)
+{
+	static const double closes[] = { 1, 2, -1, 1, 1, -2, -1, 3, -1, 2 };
+	static const char sum[] = "SELECT GROUP_CONCAT(CONCAT_WS(' ', s.name "
+	    "= s.name, t.leg, t.side, t.quantity, t.bar_at) ORDER BY "
+	    "t.bar_at, t.leg) FROM trade_act t JOIN trade_signal s ON s.id = "
+	    "t.signal_id WHERE t.symbol = '%s' AND t.bar_at < "
+	    "'2026-03-02 10:28:00'";
+	static const char seen[] = "SELECT GROUP_CONCAT(CONCAT_WS(' ', "
+	    "source, name, bar_at, ROUND(score, 9), value) ORDER BY bar_at, "
+	    "source, name) FROM trade_signal WHERE symbol = '%s' AND source "
+	    "<> 'strategy' AND timeframe = '1m' AND bar_at < '2026-03-02 10:28:00'";
+	static const char *const symbols[] = { "STAYS", "DIES" };
+
+	(void)state;
+	if (!have)
+		skip();
+	for (int k = 0; k < 2; k++) {
+		struct trade_instrument i = instrument(symbols[k]);
+		double price = 200;
+
+		(void)arm(symbols[k], symbols[k], "");
+		for (int n = 0; n < 30; n++) {
+			double next = price + closes[n % 10] * (1 + n % 3);
+
+			bar(i.id, n, price, next);
+			price = next;
+			if (k == 1)
+				forget();
+		}
+	}
+	assert_true(strlen(value(sum, "STAYS")) > 200);
+	IS(value(sum, "STAYS"), sum, "DIES");
+	IS(value(seen, "STAYS"), seen, "DIES");
+}
+
+/* ---- signals ----------------------------------------------------------------------------- */
+
+static struct trade_instrument told;
+
+struct external {
+	const char *json;
+	int rc;
+};
+
+static int
+intake(struct db *db, void *arg, struct err *e)
+{
+	struct external *x = arg;
+	struct arena *keep = arena_new((size_t)64 << 20);
+	struct trade_listen l = { .env = &env, .desk = trade_desk_make(
+	    conf_get(env.conf, &trade_settings), db, a, tenant,
+	    (struct uuid){ { 0 } }, clock_now()), .instrument = &told,
+	    .keep = keep };
+
+	x->rc = trade_engine_on_signal(&l, x->json, strlen(x->json), e);
+	trade_engine_forget(l.memory);
+	arena_free(keep);
+	if (x->rc == 1)
+		err_clear(e);
+	return x->rc == -1 ? -1 : 0;
+}
+
+static int
+hears(const char *json)
+{
+	struct external x = { json, 0 };
+
+	good(db_txn(env.db, a, intake, &x, &err));
+	return x.rc;
+}
+
+#define SIGNAL(score, at) "{\"symbol\":\"TOLD\",\"score\":" score \
+	",\"pattern\":\"double_bottom\",\"timestamp\":\"2026-03-02T10:" at "Z\"," \
+	"\"source\":\"engine.x\",\"price\":30,\"meta\":{\"k\":1}}"
+
+static void
+external_signals_go_the_same_way(void **state)
+{
+	struct trade_quote q = { .bid = d(30), .ask = d(30), .last = d(30),
+	    .at = minute(0), .heard_at = clock_now() };
+
+	(void)state;
+	if (!have)
+		skip();
+	told = instrument("TOLD");
+	q.instrument_id = told.id;
+	good(trade_quote_put(env.db, &q, &err));
+	/* nobody is armed: a row, no order */
+	assert_int_equal(hears(SIGNAL("0.9", "00:00")), 0);
+	assert_int_equal(hears(SIGNAL("0.9", "00:00")), 0);	/* again */
+	IS("1 0", "SELECT CONCAT_WS(' ', COUNT(*), (SELECT COUNT(*) FROM "
+	    "trade_order WHERE symbol = 'TOLD')) FROM trade_signal WHERE "
+	    "symbol = 'TOLD'");
+	(void)arm("deaf", "TOLD", "other");
+	assert_int_equal(hears(SIGNAL("0.9", "01:00")), 0);
+	IS("0", "SELECT COUNT(*) FROM trade_order WHERE symbol = 'TOLD'");
+	(void)arm("listener", "TOLD", "other,engine.x");
+	assert_int_equal(hears(SIGNAL("0.3", "02:00")), 0);	/* too weak */
+	assert_int_equal(hears(SIGNAL("0.8", "03:00")), 0);
+	assert_int_equal(hears(SIGNAL("0.8", "03:00")), 0);
+	IS("buy 5.00000000 1", "SELECT CONCAT_WS(' ', side, quantity, "
+	    "COUNT(*)) FROM trade_act WHERE symbol = 'TOLD'");
+	assert_int_equal(hears(SIGNAL("-0.7", "04:00")), 0);
+	IS("leave sell,enter sell", "SELECT GROUP_CONCAT(CONCAT_WS(' ', leg, "
+	    "side) ORDER BY id) FROM trade_act WHERE symbol = 'TOLD' AND side "
+	    "= 'sell'");
+	/* what is none is said */
+	assert_int_equal(hears("{\"symbol\":\"TOLD\",\"score\":7}"), 1);
+	assert_int_equal(hears("{\"symbol\":\"NOBODY\",\"score\":0.5}"), 1);
+	assert_int_equal(hears("{\"symbol\":\"TOLD\",\"score\":0.5,\"source\":"
+	    "\"strategy\"}"), 1);
+	assert_int_equal(hears("{\"symbol\":\"TOLD\",\"score\":0.5,\"side\":"
+	    "\"sell\"}"), 1);
+	assert_int_equal(hears("{\"symbol\":\"TOLD\",\"score\":0.5,"
+	    "\"timestamp\":\"2099-01-01T00:00:00Z\"}"), 1);
+	assert_int_equal(hears("nonsense"), 1);
+}
+
+static void
+ticks_make_signals(void **state)
+{
+	struct trade_instrument i;
+	struct trade_tick t[41];
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("PULSE");
+	for (int k = 0; k < 41; k++)
+		t[k] = (struct trade_tick){ .instrument_id = i.id,
+		    .seq = k + 1, .at = { minute(0).us + k * US_PER_S },
+		    .heard_at = clock_now(), .volume = d(k == 40 ? 900 : 10),
+		    .last = d(k == 40 ? 104 : 100 + 0.1 * (k % 2)) };
+	good(trade_ticks_post(env.db, a, tenant, (struct uuid){ { 0 } }, t,
+	    41, clock_now(), &err));
+	turns("SELECT COUNT(*) FROM trade_intake", "0");
+	IS("tick tick volatility_breakout buy 1", "SELECT CONCAT_WS(' ', "
+	    "timeframe, source, name, side, COUNT(*)) FROM trade_signal WHERE "
+	    "symbol = 'PULSE'");
+	IS("1", "SELECT COUNT(*) > 0 FROM events_outbox WHERE body LIKE "
+	    "'%%volatility_breakout%%'");
+	/* what followed: the close a minute later */
+	bar(i.id, 30, 104, 108);
+	IS("1", "SELECT ret_1 IS NOT NULL OR ret_5 IS NULL FROM trade_signal "
+	    "WHERE symbol = 'PULSE' AND source = 'tick'");
+}
+
+/* ---- refusals ------------------------------------------------------------------------------ */
+
+static void
+a_halted_session_orders_nothing(void **state)
+{
+	struct trade_instrument i;
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("HALT");
+	(void)arm("halted", "HALT", "");
+	mariadb_sql(DB, "UPDATE trade_session SET state = 'halted'");
+	bar(i.id, 0, 100, 101);
+	bar(i.id, 1, 101, 102);
+	mariadb_sql(DB, "UPDATE trade_session SET state = 'active'");
+	IS("refused halted 1", "SELECT CONCAT_WS(' ', outcome, code, settled) "
+	    "FROM trade_act WHERE symbol = 'HALT'");
+	IS("denied halted", "SELECT CONCAT_WS(' ', state, reject_code) FROM "
+	    "trade_order WHERE symbol = 'HALT'");
+	IS("HOLD rejected", "SELECT CONCAT_WS(' ', d.chosen, d.outcome) FROM "
+	    "platform_decision d JOIN trade_act t ON t.decision_id = d.id "
+	    "WHERE t.symbol = 'HALT'");
+	/* whoever was shut out does not trade by his strategies either */
+	mariadb_sql(DB, "UPDATE auth_user SET active = FALSE WHERE username = "
+	    "'ann'");
+	bar(i.id, 2, 102, 103);
+	mariadb_sql(DB, "UPDATE auth_user SET active = TRUE");
+	IS("1", "SELECT COUNT(*) FROM trade_act WHERE symbol = 'HALT'");
+}
+
+struct arming_call {
+	struct uuid id;
+	bool live;
+	struct trade_arming r;
+};
+
+static int
+arm_it(struct db *db, void *arg, struct err *e)
+{
+	struct arming_call *c = arg;
+
+	return trade_arming_arm(db, a, &ann, c->id, c->live, clock_now(),
+	    &c->r, e);
+}
+
+static int
+says_yes(struct db *db, void *arg, struct err *e)
+{
+	struct trade_arming *r = arg;
+	const char *plan = mariadb_value(a, DB, "SELECT plan FROM "
+	    "platform_approval ORDER BY id DESC LIMIT 1");
+
+	return platform_approval_answer(db, a, &bob, r->approval_id,
+	    (struct json){ plan }, true, "fine", clock_now(), e);
+}
+
+static void
+live_takes_two(void **state)
+{
+	struct trade_instrument i;
+	struct arming_call c = { .live = true };
+	struct trade_arming r = { .name = "live", .strategy_id = strategy,
+	    .params = { "{}" }, .timeframe = "1m", .exchange = "",
+	    .follow = "", .sizing = "units", .size = 1, .risk_pct = 1 };
+	const char *symbols[] = { "LIVE" };
+	struct trade_arming_new n = { &r, { symbols, 1 }, uuid_new(), true };
+	char id[UUID_TEXT];
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("LIVE");
+	mariadb_sql(DB, arena_printf(a, "INSERT INTO trade_session (id, "
+	    "tenant_id, user_id, broker, mode, state, live, currency, "
+	    "start_cash, cash, day, day_equity, created_at, updated_at) "
+	    "SELECT UNHEX(REPLACE('%s', '-', '')), tenant_id, user_id, "
+	    "'kite', 'live', 'active', 1, 'USD', 1000, 1000, NOW(6), 1000, "
+	    "NOW(6), NOW(6) FROM trade_session LIMIT 1",
+	    uuid_format(n.session, id)));
+	good(db_txn(env.db, a, make, &n, &err));
+	assert_string_equal(r.state, "disarmed");
+	c.id = r.id;
+	good(db_txn(env.db, a, arm_it, &c, &err));
+	assert_string_equal(c.r.state, "waiting");
+	/* not yet; and the author's own yes does not count */
+	assert_int_equal(db_txn(env.db, a, arm_it, &c, &err), -1);
+	assert_string_equal(err.code, "not_approved");
+	err_clear(&err);
+	good(db_txn(env.db, a, says_yes, &c.r, &err));
+	/* something else than was approved */
+	mariadb_sql(DB, "UPDATE trade_arming SET size = 1000 WHERE name = "
+	    "'live'");
+	assert_int_equal(db_txn(env.db, a, arm_it, &c, &err), -1);
+	assert_string_equal(err.code, "plan_changed");
+	err_clear(&err);
+	mariadb_sql(DB, "UPDATE trade_arming SET size = 1 WHERE name = "
+	    "'live'");
+	good(db_txn(env.db, a, arm_it, &c, &err));
+	assert_string_equal(c.r.state, "armed");
+	assert_true(c.r.armed_until.us > clock_now().us);
+	/* a day later */
+	mariadb_sql(DB, "UPDATE trade_arming SET armed_until = NOW(6) - "
+	    "INTERVAL 1 SECOND WHERE name = 'live'");
+	bar(i.id, 0, 100, 101);
+	bar(i.id, 1, 101, 102);
+	IS("paused 0", "SELECT CONCAT_WS(' ', state, (SELECT COUNT(*) FROM "
+	    "trade_order WHERE symbol = 'LIVE')) FROM trade_arming WHERE name "
+	    "= 'live'");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_strategy_at_work),
+		cmocka_unit_test(a_crash_makes_one_order),
+		cmocka_unit_test(a_restart_changes_no_decision),
+		cmocka_unit_test(external_signals_go_the_same_way),
+		cmocka_unit_test(ticks_make_signals),
+		cmocka_unit_test(a_halted_session_orders_nothing),
+		cmocka_unit_test(live_takes_two)
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
