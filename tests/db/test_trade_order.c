@@ -384,7 +384,27 @@ a_pair_closes_once(void **state)
 	state_is(paper.id, up.id, "cancelled");
 	equal(held(paper.id), "0");
 	books(paper.id);
-	/* the other way: what is no pair is refused */
+	/* again: the same two, also when the second has no name */
+	for (int i = 0; i < 2; i++) {
+		struct trade_order one = terms("sell", "limit", "3", "105"),
+		    two = terms("sell", "stop", "3", "95");
+
+		if (i == 0) {
+			o = terms("buy", "market", "3", "0");
+			good(place(paper.id, &o));
+			quote_at("100", "100");
+		}
+		one.client_order_id = "pair";
+		two.client_order_id = NULL;
+		begin();
+		assert_int_equal(trade_order_pair(&desk, &one, &two, "",
+		    &err), i);
+		commit();
+		assert_string_equal(two.client_order_id, "pair.2");
+	}
+	assert_int_equal(number("SELECT COUNT(*) FROM trade_order WHERE "
+	    "client_order_id LIKE 'pair%'"), 2);
+	/* what is no pair is refused */
 	up = terms("sell", "limit", "10", "105");
 	down = terms("sell", "limit", "10", "95");
 	begin();

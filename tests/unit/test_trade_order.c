@@ -253,6 +253,70 @@ too_much_is_refused_whole(void **state)
 	assert_memory_equal(&h, &before, sizeof(h));
 }
 
+/* Whatever happens in whatever order: what is filled only grows, what is over
+ * stays over unless money moved, and an open order always has a way out. */
+static void
+no_way_back(void **state)
+{
+	uint32_t seed = 3;
+
+	(void)state;
+	for (int run = 0; run < 3000; run++) {
+		struct trade_holding h = { { 0 }, { 0 }, { 0 }, { 0 } };
+		struct trade_part part[16];
+		int s = ORDER_SUBMITTING;
+		size_t fills = 0;
+		int64_t left = 12;
+		bool triggered = false;
+
+		for (int i = 0; i < 40; i++) {
+			int happens, to;
+			struct dec q, mean;
+
+			seed = seed * 1664525 + 1013904223;
+			happens = (int)((seed >> 9) % HAPPENINGS);
+			q.e8 = (1 + (int64_t)((seed >> 16) % 4)) * DEC_ONE;
+			if (happens == HAPPENS_LAST_FILL)
+				q.e8 = left * DEC_ONE;
+			if ((happens == HAPPENS_FILL || happens ==
+			    HAPPENS_LAST_FILL) && (left == 0 || q.e8 / DEC_ONE >
+			    left))
+				continue;
+			if (happens == HAPPENS_FILL && q.e8 / DEC_ONE == left)
+				happens = HAPPENS_LAST_FILL;
+			to = trade_order_next((enum trade_order_state)s,
+			    (enum trade_order_happening)happens, left < 12,
+			    triggered);
+			if (to == -1)
+				continue;
+			if (!trade_order_is_open((enum trade_order_state)s))
+				assert_true(to == s || to == ORDER_FILLED);
+			triggered = triggered || happens == HAPPENS_TRIGGER;
+			s = to;
+			if (happens != HAPPENS_FILL &&
+			    happens != HAPPENS_LAST_FILL)
+				continue;
+			left -= q.e8 / DEC_ONE;
+			part[fills++] = (struct trade_part){ q, { DEC_ONE +
+			    (int64_t)(seed >> 12) } };
+			assert_int_equal(trade_holding_fill(&h, q,
+			    part[fills - 1].price, (struct dec){ 0 }, &err),
+			    0);
+			assert_int_equal(trade_order_mean(part, fills, &mean),
+			    0);
+			/* rounded once here, once a fill there */
+			assert_true(llabs(mean.e8 - h.avg_price.e8) <=
+			    (int64_t)fills);
+			assert_int_equal(h.quantity.e8, (12 - left) *
+			    DEC_ONE);
+		}
+		assert_int_equal(s == ORDER_FILLED, left == 0);
+		if (trade_order_is_open((enum trade_order_state)s))
+			assert_int_equal(after(s, HAPPENS_CANCEL),
+			    ORDER_CANCELLED);
+	}
+}
+
 /* ---- checks ------------------------------------------------------------------------- */
 
 static struct trade_risk_in
@@ -370,6 +434,7 @@ main(void)
 		cmocka_unit_test(positions_are_exact),
 		cmocka_unit_test(money_is_kept),
 		cmocka_unit_test(too_much_is_refused_whole),
+		cmocka_unit_test(no_way_back),
 		cmocka_unit_test(each_check_refuses),
 		cmocka_unit_test(the_way_out_stays_open)
 	};

@@ -261,9 +261,12 @@ trade_order_pair(struct trade_desk *d, O *first, O *second,
 	loss->role = "stop_loss";
 	first->reduce_only = second->reduce_only = true;
 	first->oco_group = second->oco_group = first->id;
+	/* the pair has one name: asked for again, both are there already */
+	if (first->client_order_id != NULL && second->client_order_id == NULL)
+		second->client_order_id = arena_printf(d->a, "%.62s.2",
+		    first->client_order_id);
 	d->twice = true;
 	rc = trade_order_place(d, first, exchange, e);
-	if (rc != 0)
-		return rc;
-	return trade_order_place(d, second, exchange, e);
+	return rc == -1 || trade_order_place(d, second, exchange, e) == -1 ?
+	    -1 : rc;
 }

@@ -455,15 +455,19 @@ order_pair(struct ctx *c, const void *in)
 	O o[2] = { order_of(&d, p, key_name(c)),
 	    order_of(&d, i->second, NULL) };
 
+	int rc;
+
 	d.session = p->session;
-	if (trade_order_pair(&d, &o[0], &o[1], p->exchange, &c->err) == -1)
+	rc = trade_order_pair(&d, &o[0], &o[1], p->exchange, &c->err);
+	if (rc == -1)
 		return fail_err(c);
 	for (int k = 0; k < 2; k++)
 		out[k] = (struct placed){ .placed = true, .code = "",
 		    .detail = "", .client_order_id = o[k].client_order_id,
 		    .order = &o[k] };
 	ctx_target_id(c, "order", o[0].id);
-	return reply(c, &sum);
+	return rc == 1 ? reply_as(c, 200, &basket_out_schema, &sum) :
+	    reply(c, &sum);
 }
 
 #define SEED(path_) .aliases = ALIASES({ path_, "002", false })
@@ -496,7 +500,8 @@ const struct route trade_order_routes[] = {
 	  .doc = "A limit and a stop that both close the same units: what one "
 	  "fills, the other has less.", .auth = AUTH_USER,
 	  .permission = "trade:order", .in = &pair_schema,
-	  .out = &basket_out_schema, .ok = 201, .errors = ERRORS(404, 409),
+	  .out = &basket_out_schema, .ok = 201,
+	  .errors = ERRORS(200, 404, 409),
 	  .flags = R_TXN | R_AUDIT | R_IDEMPOTENT, .run = order_pair },
 	{ .id = "trade.order.replace", .method = HTTP_PUT,
 	  .path = "/api/trade/orders/{id:uuid}",

@@ -245,7 +245,8 @@ int trade_order_ask(struct trade_desk *, struct trade_session *,
     struct trade_order *, enum trade_order_happening, const char *cause,
     struct err *);
 /* Two exits of what is held, of which one reduces the other: both placed or
- * neither. */
+ * neither; 1: both were placed before. Left without a name, the second takes
+ * the first one's with ".2". */
 int trade_order_pair(struct trade_desk *, struct trade_order *first,
     struct trade_order *second, const char *exchange, struct err *);
 /* May a resting order fill now? 1; 0: the session or the stop switch holds it

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/random.h"
 #include "http/ctx.h"
 #include "modules/trade/conf.h"
 #include "modules/trade/orders.h"
@@ -113,7 +114,8 @@ static const struct field state_fields[] = {
 	    .doc = "Cancel open orders, unless it is active; otherwise they "
 	    "rest, and only what closes a position is filled"),
 	FIELD(struct state_in, session, .flags = FF_NULLABLE,
-	    .doc = "Account; the paper account when left out"), FIELD_END
+	    .doc = "Account; when left out, all of yours are stopped, or the "
+	    "paper account is started"), FIELD_END
 };
 static const struct schema state_schema = {
 	.name = "SessionState", .doc = "The session's own stop switch",
@@ -121,24 +123,59 @@ static const struct schema state_schema = {
 };
 
 static int
+set_state(struct ctx *c, struct trade_session *s, const struct state_in *i)
+{
+	struct trade_desk d = trade_desk_of(c);
+	int64_t n;
+
+	s->state = i->state;
+	s->updated_at = c->now;
+	if (i->cancel && strcmp(i->state, "active") != 0)
+		return trade_order_cancel_all(&d, s,
+		    "the session was stopped", &n, &c->err);
+	return trade_session_update(c->db, s, &c->err);
+}
+
+/* Every account of the caller, in the order of their ids. */
+static int
+stop_all(struct ctx *c, const struct state_in *i)
+{
+	struct trade_session shown = { .mode = "" };
+	struct rows rows;
+
+	if (trade_session_all(c->db, c->a, c->who.tenant_id, c->who.user_id,
+	    &rows, &c->err) == -1)
+		return fail_err(c);
+	for (size_t k = 0; k < rows.n; k++) {
+		struct trade_session s;
+
+		if (db_found(trade_session_lock(c->db, c->a, ROW(&rows,
+		    struct trade_session, k)->id, &s, &c->err), "Session",
+		    &c->err) == -1 || set_state(c, &s, i) == -1)
+			return fail_err(c);
+		if (k == 0 || strcmp(s.mode, "paper") == 0)
+			shown = s;
+	}
+	if (rows.n == 0)
+		return fail(c, 404, "not_found", "Session not found");
+	ctx_target_id(c, "session", shown.id);
+	return show(c, &shown);
+}
+
+static int
 session_state(struct ctx *c, const void *in)
 {
 	const struct state_in *i = in;
 	struct trade_desk d = trade_desk_of(c);
 	struct trade_session s;
-	int64_t n;
 
+	if (uuid_is_nil(i->session) && strcmp(i->state, "active") != 0)
+		return stop_all(c, i);
 	d.session = i->session;
 	if (trade_session_of(&d, true, &s, &c->err) == -1)
 		return fail_err(c);
 	ctx_target_id(c, "session", s.id);
-	s.state = i->state;
-	s.updated_at = c->now;
-	if ((i->cancel && strcmp(i->state, "active") != 0 ?
-	    trade_order_cancel_all(&d, &s, "the session was stopped", &n,
-	    &c->err) : trade_session_update(c->db, &s, &c->err)) == -1)
-		return fail_err(c);
-	return show(c, &s);
+	return set_state(c, &s, i) == -1 ? fail_err(c) : show(c, &s);
 }
 
 /* ---- what it holds ------------------------------------------------------------------- */
