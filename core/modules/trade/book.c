@@ -136,7 +136,8 @@ wrong(const struct trade_book *b, const struct trade_book_order *o)
 		return "quantity";
 	if ((limit && o->limit <= 0) || (stop && o->stop <= 0) ||
 	    (o->type == BOOK_TRAIL && (o->trail < 0 || o->trail_ppm < 0 ||
-	    o->trail_ppm >= 1000000 || o->trail + o->trail_ppm == 0 ||
+	    o->trail_ppm >= 1000000 || (o->trail == 0 &&
+	    o->trail_ppm == 0) ||
 	    o->stop < 0)))
 		return "price";
 	return b->free_node == NIL ? "full" : NULL;

@@ -140,7 +140,9 @@ trade_book_unqueue(struct trade_book *b, uint32_t node)
 		level->tail = n->prev;
 	} else {
 		b->nodes[n->next].prev = n->prev;
-		b->nodes[n->next].o.ahead += n->o.ahead;
+		if (__builtin_add_overflow(b->nodes[n->next].o.ahead,
+		    n->o.ahead, &b->nodes[n->next].o.ahead))
+			b->nodes[n->next].o.ahead = INT64_MAX;
 	}
 	n->o.ahead = 0;
 	n->place = AT_NONE;

@@ -71,8 +71,8 @@ follow(struct trade_book *b, struct trade_book_order *o)
 	    (o->buy && mark > INT64_MAX - far))
 		return false;
 	to = o->buy ? mark + far : mark - far;
-	if (o->stop != 0 && (o->buy ? to > o->stop - b->step :
-	    to < o->stop + b->step))
+	if (o->stop != 0 && (o->buy ? o->stop - to < b->step :
+	    to - o->stop < b->step))
 		return false;
 	o->stop = to;
 	return true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/random.h"
@@ -78,9 +79,13 @@ meet_all(struct trade_desk *d, const struct trade_paper_input *in,
 		return -1;
 	for (size_t i = 0; i < lines.n;) {
 		struct uuid session = ROW(&lines, LINE, i)->session_id;
+		struct arena_mark mark = arena_mark(d->a);
+		int rc;
 
 		i += group(d, &lines, i, in, &touched);
-		if (touched && one_session(d, session, in, e) == -1)
+		rc = touched ? one_session(d, session, in, e) : 0;
+		arena_rewind(d->a, mark);
+		if (rc == -1)
 			return -1;
 	}
 	return 0;

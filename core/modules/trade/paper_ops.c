@@ -137,6 +137,10 @@ trade_paper_wake(struct trade_desk *d, struct uuid session,
 	    trade_paper_run_input(&r, &in, e) == -1 ||
 	    trade_paper_run_rest(&r, e) == -1)
 		return -1;
+	/* held back by old prices: not due any more */
+	for (size_t i = 0; i < r.p.orders.n; i++)
+		if (r.p.orders.v[i].place == PAPER_FLIGHT)
+			r.p.orders.v[i].dirty = true;
 	return trade_paper_run_close(&r, e);
 }
 

@@ -15,6 +15,7 @@ struct trade_paper_run {
 	struct trade_paper_row row;
 	bool fresh;			/* has no row yet */
 	struct rows lines;		/* as they were loaded */
+	struct arena *looked;		/* orders' rows of one comparison */
 	VEC(struct trade_paper_log) log;
 	VEC(int64_t) wake;		/* instruments that were placed into
 					 * while another one was at work */

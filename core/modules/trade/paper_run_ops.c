@@ -18,7 +18,7 @@
 
 #define O struct trade_order
 #define RUN struct trade_paper_run
-enum { MARK = 8, HASH = 32 };
+enum { MARK = 8, HASH = 32, LOOKED_CAP = 256 << 20 };
 static const int64_t day_us = INT64_C(86400) * US_PER_S;
 
 /* ---- in ------------------------------------------------------------------------------ */
@@ -79,13 +79,20 @@ read_state(RUN *r, struct err *e)
 	    "cannot be read");
 }
 
+static void
+drop(void *looked)
+{
+	arena_free(looked);
+}
+
 int
 trade_paper_run_open(RUN *r, struct trade_desk *d, struct trade_session *s,
     struct err *e)
 {
 	int rc;
 
-	*r = (RUN){ .d = d, .s = s };
+	*r = (RUN){ .d = d, .s = s, .looked = arena_new(LOOKED_CAP) };
+	arena_defer(d->a, drop, r->looked);
 	rc = trade_paper_row_get(d->db, d->a, s->id, &r->row, e);
 	if (rc == -1)
 		return -1;
@@ -120,7 +127,8 @@ keep_line(RUN *r, const struct trade_paper_resting *o, struct err *e)
 	struct str text;
 
 	least(&l.due_at.us, o->expires_us);
-	if (o->place == PAPER_FLIGHT)
+	/* what is late waits for news, not for time */
+	if (o->place == PAPER_FLIGHT && o->from_us > r->p.now_us)
 		least(&l.due_at.us, o->from_us);
 	str_init(&text, r->d->a);
 	trade_paper_write_order(o, &text);
@@ -429,7 +437,8 @@ trade_paper_run_sync(RUN *r, struct err *e)
 	 * ever */
 	for (size_t i = 0; i <= r->p.orders.n + open.n + MORE && rc == 0;
 	    i++) {
-		if (trade_order_page(r->d->db, r->d->a, r->s->id, &filter,
+		arena_reset(r->looked);
+		if (trade_order_page(r->d->db, r->looked, r->s->id, &filter,
 		    none, ORDERS, &open, e) == -1)
 			return -1;
 		rc = one_difference(r, &open, e);
