@@ -203,8 +203,8 @@ compile_commands.json: Makefile
 	@bear -- $(MAKE) -B all >/dev/null 2>&1 || true
 
 .PHONY: bench-http bench-discover bench-relay bench-queue bench-queue-core bench-worker \
-    bench-ws bench-shm bench-decide bench-interrupt bench-order \
-    bench-book
+    bench-ws bench-shm bench-decide bench-interrupt bench-order bench-book \
+    bench-feed
 bench-worker: all $(BUILD)/tests/bench/worker
 	@$(BUILD)/tests/bench/worker $(JOBS)
 bench-shm: $(BUILD)/tests/bench/shm
@@ -215,6 +215,9 @@ bench-order: $(BUILD)/tests/bench/order
 	@$(BUILD)/tests/bench/order 2>/dev/null
 bench-book: $(BUILD)/tests/bench/book
 	@$< $(N)
+bench-feed: all $(BUILD)/tests/bench/feed
+	@packaging/deps.sh bench
+	@$(BUILD)/tests/bench/feed $(RATE)
 bench-interrupt: $(BUILD)/tests/bench/interrupt
 	@$< $(N) $(PROCESSES)
 bench-relay: $(BUILD)/tests/bench/relay
@@ -259,7 +262,7 @@ clean:
 help:
 	@echo "make run|start|stop|status|logs|dev   serve from this checkout (PORT=8080)"
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
-	@echo "make bench-http|discover|relay|queue-core|ws|shm|decide|order|book  figures, against the peers"
+	@echo "make bench-http|discover|relay|queue-core|ws|shm|decide|order|book|feed  figures, against the peers"
 	@echo "make man                              manual pages and completion into build/man/"
 	@echo "make deb                              Debian packages into build/"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

@@ -166,8 +166,8 @@ frame_item(struct gateway *g, struct json_object *o, const char *line,
 	stream_push(g, s, &it);
 }
 
-void
-gateway_frame(struct gateway *g, const char *line, size_t n)
+static void
+one_frame(struct gateway *g, const char *line, size_t n)
 {
 	struct json_tokener *t = json_tokener_new_ex(32);
 	struct json_object *o = json_tokener_parse_ex(t, line, (int)n);
@@ -177,4 +177,18 @@ gateway_frame(struct gateway *g, const char *line, size_t n)
 		frame_item(g, o, line, n);
 	json_object_put(o);
 	json_tokener_free(t);
+}
+
+/* Lines; an event is one. */
+void
+gateway_frame(struct gateway *g, const char *lines, size_t n)
+{
+	while (n > 0) {
+		const char *end = memchr(lines, '\n', n);
+		size_t len = end == NULL ? n : (size_t)(end - lines);
+
+		one_frame(g, lines, len);
+		lines += len + (end != NULL);
+		n -= len + (end != NULL);
+	}
 }

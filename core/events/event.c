@@ -4,6 +4,7 @@
  * payloads that no reader would take, and never talks to anyone while a
  * transaction is open: the bell rings after the commit.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -24,7 +25,8 @@ enum {
 	ROW_MAX = 256 * 1024,	/* bytes of an outbox row before a new one */
 	ROW_EVENTS = 100,
 	ENTITY_MAX = 64,
-	FRAME_MAX = 64 * 1024,	/* of an ephemeral event */
+	FRAME_MAX = 64 * 1024,	/* of an ephemeral event, and of a burst */
+	BURST_SEND = 56 * 1024,
 	OUTBOX_COLUMNS = 4
 };
 
@@ -84,6 +86,52 @@ send_frame(const struct event *ev, struct uuid tenant, const char *entity,
 	if (s.len <= FRAME_MAX)
 		bell_send("frames", s.p, s.len);
 	arena_free(a);
+}
+
+struct event_burst {
+	struct str lines;
+};
+
+struct event_burst *
+event_burst_new(struct arena *a)
+{
+	struct event_burst *b = arena_alloc(a, sizeof(*b));
+
+	str_init(&b->lines, a);
+	return b;
+}
+
+void
+event_burst_add(struct event_burst *b, const struct event *ev,
+    struct uuid tenant, const char *entity, int64_t version,
+    const void *payload)
+{
+	char id[UUID_TEXT];
+	size_t before = b->lines.len;
+
+	ASSERT(ev->flags & EV_EPHEMERAL);
+	if (before > 0)
+		str_addc(&b->lines, '\n');
+	str_addf(&b->lines, "{\"tenant\":\"%s\",", uuid_format(tenant, id));
+	add_members(&b->lines, ev, entity, version, clock_now(), payload);
+	if (b->lines.len > FRAME_MAX)
+		b->lines.len = before;	/* one that nobody would take */
+}
+
+bool
+event_burst_full(const struct event_burst *b)
+{
+	return b->lines.len > BURST_SEND;
+}
+
+int
+event_burst_send(struct event_burst *b)
+{
+	if (b->lines.len > 0 && bell_send("frames", b->lines.p,
+	    b->lines.len) == -1 && (errno == EAGAIN || errno == ENOBUFS))
+		return -1;
+	b->lines.len = 0;
+	return 0;
 }
 
 static void

@@ -64,6 +64,19 @@ size_t event_pack_count(const struct event_pack *);
 /* Inserts what was gathered; nothing for an empty pack. */
 int event_pack_publish(struct db *, struct event_pack *, struct err *);
 
+/* Many ephemeral events as few datagrams, in order: a socket of this kind holds
+ * no more than ten. */
+struct event_burst;
+struct event_burst *event_burst_new(struct arena *);
+void event_burst_add(struct event_burst *, const struct event *,
+    struct uuid tenant, const char *entity, int64_t version,
+    const void *payload);
+/* True when it is to be sent before more is added. */
+bool event_burst_full(const struct event_burst *);
+/* Sends and empties it. -1: the gateway has not taken what was sent before,
+ * nothing of this was sent. Without a gateway it is dropped. */
+int event_burst_send(struct event_burst *);
+
 /* ---- reading -------------------------------------------------------------- */
 
 /* One event of a tenant's stream. */

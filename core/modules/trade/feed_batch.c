@@ -141,15 +141,102 @@ trade_batch_empty(const struct trade_batch *b)
 
 /* ---- telling ------------------------------------------------------------------------ */
 
-void
-trade_market_tell(struct arena *a, const struct trade_live *l,
+enum { CHUNK = 512, AGAIN_NS = 2000000 };
+
+/* Events of one datagram, and whose they are. */
+struct telling {
+	struct arena *a;
+	struct event_burst *burst;
+	struct trade_live *of[CHUNK];
+	size_t n;
+	struct trade_live *rest;	/* to be told later */
+	int64_t now_ns, pause_ns, next_ns;
+};
+
+static void
+add(struct telling *t, const struct trade_live *l,
     const struct trade_market_data *d)
 {
-	struct err e = { 0 };
+	event_burst_add(t->burst, &trade_feed_events[TRADE_EV_MARKET],
+	    l->i.tenant_id, trade_market_entity(t->a, &l->i, d->final ?
+	    d->timeframe : NULL), 0, d);
+}
 
-	event_publish(NULL, &trade_feed_events[TRADE_EV_MARKET],
-	    l->i.tenant_id, trade_market_entity(a, &l->i, d->final ?
-	    d->timeframe : NULL), 0, d, &e);
+static void
+add_tick(struct telling *t, const struct trade_live *l)
+{
+	const struct trade_quote q = trade_live_quote(l);
+	const struct trade_forming *f = &l->b.now[TRADE_1M];
+	const struct trade_market_data d = { .symbol = l->i.symbol,
+	    .exchange = l->i.exchange, .kind = "tick", .at = q.at,
+	    .last = q.last, .bid = q.bid, .ask = q.ask,
+	    .volume = f->bar.volume, .timeframe = "1m",
+	    .bar_at = f->bar.at, .open = f->bar.open, .high = f->bar.high,
+	    .low = f->bar.low, .close = f->bar.close };
+
+	add(t, l, &d);
+}
+
+static void
+later(struct telling *t, struct trade_live *l, int64_t in_ns)
+{
+	l->next_untold = t->rest;
+	t->rest = l;
+	if (in_ns < t->next_ns)
+		t->next_ns = in_ns;
+}
+
+/* What the gateway does not take now is told again: the newest is not lost. */
+static void
+send(struct telling *t)
+{
+	bool sent = event_burst_send(t->burst) == 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (!sent) {
+			later(t, t->of[i], AGAIN_NS);
+			continue;
+		}
+		t->of[i]->tat_ns = (t->of[i]->tat_ns > t->now_ns ?
+		    t->of[i]->tat_ns : t->now_ns) + t->pause_ns;
+		t->of[i]->untold = false;
+	}
+	t->n = 0;
+	if (!sent)
+		t->burst = event_burst_new(t->a);
+}
+
+/* The rate of each symbol by GCRA with one event in advance, so that ticks
+ * that come about as often as they may be told do not wait. */
+int64_t
+trade_tell_due(struct trade_memory *m, struct arena *a, int64_t now_ns,
+    int64_t per_second)
+{
+	int64_t pause = INT64_C(1000000000) / per_second;
+	struct telling *t = arena_alloc(a, sizeof(*t));
+	struct trade_live *l = m->untold;
+
+	t->a = a;
+	t->burst = event_burst_new(a);
+	t->now_ns = now_ns;
+	t->pause_ns = t->next_ns = pause;
+	while (l != NULL) {
+		struct trade_live *after = l->next_untold;
+		int64_t due = l->tat_ns - pause - now_ns;
+
+		if (due > 0)
+			later(t, l, due);
+		else {
+			add_tick(t, l);
+			t->of[t->n++] = l;
+			if (t->n == CHUNK || event_burst_full(t->burst))
+				send(t);
+		}
+		l = after;
+	}
+	send(t);
+	m->untold = t->rest;
+	return t->rest == NULL ? -1 : t->next_ns / 1000000 + 1;
 }
 
 struct trade_market_data
@@ -167,47 +254,22 @@ trade_market_bar(const struct trade_happening *h)
 	    .final = true };
 }
 
-static void
-tell_tick(struct arena *a, const struct trade_live *l)
+void
+trade_bars_tell(struct arena *a, const struct trade_batch *b)
 {
-	const struct trade_quote q = trade_live_quote(l);
-	const struct trade_forming *f = &l->b.now[TRADE_1M];
-	const struct trade_market_data d = { .symbol = l->i.symbol,
-	    .exchange = l->i.exchange, .kind = "tick", .at = q.at,
-	    .last = q.last, .bid = q.bid, .ask = q.ask,
-	    .volume = f->bar.volume, .timeframe = "1m",
-	    .bar_at = f->bar.at, .open = f->bar.open, .high = f->bar.high,
-	    .low = f->bar.low, .close = f->bar.close };
+	struct telling *t = arena_alloc(a, sizeof(*t));
 
-	trade_market_tell(a, l, &d);
-}
+	t->a = a;
+	t->burst = event_burst_new(a);
+	for (size_t i = 0; i < b->news.n; i++) {
+		struct trade_market_data d;
 
-int64_t
-trade_tell_due(struct trade_memory *m, struct arena *a, int64_t now_ns,
-    int64_t per_second)
-{
-	int64_t pause = INT64_C(1000000000) / per_second, next = pause;
-	struct trade_live *l = m->untold, *rest = NULL;
-
-	m->untold = NULL;
-	while (l != NULL) {
-		struct trade_live *after = l->next_untold;
-		int64_t due = l->told_ns + pause - now_ns;
-
-		if (l->told_ns == 0 || due <= 0) {
-			struct arena_mark mark = arena_mark(a);
-
-			tell_tick(a, l);
-			arena_rewind(a, mark);
-			l->told_ns = now_ns;
-			l->untold = false;
-		} else {
-			l->next_untold = rest;
-			rest = l;
-			next = due < next ? due : next;
-		}
-		l = after;
+		if (!b->news.v[i].is_bar)
+			continue;
+		d = trade_market_bar(&b->news.v[i]);
+		add(t, b->news.v[i].live, &d);
+		if (event_burst_full(t->burst))
+			send(t);
 	}
-	m->untold = rest;
-	return rest == NULL ? -1 : next / 1000000 + 1;
+	send(t);
 }

@@ -313,13 +313,7 @@ trade_batch_commit(struct trade_batch *b, struct db *db, struct err *e)
 	arena_free(own);
 	if (rc == -1)
 		return -1;
-	for (size_t k = 0; k < b->news.n; k++)
-		if (b->news.v[k].is_bar) {
-			const struct trade_market_data d = trade_market_bar(
-			    &b->news.v[k]);
-
-			trade_market_tell(b->a, b->news.v[k].live, &d);
-		}
+	trade_bars_tell(b->a, b);
 	for (size_t k = 0; k < b->touched.n; k++)
 		b->touched.v[k]->touched = b->touched.v[k]->b.dirty = false;
 	for (size_t k = 0; k < b->sources.n; k++) {

@@ -204,7 +204,8 @@ struct trade_live {
 	struct trade_builder b;
 	struct uuid driver, speaker;
 	int64_t refused;
-	int64_t told_ns;		/* when the last tick was told */
+	int64_t tat_ns;			/* when the next event is due, by the
+					 * rate alone */
 	bool untold;			/* something is to be told */
 	bool touched;			/* in this batch */
 	bool resting;
@@ -312,8 +313,8 @@ int64_t trade_tell_due(struct trade_memory *, struct arena *,
 /* What a closed bar's event says; the row of the quote. */
 struct trade_market_data trade_market_bar(const struct trade_happening *);
 struct trade_quote trade_live_quote(const struct trade_live *);
-void trade_market_tell(struct arena *, const struct trade_live *,
-    const struct trade_market_data *);
+/* The bars of a batch that is stored. */
+void trade_bars_tell(struct arena *, const struct trade_batch *);
 
 /* Sources: from their rows, and what is due of them now. due: ms until the
  * next tick (0: at once). */
