@@ -239,7 +239,9 @@ const struct route trade_order_read_routes[] = {
 	  .out = &trade_fill_schema, .ok = 200, .errors = ERRORS(404),
 	  .flags = R_LIST, .run = order_fills },
 	{ .id = "trade.fill.list", .method = HTTP_GET,
-	  .path = "/api/trade/fills", SEED("/mcp/trades"),
+	  .path = "/api/trade/fills", .aliases = ALIASES(
+	  { "/mcp/trades", "002", false },
+	  { "/api/executions", "002", false }),
 	  .summary = "Own trades", .auth = AUTH_USER,
 	  .permission = "trade:read", .in = &fills_schema,
 	  .out = &trade_fill_schema, .ok = 200, .errors = ERRORS(404),

@@ -7,7 +7,8 @@
 #include "shm/dependency.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
-#include "modules/trade/engine.h"
+		#include "modules/trade/engine.h",
+		#include "modules/trade/corporate.h",
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
 #include "modules/trade/ledger.h"
@@ -18,6 +19,7 @@
 #include "modules/trade/outside.h"
 #include "modules/trade/papers.h"
 #include "modules/trade/pattern.h"
+#include "modules/trade/portfolio.h"
 #include "modules/trade/research_cli.h"
 #include "modules/trade/result.h"
 #include "modules/trade/session.h"
@@ -178,12 +180,9 @@ const struct module trade_module = {
 		trade_link_tables, trade_difference_tables,
 		trade_ledger_tables, trade_feed_tables,
 		trade_tick_tables, trade_paper_tables,
-		trade_news_tables,
-		trade_signal_tables,
-		trade_arming_tables,
-		trade_reward_tables,
-		trade_suggest_tables,
-		NULL },
+		trade_news_tables, trade_signal_tables, trade_arming_tables,
+		trade_reward_tables, trade_suggest_tables,
+		trade_portfolio_tables, trade_corporate_tables, NULL },
 	.queries = (const struct query *const *const[]){
 		trade_link_queries, trade_difference_queries,
 		trade_instrument_queries, trade_bar_queries,
@@ -192,12 +191,10 @@ const struct module trade_module = {
 		trade_fill_queries, trade_limit_queries,
 		trade_ledger_queries, trade_feed_queries,
 		trade_tick_queries, trade_paper_queries,
-		trade_news_queries,
-		trade_signal_queries,
-		trade_arming_queries,
-		trade_reward_queries,
-		trade_suggest_queries,
-		NULL },
+		trade_news_queries, trade_signal_queries,
+		trade_arming_queries, trade_reward_queries,
+		trade_suggest_queries, trade_portfolio_queries,
+		trade_corporate_queries, NULL },
 	.routes = (const struct route *const[]){
 		trade_link_routes, trade_broker_routes,
 		trade_difference_routes,
@@ -208,17 +205,13 @@ const struct module trade_module = {
 		trade_ledger_routes, trade_feed_routes,
 		trade_tick_routes, trade_paper_routes,
 		trade_news_routes, trade_sentiment_routes,
-		trade_signal_routes,
-		trade_arming_routes,
-		trade_reward_routes,
-		trade_suggest_routes,
-		trade_outside_routes,
-		NULL },
+		trade_signal_routes, trade_arming_routes, trade_reward_routes,
+		trade_suggest_routes, trade_outside_routes,
+		trade_portfolio_routes, trade_corporate_routes,
+		trade_compat_routes, NULL },
 	.settings = (const struct settings *const[]){ &trade_settings,
-		&trade_broker_settings,
-		&trade_news_settings,
-		&trade_engine_settings,
-		NULL },
+		&trade_broker_settings, &trade_news_settings,
+		&trade_engine_settings, &trade_portfolio_settings, NULL },
 	.dependencies = dependencies,
 	.events = (const struct event *const[]){ trade_link_events,
 		trade_order_events, trade_position_events, trade_ledger_events,
@@ -228,9 +221,8 @@ const struct module trade_module = {
 		NULL },
 	.loops = (const struct loop *const[]){ trade_broker_loops,
 		trade_ledger_loops, trade_feed_loops, trade_stream_loops,
-		trade_paper_loops,
-		trade_reward_loops,
-		NULL },
+		trade_paper_loops, trade_reward_loops, trade_portfolio_loops,
+		trade_corporate_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
 		trade_ledger_metrics, trade_feed_metrics,
 		trade_stream_metrics, NULL },
