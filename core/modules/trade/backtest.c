@@ -226,26 +226,30 @@ trade_backtest_cut(struct arena *a, const struct trade_backtest *b,
 	return out;
 }
 
-double *
+void
 trade_backtest_market(struct arena *a, const struct trade_backtest *b,
-    const struct utc *at, size_t n)
+    struct trade_stats_in *in)
 {
-	double *close = arena_array(a, n, sizeof(*close));
+	double *close;
 
+	if (b->nothers == 0) {
+		in->close = &b->series.bars[0].c;
+		in->stride = sizeof(b->series.bars[0]) / sizeof(double);
+		return;
+	}
+	in->close = close = arena_array(a, in->n, sizeof(*close));
+	in->stride = 1;
 	for (size_t k = 0; k <= b->nothers; k++) {
 		const struct trade_series *s = trade_backtest_series(b, k);
 		size_t j = 0;
 
-		for (size_t i = 0; i < n && b->nothers == 0; i++)
-			close[i] = s->bars[i].c;
-		for (size_t i = 0; i < n && b->nothers > 0; i++) {
-			while (j < s->n && s->at[j].us <= at[i].us)
+		for (size_t i = 0; i < in->n; i++) {
+			while (j < s->n && s->at[j].us <= in->at[i].us)
 				j++;
-			close[i] += j == 0 || s->n == 0 ? 1 :
-			    s->bars[j - 1].c / s->bars[0].c;
+			close[i] += j == 0 ? 1 : s->bars[j - 1].c /
+			    s->bars[0].c;
 		}
 	}
-	return close;
 }
 
 /* ---- a run ----------------------------------------------------------------------- */
@@ -311,7 +315,7 @@ report(struct arena *a, const struct trade_backtest *b, struct trade_sim *s,
 	out->trades = s->closed.v;
 	out->ntrades = s->closed.n;
 	to_instants(s, out);
-	in.close = trade_backtest_market(a, b, out->at, out->n);
+	trade_backtest_market(a, b, &in);
 	in.first = warmed > 0 ? warmed - 1 : 0;
 	in.trades = out->trades;
 	in.ntrades = out->ntrades;

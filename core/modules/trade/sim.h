@@ -61,6 +61,7 @@ struct trade_sim_order {
 	size_t from;			/* first bar it may fill in */
 	size_t until;			/* last one */
 	bool whole;			/* fill or kill: all of it or nothing */
+	struct trade_sim_order *spare;	/* the next one to be used again */
 	const char *why;		/* of a close: "signal", "time" */
 };
 
@@ -88,6 +89,7 @@ struct trade_sim_lane {
 					 * rules are asked only where one is */
 	VEC(struct trade_sim_order *) orders, looked;
 	VEC(struct trade_sim_trade *) open;
+	struct trade_sim_order *dead, *spare;	/* of this bar, of earlier ones */
 	size_t i, next;			/* the bar that is now, the one to come */
 	double taken;			/* volume used in this bar */
 	size_t undecided_at;

@@ -245,7 +245,7 @@ whole(double x, double y)
 
 static void
 refuse(struct trade_sim *s, struct trade_sim_lane *k,
-    const struct trade_sim_order *o)
+    struct trade_sim_order *o)
 {
 	s->refused++;
 	trade_sim_forget(k, o);
@@ -401,5 +401,12 @@ trade_sim_fill(struct trade_sim *s, struct trade_sim_lane *k)
 			trail_within(s, k, k->open.v[i]);
 	for (int i = 0; i < MAX_PASSES && pass(s, k); i++)
 		;
+	while (k->dead != NULL) {
+		struct trade_sim_order *o = k->dead;
+
+		k->dead = o->spare;
+		o->spare = k->spare;
+		k->spare = o;
+	}
 	trail_after(k);
 }

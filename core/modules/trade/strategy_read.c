@@ -92,9 +92,18 @@ trade_spec_bad(struct trade_reader *r, const char *fmt, ...)
 	return -1;
 }
 
+/* The same thing said twice is computed once. */
 static int
 node(struct trade_reader *r, struct trade_node n)
 {
+	for (size_t i = 0; i < r->s->nnodes; i++) {
+		const struct trade_node *o = &r->s->nodes[i];
+
+		if (o->op == n.op && o->number == n.number &&
+		    o->index == n.index && o->output == n.output &&
+		    o->arg[0] == n.arg[0] && o->arg[1] == n.arg[1])
+			return (int)i;
+	}
 	if (r->s->nnodes == TRADE_NODES_MAX)
 		return trade_spec_bad(r, "More than %d operands and operators",
 		    TRADE_NODES_MAX);
