@@ -208,7 +208,7 @@ cut(const struct trade_series *s, struct utc from, struct utc to)
 	size_t i = bar_at(s->at, s->n, from), j = bar_at(s->at, s->n, to);
 
 	return (struct trade_series){ s->at + i, s->bars + i, s->units + i,
-	    j - i };
+	    j - i, s->close == NULL ? NULL : s->close + i };
 }
 
 struct trade_backtest
@@ -232,6 +232,11 @@ trade_backtest_market(struct arena *a, const struct trade_backtest *b,
 {
 	double *close;
 
+	if (b->series.close != NULL && b->nothers == 0) {
+		in->close = b->series.close;
+		in->stride = 1;
+		return;
+	}
 	if (b->nothers == 0) {
 		in->close = &b->series.bars[0].c;
 		in->stride = sizeof(b->series.bars[0]) / sizeof(double);
@@ -276,10 +281,10 @@ judge(struct arena *a, struct runner *r, const double *values,
 		return -1;
 	if (r->atr != NULL)
 		r->atr[id] = arena_array(a, s->n, sizeof(**r->atr));
-	trade_rules_judge(rules, s->bars, s->units, s->n, said,
+	trade_rules_judge(rules, s->bars, s->units, s->close, s->n, said,
 	    r->atr == NULL ? NULL : r->atr[id], &warm);
 	*k = (struct trade_sim_lane){ .at = s->at, .bars = s->bars,
-	    .n = s->n, .said = said, .first = warm < s->n ? warm + 1 : s->n };
+	    .close = s->close, .n = s->n, .said = said, .first = warm < s->n ? warm + 1 : s->n };
 	return 0;
 }
 

@@ -16,6 +16,9 @@ struct trade_series {
 	const struct trade_ohlcv *bars;
 	const struct trade_candle_bar *units;
 	size_t n;
+	const double *close;		/* of the bars once more, side by side,
+					 * since most loops want no more; or
+					 * NULL */
 };
 
 struct trade_backtest {

@@ -84,6 +84,7 @@ struct trade_sim_trade {
 struct trade_sim_lane {
 	const struct utc *at;
 	const struct trade_ohlcv *bars;
+	const double *close;		/* of the bars, or NULL */
 	size_t n, first;		/* first bar that may be traded */
 	const uint8_t *said;		/* per bar: bit r = rule r is true; the
 					 * rules are asked only where one is */

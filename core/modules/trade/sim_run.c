@@ -105,6 +105,25 @@ worth(const struct trade_sim *s, const struct trade_sim_lane *k, double close)
 	return s->cash + sum;
 }
 
+/* No price is waited for: closes are enough. */
+static size_t
+walk_closes(struct trade_sim *s, const struct trade_sim_lane *k, size_t i,
+    const struct calm *c, double size, double entry)
+{
+	const double *close = k->close;
+	const uint8_t *said = k->said;
+	double *equity = s->equity, cash = s->cash;
+
+	for (; i < c->until && (said[i] & c->heard) == 0; i++) {
+		double e = cash + size * (close[i] - entry);
+
+		if (e <= 0)
+			break;
+		equity[i] = e;
+	}
+	return i;
+}
+
 /* The first bar from i on that is not calm. Nearly always there is one trade
  * or none. */
 static size_t
@@ -120,6 +139,8 @@ walk(struct trade_sim *s, const struct trade_sim_lane *k, size_t i)
 		size = k->open.v[0]->size;
 		entry = k->open.v[0]->entry;
 	}
+	if (!many && k->close != NULL && isinf(c.low) && isinf(c.high))
+		return walk_closes(s, k, i, &c, size, entry);
 	for (; i < c.until; i++) {
 		if ((said[i] & c.heard) != 0 || b[i].l <= c.low ||
 		    b[i].h >= c.high)

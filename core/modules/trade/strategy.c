@@ -12,7 +12,7 @@
 #include "modules/trade/strategy_inner.h"
 
 /* Values of one block of bars: small enough for the fastest cache. */
-enum { BLOCK = 256 };
+enum { BLOCK = 256, CLOSE = 3 };
 
 /* Highest or lowest of the last n values, in constant time a value: v holds
  * those that no later one has beaten, best first. */
@@ -238,7 +238,7 @@ crosses(double *restrict out, const double *restrict x,
 
 static void
 compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
-    size_t m)
+    const double *close, size_t m)
 {
 	const struct trade_node *n = &r->s->nodes[i];
 	double *out = r->now[i];
@@ -252,6 +252,10 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 	case OP_COLUMN:
 		break;			/* there already */
 	case OP_FIELD:
+		if (n->index == CLOSE && close != NULL) {
+			memcpy(out, close, m * sizeof(*out));
+			break;
+		}
 		for (size_t j = 0; j < m; j++)
 			out[j] = ((const double *)&b[j])[n->index];
 		break;
@@ -284,7 +288,7 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 /* A block of at most BLOCK bars: every node and column. */
 static void
 block(struct trade_rules *r, const struct trade_ohlcv *b,
-    const struct trade_candle_bar *units, size_t m)
+    const struct trade_candle_bar *units, const double *close, size_t m)
 {
 	size_t node = 0;
 
@@ -297,12 +301,12 @@ block(struct trade_rules *r, const struct trade_ohlcv *b,
 		const struct trade_column *k = &r->s->columns[c];
 
 		for (; node < k->before; node++)
-			compute(r, node, b, m);
+			compute(r, node, b, close, m);
 		trade_indicator_block(r->columns[c], b, k->source == -1 ?
 		    NULL : r->now[k->source], m, BLOCK, r->out[c][0]);
 	}
 	for (; node < r->s->nnodes; node++)
-		compute(r, node, b, m);
+		compute(r, node, b, close, m);
 	for (size_t i = 0; i < r->s->nnodes; i++)
 		r->before[i] = r->now[i][m - 1];
 }
@@ -325,7 +329,7 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 {
 	double atr[TRADE_OUTPUTS];
 
-	block(r, b, units, 1);
+	block(r, b, units, NULL, 1);
 	trade_indicator_push(r->atr, b, b->c, atr);
 	for (int i = 0; i < RULES; i++)
 		v->rule[i] = r->s->rule[i] != -1 &&
@@ -336,14 +340,15 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 
 void
 trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *b,
-    const struct trade_candle_bar *units, size_t n, uint8_t *said,
-    double *atr, size_t *warm)
+    const struct trade_candle_bar *units, const double *close, size_t n,
+    uint8_t *said, double *atr, size_t *warm)
 {
 	*warm = n;
 	for (size_t i = 0; i < n; i += BLOCK) {
 		size_t m = n - i < BLOCK ? n - i : BLOCK;
 
-		block(r, b + i, units + i, m);
+		block(r, b + i, units + i, close == NULL ? NULL : close + i,
+		    m);
 		for (size_t j = 0; *warm == n && j < m; j++)
 			if (is_warm(r, j))
 				*warm = i + j;
