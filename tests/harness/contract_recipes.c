@@ -305,6 +305,7 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.backtest.equity_csv", .path = "id=$backtest" },
 	{ .id = "trade.backtest.compare", .query = "ids=$backtest,$backtest" },
 	{ .id = "trade.pattern.list", .query = "symbol=SAME" },
+	{ .id = "trade.chart.list", .query = "symbol=SAME" },
 	{ .id = "trade.order.create", .body = "{\"symbol\":\"SAME\",\"side\":"
 	    "\"buy\",\"type\":\"limit\",\"limit_price\":10.5,\"quantity\":"
 	    "1$n,\"client_order_id\":\"same-$n\"}" },

@@ -379,7 +379,13 @@ class Account:
         k.used += abs(part)
         again = False
         if need:
-            self.open(k, o, self.slip(k, o, paid, part), need, bar)
+            paid = self.slip(k, o, paid, part)
+            side = 1 if size > 0 else -1
+            if o.more.get("sl_part"):
+                o.sl = paid * (1 - side * o.more["sl_part"])
+            if o.more.get("tp_part"):
+                o.tp = paid * (1 + side * o.more["tp_part"])
+            self.open(k, o, paid, need, bar)
             if o.sl is not None or o.tp is not None:
                 again = stop is None and o.limit is None
         o.size = size - part
@@ -487,8 +493,11 @@ class Account:
         elif isinstance(tif, list):
             until = start + tif[1] - 1
         trail = self.distance(k, "trail")
-        self.order(k, Order(side * units, start, limit=self.price(k, "limit", -side), sl=self.price(k, "sl", -side),
-                            tp=self.price(k, "tp", side), until=until, whole=tif == "fok",
+        part = {x: self.distance(k, x) / k.bars[k.i][3] for x in ("sl", "tp") if spec.get(x, [])[2:] == ["entry"]}
+        self.order(k, Order(side * units, start, limit=self.price(k, "limit", -side),
+                            sl=None if "sl" in part else self.price(k, "sl", -side),
+                            tp=None if "tp" in part else self.price(k, "tp", side),
+                            sl_part=part.get("sl"), tp_part=part.get("tp"), until=until, whole=tif == "fok",
                             trail=0 if trail is None else trail / k.bars[k.i][3],
                             after=(spec.get("trail") or [0, 0, 0])[2] if len(spec.get("trail") or []) == 3 else 0,
                             hold=spec.get("hold", 0)))

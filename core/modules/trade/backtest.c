@@ -95,10 +95,14 @@ enter(struct runner *r, struct trade_sim *s, struct trade_sim_lane *k,
 
 	if (size == 0 || (r->atr != NULL && isnan(atr)))
 		return;
-	if (t->sl.kind != DISTANCE_NONE)
+	if (t->sl.kind != DISTANCE_NONE && !t->sl.from_entry)
 		o.sl = price(&t->sl, close, atr, -side);
-	if (t->tp.kind != DISTANCE_NONE)
+	if (t->tp.kind != DISTANCE_NONE && !t->tp.from_entry)
 		o.tp = price(&t->tp, close, atr, side);
+	if (t->sl.from_entry)
+		o.sl_part = distance(&t->sl, close, atr) / close;
+	if (t->tp.from_entry)
+		o.tp_part = distance(&t->tp, close, atr) / close;
 	if (t->limit.kind != DISTANCE_NONE)
 		o.limit = price(&t->limit, close, atr, -side);
 	if (t->trail.kind != DISTANCE_NONE)

@@ -53,6 +53,7 @@ struct trade_sim_trade;
 struct trade_sim_order {
 	double size;			/* signed; below 1: part of equity */
 	double limit, stop, sl, tp;	/* NaN = none */
+	double sl_part, tp_part;	/* > 0: from the price paid, as a part */
 	double trail;			/* distance of a trailing stop as a part
 					 * of the best price; 0 = none */
 	double trail_from;		/* profit as a part from which it trails */

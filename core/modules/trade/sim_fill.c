@@ -251,6 +251,18 @@ refuse(struct trade_sim *s, struct trade_sim_lane *k,
 	trade_sim_forget(k, o);
 }
 
+/* Exits that are counted from the price paid. */
+static void
+from_entry(struct trade_sim_order *o, double price)
+{
+	int side = o->size > 0 ? 1 : -1;
+
+	if (o->sl_part > 0)
+		o->sl = price * (1 - side * o->sl_part);
+	if (o->tp_part > 0)
+		o->tp = price * (1 + side * o->tp_part);
+}
+
 static bool
 fill_entry(struct trade_sim *s, struct trade_sim_lane *k,
     struct trade_sim_order *o, const struct fill *f)
@@ -277,8 +289,9 @@ fill_entry(struct trade_sim *s, struct trade_sim_lane *k,
 	}
 	k->taken += fabs(part);
 	if (units != 0) {
-		trade_sim_open(s, k, o, slipped(s, k, o, price, part), units,
-		    f->bar);
+		price = slipped(s, k, o, price, part);
+		from_entry(o, price);
+		trade_sim_open(s, k, o, price, units, f->bar);
 		again = look_again(k, o, f);
 	}
 	o->size = size - part;

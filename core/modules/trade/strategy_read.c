@@ -46,7 +46,8 @@ static const struct field doc_fields[] = {
 	FIELD(D, size, .sub = &size_schema, .flags = FF_NULLABLE,
 	    .doc = "All there is when left out"),
 	FIELD(D, sl, .flags = FF_NULLABLE, .doc = "[\"pct\", 0.05] or "
-	    "[\"atr\", 2] from the close"),
+	    "[\"atr\", 2] from the close; with a third value \"entry\" from "
+	    "the price paid"),
 	FIELD(D, tp, .flags = FF_NULLABLE, .doc = "Likewise, the other way"),
 	FIELD(D, limit, .flags = FF_NULLABLE, .doc = "Entries wait a bar for "
 	    "a price this much better than the close"),
