@@ -163,7 +163,7 @@ class Trade:
         self.stop = self.take = None
         self.sl = None
         self.trail = self.after = 0.0
-        self.best, self.hold = entry, 0
+        self.best, self.hold, self.moved = entry, 0, None
 
 
 class Lane:
@@ -188,6 +188,7 @@ class Account:
         self.on_close = spec.get("on_close", spec.get("trade_on_close", False))
         self.exclusive = spec.get("exclusive", spec.get("exclusive_orders", False))
         real = spec.get("mode", "realistic") == "realistic"
+        self.strict = real
         get = lambda k, d: spec.get(k, d) if real else 0
         self.slippage, self.share = get("slippage", 0.0005), get("volume_share", 0.025)
         self.impact, self.latency = get("impact", 0.1), get("latency", 0)
@@ -291,7 +292,9 @@ class Account:
         own = o.trade is not None and o in (o.trade.stop, o.trade.take)
         early = self.on_close and not own
         price = k.bars[k.i - 1][3] if early else op
-        if stop is not None:
+        if stop is not None and o.trade is not None and o.trade.moved == k.i:
+            price = stop
+        elif stop is not None:
             price = (max if buy else min)(price, stop)
         return price, k.i - 1 if early and stop is None else k.i, stop
 
@@ -433,6 +436,8 @@ class Account:
                 continue
             self.undecided.add((k, k.i))
             if self.reading == "optimistic" or (self.reading == "path" and (h - op < op - l) == (side > 0)):
+                if moved != t.stop.stop:
+                    t.moved = k.i
                 t.stop.stop = moved
 
     def fill(self, k):
@@ -553,8 +558,12 @@ class Account:
             for k in self.lanes:
                 for t in reversed(k.trades):
                     self.close(k, t, "end")
+                if self.strict:
+                    k.orders = [o for o in k.orders if o.trade]
                 for o in k.orders:
                     o.start = k.i
+                    if o.trade and o not in (o.trade.stop, o.trade.take):
+                        o.why = "end"
                 self.fill(k)
             self.equity_at[-1] = self.equity()
             if self.equity_at[-1] <= 0:

@@ -260,6 +260,7 @@ trade_sim_open(struct trade_sim *s, struct trade_sim_lane *k,
 	*t = (struct trade_sim_trade){ .size = size, .entry = price,
 	    .entry_bar = bar, .sl = o->sl, .tp = o->tp, .trail = o->trail,
 	    .trail_from = o->trail_from, .best = price, .lane = k->id,
+	    .moved = SIZE_MAX,
 	    .due = o->hold > 0 ? bar + o->hold - 1 : SIZE_MAX };
 	*VEC_ADD(s->a, &k->open) = t;
 	s->cash -= trade_sim_commission(s, size, price);

@@ -40,6 +40,9 @@ struct trade_sim_terms {
 	bool exclusive;			/* an order closes what is open */
 	enum trade_reading reading;
 	/* realistic; all 0 = compat */
+	bool strict;			/* what waits at the end never fills:
+					 * backtesting.py fills it at the last
+					 * bar's open, before it was ordered */
 	double slippage;		/* part of the price, market and stop */
 	double volume_share;		/* of a bar's volume that may be ours */
 	double impact;			/* price moves by impact * share^2 */
@@ -74,6 +77,7 @@ struct trade_sim_trade {
 	double sl, tp;			/* as they were at the end */
 	double trail, trail_from, best;	/* best: highest or lowest price seen */
 	size_t due;			/* bar at whose close time is up */
+	size_t moved;			/* bar within which its stop moved */
 	struct trade_sim_order *stop, *take;
 	const char *why;		/* "stop" "take" "trail" "time" "signal"
 					 * "end" "ruin" */

@@ -75,7 +75,9 @@ fills(const struct trade_sim *s, const struct trade_sim_lane *k,
 	f->market = isnan(f->stop);
 	early = s->t.on_close && !contingent(o) && k->i > 0;
 	f->price = early ? k->bars[k->i - 1].c : b->o;
-	if (!isnan(f->stop))
+	if (!isnan(f->stop) && o->trade != NULL && o->trade->moved == k->i)
+		f->price = f->stop;	/* it was not there at the open */
+	else if (!isnan(f->stop))
 		f->price = o->size > 0 ? fmax(f->price, f->stop) :
 		    fmin(f->price, f->stop);
 	if (f->market && early)
@@ -362,9 +364,12 @@ trail_within(struct trade_sim *s, struct trade_sim_lane *k,
 	if (up ? worst > moved : worst < moved)
 		return;
 	undecided(s, k);
-	if (s->t.reading == READ_OPTIMISTIC ||
-	    (s->t.reading == READ_PATH && up_first(b) == up))
-		t->stop->stop = moved;
+	if (s->t.reading == READ_PESSIMISTIC ||
+	    (s->t.reading == READ_PATH && up_first(b) != up))
+		return;
+	if (moved != t->stop->stop)
+		t->moved = k->i;
+	t->stop->stop = moved;
 }
 
 static void

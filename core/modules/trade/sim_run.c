@@ -218,8 +218,15 @@ finish_lane(struct trade_sim *s, struct trade_sim_lane *k)
 	k->i = k->n - 1;
 	for (size_t i = k->open.n; i > 0; i--)
 		trade_sim_close(s, k, k->open.v[i - 1], "end");
-	for (size_t i = 0; i < k->orders.n; i++)
-		k->orders.v[i]->from = k->i;
+	for (size_t i = 0; i < k->orders.n; i++) {
+		struct trade_sim_order *o = k->orders.v[i];
+
+		o->from = k->i;
+		if (o->trade == NULL && s->t.strict)
+			o->until = 0;
+		if (o->trade != NULL && o->why != NULL)
+			o->why = "end";	/* before its signal was heard */
+	}
 	trade_sim_fill(s, k);
 }
 
