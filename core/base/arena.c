@@ -38,6 +38,7 @@ enum {
 	ALIGN = 16,
 	FIRST_BLOCK = 64 * 1024,
 	LARGEST_STEP = 1024 * 1024,
+	LARGE = 4 * 1024 * 1024,
 	RED_ZONE = ARENA_ASAN ? 16 : 0
 };
 
@@ -99,6 +100,9 @@ block_new(struct arena *a, size_t want)
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (b == MAP_FAILED)
 			check_oom();
+		/* A large array is touched as a whole: 512 faults in one. */
+		if (want >= LARGE)
+			(void)madvise(b, size, MADV_HUGEPAGE);
 	}
 	b->below = a->top;
 	b->size = size;

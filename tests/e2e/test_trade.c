@@ -258,6 +258,162 @@ folds_and_grids(void **state)
 	    0);
 }
 
+/* The same request on the same bars is not run again; two results stand
+ * beside each other; and both go into a spreadsheet. */
+static void
+results_are_kept_and_compared(void **state)
+{
+	const char *one, *two, *other;
+	const struct reply *r;
+
+	(void)state;
+	if (!have)
+		return;
+	one = ask(",\"cash\":7000");
+	jobs_until(&st, ann, one, "succeeded");
+	two = ask(",\"cash\":7000,\"user_id\":\"u2\"");
+	jobs_until(&st, ann, two, "succeeded");
+	r = http_get(&st, http_text(&st, "/jobs/%s", two), ann);
+	assert_non_null(strstr(r->body, "\"stored\":true"));
+	other = ask(",\"cash\":9000");
+	jobs_until(&st, ann, other, "succeeded");
+	r = http_get(&st, http_text(&st, "/jobs/%s", other), ann);
+	assert_non_null(strstr(r->body, "\"stored\":false"));
+	r = http_get(&st, http_text(&st, "/api/trade/backtests/compare?ids="
+	    "%s,%s", one, other), ann);
+	expect_status(r, 200);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    2);
+	assert_string_equal(json_text_at(r->json, "same_bars"), "true");
+	assert_string_equal(json_text_at(r->json, "same_spec"), "true");
+	assert_true(json_object_array_length(json_at(r->json, "table")) > 30);
+	expect_status(http_get(&st, http_text(&st, "/api/trade/backtests/"
+	    "compare?ids=%s", one), ann), 422);
+	expect_status(http_get(&st, http_text(&st, "/api/trade/backtests/"
+	    "compare?ids=%s,%s", one, other), bob), 404);
+	r = http_get(&st, http_text(&st, "/api/trade/backtests/%s/trades.csv",
+	    one), ann);
+	expect_status(r, 200);
+	assert_int_equal(strncmp(r->body, "entry_bar,exit_bar,", 19), 0);
+	r = http_get(&st, http_text(&st, "/api/trade/backtests/%s/equity.csv",
+	    one), ann);
+	assert_int_equal(strncmp(r->body, "at_ms,equity\r\n", 14), 0);
+	r = http_get(&st, "/api/trade/chart-patterns?symbol=GOOG", ann);
+	expect_status(r, 200);
+	assert_true(json_object_array_length(json_at(r->json, "hits")) > 100);
+}
+
+/* Two symbols of one account, named by the spec. */
+static void
+symbols_of_one_account(void **state)
+{
+	const struct reply *r;
+	const char *id;
+	size_t n;
+	char *csv = data_read(st.a, "market/quotes/skender_default_502d.csv",
+	    &n);
+
+	(void)state;
+	if (!have || csv == NULL)
+		return;
+	expect_status(call("PUT", "/api/trade/instruments",
+	    "{\"symbol\":\"DEF\"}"), 200);
+	expect_status(upload(ann, "DEF", csv, n), 200);
+	r = call("POST", "/api/trade/backtests", "{\"spec\":{\"symbols\":["
+	    "\"GOOG\",\"DEF\"],\"cash\":50000,\"size\":{\"value\":0.4},"
+	    "\"indicators\":{\"f\":[\"sma\",\"close\",10]},\"entry_long\":["
+	    "\">\",\"close\",\"f\"],\"exit_long\":[\"<\",\"close\",\"f\"]}}");
+	expect_status(r, 202);
+	id = arena_strdup(st.a, json_text_at(r->json, "job_id"));
+	jobs_until(&st, ann, id, "succeeded");
+	r = http_get(&st, http_text(&st, "/api/trade/backtests/%s", id), ann);
+	assert_string_equal(json_text_at(r->json, "symbol"), "GOOG+1");
+	assert_string_equal(json_text_at(r->json, "bars"), "2650");
+	r = http_get(&st, http_text(&st, "/api/trade/backtests/%s/trades",
+	    id), ann);
+	assert_non_null(strstr(r->body, "\"symbol\":\"GOOG\""));
+	assert_non_null(strstr(r->body, "\"symbol\":\"DEF\""));
+	expect_status(call("POST", "/api/trade/backtests", "{\"symbol\":"
+	    "\"GOOG\",\"spec\":{\"symbols\":[\"GOOG\",\"DEF\"],"
+	    "\"entry_long\":1}}"), 422);
+	expect_status(call("POST", "/api/trade/backtests", "{\"symbols\":["
+	    "\"GOOG\",\"NONE\"],\"spec\":{\"entry_long\":1}}"), 404);
+}
+
+/* ---- from a terminal, without a server ---------------------------------------------- */
+
+static const char *
+file_of(const char *name, const char *text, size_t n)
+{
+	const char *path = stack_path(&st, name);
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+	return path;
+}
+
+#define GOLDEN "{\"symbols\":[\"GOOG\"],\"tf\":\"1d\",\"cash\":10000," \
+	"\"commission\":0.002,\"mode\":\"compat\",\"exclusive_orders\":" \
+	"true,\"indicators\":{\"f\":[\"sma\",\"close\",10],\"s\":[\"sma\"," \
+	"\"close\",20]},\"entry_long\":[\"cross_above\",\"f\",\"s\"]," \
+	"\"entry_short\":[\"cross_below\",\"f\",\"s\"]}"
+
+#define BAD "{\"entry_long\":[\">\",\"x\",1]}"
+
+static void
+a_terminal_is_enough(void **state)
+{
+	const char *spec, *bad, *bars, *out;
+	struct json_object *all;
+	size_t n;
+	char *csv = data_read(st.a, GOOG, &n);
+
+	(void)state;
+	if (csv == NULL)
+		return;
+	spec = file_of("golden.json", GOLDEN, strlen(GOLDEN));
+	bad = file_of("bad.json", BAD, strlen(BAD));
+	bars = file_of("GOOG.csv", csv, n);
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "backtest", spec, bars, "--json", NULL }), 0);
+	all = json_tokener_parse(out);
+	assert_non_null(all);
+	assert_int_equal(json_object_object_length(all), 3);
+	assert_true(fabs(json_object_get_double(json_at(all,
+	    "statistics.equity_final")) - 56263.51934) < 1e-9);
+	assert_true(fabs(json_object_get_double(json_at(all,
+	    "equity.2147")) - 56263.51934) < 1e-9);
+	assert_int_equal(json_object_array_length(json_at(all, "trades")),
+	    93);
+	assert_int_equal(json_object_array_length(json_at(all, "equity")),
+	    2148);
+	json_object_put(all);
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "backtest", spec, bars, NULL }), 0);
+	assert_non_null(strstr(out, "462.64 %"));
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "backtest", bad, bars, NULL }), 1);
+	assert_non_null(strstr(out, "entry_long: Nothing is called \"x\""));
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "patterns", bars, "--json", NULL }), 0);
+	all = json_tokener_parse(out);
+	assert_int_equal(json_object_array_length(all), 4433);
+	assert_int_equal(json_object_object_length(
+	    json_object_array_get_idx(all, 0)), 3);
+	json_object_put(all);
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "patterns", bars, "--chart", NULL }), 0);
+	assert_non_null(strstr(out, "head_and_shoulders"));
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "indicators", bars, "rsi", "--json", NULL }), 0);
+	all = json_tokener_parse(out);
+	assert_true(fabs(json_object_get_double(json_at(all,
+	    "rsi.rsi.2147")) - 67.49798280234826) < 1e-9);
+	json_object_put(all);
+}
+
 static void
 refused_at_once(void **state)
 {
@@ -685,6 +841,9 @@ main(void)
 		cmocka_unit_test(patterns_have_evidence),
 		cmocka_unit_test(a_backtest_is_done_by_the_worker),
 		cmocka_unit_test(folds_and_grids),
+		cmocka_unit_test(results_are_kept_and_compared),
+		cmocka_unit_test(symbols_of_one_account),
+		cmocka_unit_test(a_terminal_is_enough),
 		cmocka_unit_test(refused_at_once),
 		cmocka_unit_test(many_symbols_are_scanned),
 		cmocka_unit_test(orders_are_placed_once),

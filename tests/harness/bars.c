@@ -49,7 +49,7 @@ bars_read(struct arena *a, const char *name, struct trade_series *s)
 	b = arena_array(a, cap, sizeof(*b));
 	u = arena_array(a, cap, sizeof(*u));
 	at = arena_array(a, cap, sizeof(*at));
-	*s = (struct trade_series){ at, b, u, 0 };
+	*s = (struct trade_series){ at, b, u, 0, NULL };
 	strtok_r(text, "\r\n", &save);
 	while ((line = strtok_r(NULL, "\r\n", &save)) != NULL) {
 		char *cell[6], *p = line;

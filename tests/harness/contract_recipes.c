@@ -301,7 +301,11 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.backtest.get", .path = "id=$backtest" },
 	{ .id = "trade.backtest.trades", .path = "id=$backtest" },
 	{ .id = "trade.backtest.equity", .path = "id=$backtest" },
+	{ .id = "trade.backtest.trades_csv", .path = "id=$backtest" },
+	{ .id = "trade.backtest.equity_csv", .path = "id=$backtest" },
+	{ .id = "trade.backtest.compare", .query = "ids=$backtest,$backtest" },
 	{ .id = "trade.pattern.list", .query = "symbol=SAME" },
+	{ .id = "trade.chart.list", .query = "symbol=SAME" },
 	{ .id = "trade.order.create", .body = "{\"symbol\":\"SAME\",\"side\":"
 	    "\"buy\",\"type\":\"limit\",\"limit_price\":10.5,\"quantity\":"
 	    "1$n,\"client_order_id\":\"same-$n\"}" },

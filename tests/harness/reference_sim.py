@@ -163,7 +163,7 @@ class Trade:
         self.stop = self.take = None
         self.sl = None
         self.trail = self.after = 0.0
-        self.best, self.hold = entry, 0
+        self.best, self.hold, self.moved = entry, 0, None
 
 
 class Lane:
@@ -188,6 +188,7 @@ class Account:
         self.on_close = spec.get("on_close", spec.get("trade_on_close", False))
         self.exclusive = spec.get("exclusive", spec.get("exclusive_orders", False))
         real = spec.get("mode", "realistic") == "realistic"
+        self.strict = real
         get = lambda k, d: spec.get(k, d) if real else 0
         self.slippage, self.share = get("slippage", 0.0005), get("volume_share", 0.025)
         self.impact, self.latency = get("impact", 0.1), get("latency", 0)
@@ -291,7 +292,9 @@ class Account:
         own = o.trade is not None and o in (o.trade.stop, o.trade.take)
         early = self.on_close and not own
         price = k.bars[k.i - 1][3] if early else op
-        if stop is not None:
+        if stop is not None and o.trade is not None and o.trade.moved == k.i:
+            price = stop
+        elif stop is not None:
             price = (max if buy else min)(price, stop)
         return price, k.i - 1 if early and stop is None else k.i, stop
 
@@ -379,7 +382,13 @@ class Account:
         k.used += abs(part)
         again = False
         if need:
-            self.open(k, o, self.slip(k, o, paid, part), need, bar)
+            paid = self.slip(k, o, paid, part)
+            side = 1 if size > 0 else -1
+            if o.more.get("sl_part"):
+                o.sl = paid * (1 - side * o.more["sl_part"])
+            if o.more.get("tp_part"):
+                o.tp = paid * (1 + side * o.more["tp_part"])
+            self.open(k, o, paid, need, bar)
             if o.sl is not None or o.tp is not None:
                 again = stop is None and o.limit is None
         o.size = size - part
@@ -427,6 +436,8 @@ class Account:
                 continue
             self.undecided.add((k, k.i))
             if self.reading == "optimistic" or (self.reading == "path" and (h - op < op - l) == (side > 0)):
+                if moved != t.stop.stop:
+                    t.moved = k.i
                 t.stop.stop = moved
 
     def fill(self, k):
@@ -487,8 +498,11 @@ class Account:
         elif isinstance(tif, list):
             until = start + tif[1] - 1
         trail = self.distance(k, "trail")
-        self.order(k, Order(side * units, start, limit=self.price(k, "limit", -side), sl=self.price(k, "sl", -side),
-                            tp=self.price(k, "tp", side), until=until, whole=tif == "fok",
+        part = {x: self.distance(k, x) / k.bars[k.i][3] for x in ("sl", "tp") if spec.get(x, [])[2:] == ["entry"]}
+        self.order(k, Order(side * units, start, limit=self.price(k, "limit", -side),
+                            sl=None if "sl" in part else self.price(k, "sl", -side),
+                            tp=None if "tp" in part else self.price(k, "tp", side),
+                            sl_part=part.get("sl"), tp_part=part.get("tp"), until=until, whole=tif == "fok",
                             trail=0 if trail is None else trail / k.bars[k.i][3],
                             after=(spec.get("trail") or [0, 0, 0])[2] if len(spec.get("trail") or []) == 3 else 0,
                             hold=spec.get("hold", 0)))
@@ -544,8 +558,12 @@ class Account:
             for k in self.lanes:
                 for t in reversed(k.trades):
                     self.close(k, t, "end")
+                if self.strict:
+                    k.orders = [o for o in k.orders if o.trade]
                 for o in k.orders:
                     o.start = k.i
+                    if o.trade and o not in (o.trade.stop, o.trade.take):
+                        o.why = "end"
                 self.fill(k)
             self.equity_at[-1] = self.equity()
             if self.equity_at[-1] <= 0:

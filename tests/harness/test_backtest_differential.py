@@ -82,6 +82,9 @@ def spec(r):
     for name, often in (("sl", 0.5), ("tp", 0.5), ("limit", 0.25), ("trail", 0.3)):
         if r.random() < often or (name == "sl" and kind == "risk"):
             s[name] = distance()
+    for name in ("sl", "tp"):
+        if name in s and r.random() < 0.4:
+            s[name] = s[name] + ["entry"]
     if "trail" in s and r.random() < 0.5:
         s["trail"] = s["trail"] + [r.choice((0, 0.02, 0.05))]
     if r.random() < 0.25:

@@ -420,7 +420,7 @@ market(const double (*rows)[5], size_t n)
 		    (int64_t)rows[i][3] };
 		at[i].us = (int64_t)(i + 1) * 86400000000;
 	}
-	return (struct trade_series){ at, b, u, n };
+	return (struct trade_series){ at, b, u, n, NULL };
 }
 
 #define EXITS "{\"entry_long\":[\">\",1,0],\"size\":{\"kind\":\"units\"," \

@@ -33,6 +33,7 @@ trade_account_terms(const A *q)
 		if (strcmp(trade_reading_names[i], q->reading) == 0)
 			t.reading = (enum trade_reading)i;
 	if (strcmp(q->mode, "realistic") == 0) {
+		t.strict = true;
 		t.slippage = q->slippage;
 		t.volume_share = q->volume_share;
 		t.impact = q->impact;

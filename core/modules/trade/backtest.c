@@ -95,10 +95,14 @@ enter(struct runner *r, struct trade_sim *s, struct trade_sim_lane *k,
 
 	if (size == 0 || (r->atr != NULL && isnan(atr)))
 		return;
-	if (t->sl.kind != DISTANCE_NONE)
+	if (t->sl.kind != DISTANCE_NONE && !t->sl.from_entry)
 		o.sl = price(&t->sl, close, atr, -side);
-	if (t->tp.kind != DISTANCE_NONE)
+	if (t->tp.kind != DISTANCE_NONE && !t->tp.from_entry)
 		o.tp = price(&t->tp, close, atr, side);
+	if (t->sl.from_entry)
+		o.sl_part = distance(&t->sl, close, atr) / close;
+	if (t->tp.from_entry)
+		o.tp_part = distance(&t->tp, close, atr) / close;
 	if (t->limit.kind != DISTANCE_NONE)
 		o.limit = price(&t->limit, close, atr, -side);
 	if (t->trail.kind != DISTANCE_NONE)
@@ -208,7 +212,7 @@ cut(const struct trade_series *s, struct utc from, struct utc to)
 	size_t i = bar_at(s->at, s->n, from), j = bar_at(s->at, s->n, to);
 
 	return (struct trade_series){ s->at + i, s->bars + i, s->units + i,
-	    j - i };
+	    j - i, s->close == NULL ? NULL : s->close + i };
 }
 
 struct trade_backtest
@@ -226,26 +230,35 @@ trade_backtest_cut(struct arena *a, const struct trade_backtest *b,
 	return out;
 }
 
-double *
+void
 trade_backtest_market(struct arena *a, const struct trade_backtest *b,
-    const struct utc *at, size_t n)
+    struct trade_stats_in *in)
 {
-	double *close = arena_array(a, n, sizeof(*close));
+	double *close;
 
+	if (b->series.close != NULL && b->nothers == 0) {
+		in->close = b->series.close;
+		in->stride = 1;
+		return;
+	}
+	if (b->nothers == 0) {
+		in->close = &b->series.bars[0].c;
+		in->stride = sizeof(b->series.bars[0]) / sizeof(double);
+		return;
+	}
+	in->close = close = arena_array(a, in->n, sizeof(*close));
+	in->stride = 1;
 	for (size_t k = 0; k <= b->nothers; k++) {
 		const struct trade_series *s = trade_backtest_series(b, k);
 		size_t j = 0;
 
-		for (size_t i = 0; i < n && b->nothers == 0; i++)
-			close[i] = s->bars[i].c;
-		for (size_t i = 0; i < n && b->nothers > 0; i++) {
-			while (j < s->n && s->at[j].us <= at[i].us)
+		for (size_t i = 0; i < in->n; i++) {
+			while (j < s->n && s->at[j].us <= in->at[i].us)
 				j++;
-			close[i] += j == 0 || s->n == 0 ? 1 :
-			    s->bars[j - 1].c / s->bars[0].c;
+			close[i] += j == 0 ? 1 : s->bars[j - 1].c /
+			    s->bars[0].c;
 		}
 	}
-	return close;
 }
 
 /* ---- a run ----------------------------------------------------------------------- */
@@ -272,10 +285,10 @@ judge(struct arena *a, struct runner *r, const double *values,
 		return -1;
 	if (r->atr != NULL)
 		r->atr[id] = arena_array(a, s->n, sizeof(**r->atr));
-	trade_rules_judge(rules, s->bars, s->units, s->n, said,
+	trade_rules_judge(rules, s->bars, s->units, s->close, s->n, said,
 	    r->atr == NULL ? NULL : r->atr[id], &warm);
 	*k = (struct trade_sim_lane){ .at = s->at, .bars = s->bars,
-	    .n = s->n, .said = said, .first = warm < s->n ? warm + 1 : s->n };
+	    .close = s->close, .n = s->n, .said = said, .first = warm < s->n ? warm + 1 : s->n };
 	return 0;
 }
 
@@ -311,7 +324,7 @@ report(struct arena *a, const struct trade_backtest *b, struct trade_sim *s,
 	out->trades = s->closed.v;
 	out->ntrades = s->closed.n;
 	to_instants(s, out);
-	in.close = trade_backtest_market(a, b, out->at, out->n);
+	trade_backtest_market(a, b, &in);
 	in.first = warmed > 0 ? warmed - 1 : 0;
 	in.trades = out->trades;
 	in.ntrades = out->ntrades;

@@ -16,6 +16,9 @@ struct trade_series {
 	const struct trade_ohlcv *bars;
 	const struct trade_candle_bar *units;
 	size_t n;
+	const double *close;		/* of the bars once more, side by side,
+					 * since most loops want no more; or
+					 * NULL */
 };
 
 struct trade_backtest {
@@ -107,10 +110,10 @@ const struct utc *trade_backtest_times(struct arena *,
 /* The same backtest on from ≤ instant < to. */
 struct trade_backtest trade_backtest_cut(struct arena *,
     const struct trade_backtest *, struct utc from, struct utc to);
-/* What the account is compared with, per instant: all symbols held in equal
- * parts from the first bar of each. With one symbol, its close. */
-double *trade_backtest_market(struct arena *, const struct trade_backtest *,
-    const struct utc *, size_t n);
+/* What the account is compared with, per instant of in->at: all symbols held
+ * in equal parts from the first bar of each. With one symbol, its close. */
+void trade_backtest_market(struct arena *, const struct trade_backtest *,
+    struct trade_stats_in *);
 /* Symbol k's bars. */
 static inline const struct trade_series *
 trade_backtest_series(const struct trade_backtest *b, size_t k)

@@ -51,7 +51,8 @@ look_ahead(struct arena *a, const struct trade_backtest *b,
 	if (trade_rules_new(a, b->strategy, values, &all, e) == -1 ||
 	    trade_rules_new(a, b->strategy, values, &stream, e) == -1)
 		return -1;
-	trade_rules_judge(all, s->bars, s->units, s->n, whole, NULL, &warm);
+	trade_rules_judge(all, s->bars, s->units, s->close, s->n, whole, NULL,
+	    &warm);
 	for (int i = 0; i < 20; i++) {
 		size_t at = (size_t)draw(&x, s->n);
 
@@ -83,8 +84,8 @@ judge(struct arena *a, const struct trade_backtest *b, const double *values,
 
 	if (trade_rules_new(a, b->strategy, values, &r, e) == -1)
 		return -1;
-	trade_rules_judge(r, s->bars + from, s->units + from, s->n - from,
-	    all, NULL, &warm);
+	trade_rules_judge(r, s->bars + from, s->units + from, NULL,
+	    s->n - from, all, NULL, &warm);
 	memcpy(said, all + (s->n - from - keep), keep);
 	return 0;
 }

@@ -122,7 +122,7 @@ walk_stats(struct arena *a, const struct trade_backtest *b, size_t train,
 	    .equity = w->run.equity + train, .n = to - train,
 	    .rate = b->rate };
 
-	in.close = trade_backtest_market(a, &seen, in.at, in.n);
+	trade_backtest_market(a, &seen, &in);
 	for (size_t i = 0; i < w->run.ntrades; i++) {
 		w->run.trades[i]->entry_bar -= train;
 		w->run.trades[i]->exit_bar -= train;

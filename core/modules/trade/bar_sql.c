@@ -240,6 +240,7 @@ trade_bar_series(struct db *db, struct arena *a, int64_t instrument,
 	    V(timeframe), V(from), V(to)), add, &g, e);
 
 	arena_free(rows);
-	*out = (struct trade_series){ g.at, g.bars, g.units, g.n };
+	*out = (struct trade_series){ g.at, g.bars, g.units, g.n,
+	    NULL };
 	return rc == -1 ? -1 : 0;
 }

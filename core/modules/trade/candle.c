@@ -153,26 +153,89 @@ confirmed(struct trade_candles *s, int which, int value)
 	return 2 * value;
 }
 
+/* Flags of the bar just added. The first bar has none before it. */
+static uint16_t
+flags(const struct trade_candles *s)
+{
+	unsigned f = (unsigned)WHITE(0) * IS_WHITE |
+	    (unsigned)LONG(0) * IS_LONG | (unsigned)SHORT(0) * IS_SHORT |
+	    (unsigned)DOJI(0) * IS_DOJI |
+	    (unsigned)NO_UPPER(0) * HAS_NO_UPPER |
+	    (unsigned)NO_LOWER(0) * HAS_NO_LOWER |
+	    (unsigned)LONG_LOWER(0) * HAS_LONG_LOWER |
+	    (unsigned)LONG_UPPER(0) * HAS_LONG_UPPER |
+	    (unsigned)GAP_UP(0, 1) * IS_ABOVE |
+	    (unsigned)GAP_DOWN(0, 1) * IS_BELOW |
+	    (unsigned)(x(0).colour != x(1).colour) * TURNS;
+
+	f |= (unsigned)((x(0).h < x(1).h) & (x(0).l > x(1).l)) * IS_INSIDE;
+	f |= (unsigned)(SHORT_UPPER(0) & SHORT_LOWER(0)) * HAS_SHORT_SHADOWS;
+	return (uint16_t)f;
+}
+
+/* These two are remembered from before their first bar. */
+static uint64_t
+hikkakes(struct trade_candles *s, int16_t *out)
+{
+	enum { PLAIN = 28, MODIFIED = 29 };
+	bool inside = (s->flags[1] & IS_INSIDE) != 0;
+	uint64_t hits = 0;
+	int v;
+
+	if (s->n > 2) {
+		v = confirmed(s, 0, inside ? trade_candle_hikkake(s) : 0);
+		out[PLAIN] = (int16_t)v;
+		if (v != 0 && s->n > trade_candle_kinds[PLAIN].first)
+			hits |= UINT64_C(1) << PLAIN;
+	}
+	if (s->n > 7) {
+		v = confirmed(s, 1, inside ? trade_candle_hikkake_modified(s) :
+		    0);
+		out[MODIFIED] = (int16_t)v;
+		if (v != 0 && s->n > trade_candle_kinds[MODIFIED].first)
+			hits |= UINT64_C(1) << MODIFIED;
+	}
+	return hits;
+}
+
+int
+trade_candles_step(struct trade_candles *s, const struct trade_candle_bar *b,
+    int16_t out[TRADE_CANDLES], uint64_t *hits)
+{
+	uint64_t maybe;
+
+	if (!is_bar(b))
+		return -1;
+	add(s, b);
+	memmove(&s->flags[1], &s->flags[0], 4 * sizeof(s->flags[0]));
+	s->flags[0] = flags(s);
+	*hits = hikkakes(s, out);
+	for (maybe = trade_candle_possible(s->flags); maybe != 0;
+	    maybe &= maybe - 1) {
+		int i = __builtin_ctzll(maybe);
+		int v = s->n > trade_candle_kinds[i].first ?
+		    trade_candle_kinds[i].value(s) : 0;
+
+		out[i] = (int16_t)v;
+		*hits |= (uint64_t)(v != 0) << i;
+	}
+	return 0;
+}
+
 int
 trade_candles_push(struct trade_candles *s, const struct trade_candle_bar *b,
     int16_t out[TRADE_CANDLES])
 {
-	if (!is_bar(b))
-		return -1;
-	add(s, b);
-	for (int i = 0; i < TRADE_CANDLES; i++) {
-		const struct trade_candle_kind *k = &trade_candle_kinds[i];
-		int v = 0;
+	int16_t v[TRADE_CANDLES];
+	uint64_t hits;
 
-		/* These two are remembered from before their first bar. */
-		if (k->value == trade_candle_hikkake && s->n > 2)
-			v = confirmed(s, 0, k->value(s));
-		else if (k->value == trade_candle_hikkake_modified &&
-		    s->n > 7)
-			v = confirmed(s, 1, k->value(s));
-		else if (s->n > k->first)
-			v = k->value(s);
-		out[i] = s->n > k->first ? (int16_t)v : 0;
+	if (trade_candles_step(s, b, v, &hits) == -1)
+		return -1;
+	memset(out, 0, TRADE_CANDLES * sizeof(*out));
+	for (; hits != 0; hits &= hits - 1) {
+		int i = __builtin_ctzll(hits);
+
+		out[i] = v[i];
 	}
 	return 0;
 }

@@ -31,6 +31,7 @@ struct trade_candle {
 struct trade_candles {
 	struct trade_candle ring[TRADE_CANDLE_RING];
 	uint64_t n;			/* bars seen */
+	uint16_t flags[5];		/* of the last bars, newest first */
 	int64_t bodies, ranges, shadows, near;
 	struct {
 		uint64_t at;
@@ -52,6 +53,11 @@ void trade_candles_start(struct trade_candles *);
  * then. */
 int trade_candles_push(struct trade_candles *,
     const struct trade_candle_bar *, int16_t out[TRADE_CANDLES]);
+/* The same for whoever asks for hits only: bit k of *hits is set where out[k]
+ * is not 0, and only those of out are written. */
+int trade_candles_step(struct trade_candles *,
+    const struct trade_candle_bar *, int16_t out[TRADE_CANDLES],
+    uint64_t *hits);
 /* TA-Lib's name without its "CDL". */
 const char *trade_candle_talib(size_t kind);
 /* Index of a name, also as TA-Lib writes it ("CDLDOJI"); -1 unknown. */

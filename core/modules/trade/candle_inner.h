@@ -40,6 +40,22 @@
 #define EQUAL(d, i) (100 * (d) <= x(i).near)
 #define ABS(d) ((d) < 0 ? -(d) : (d))
 
+/* ---- what a bar is, in bits ------------------------------------------------ */
+
+enum trade_candle_flag {
+	IS_WHITE = 1 << 0, IS_LONG = 1 << 1, IS_SHORT = 1 << 2,
+	IS_DOJI = 1 << 3, HAS_NO_UPPER = 1 << 4, HAS_NO_LOWER = 1 << 5,
+	HAS_LONG_LOWER = 1 << 6, HAS_LONG_UPPER = 1 << 7,
+	IS_ABOVE = 1 << 8, IS_BELOW = 1 << 9,	/* gap to the bar before */
+	TURNS = 1 << 10,		/* another colour than the bar before */
+	IS_INSIDE = 1 << 11,		/* the bar before */
+	HAS_SHORT_SHADOWS = 1 << 12,
+	FLAGS = 13
+};
+/* Patterns that are not ruled out by the flags of the last five bars, newest
+ * first: a bit for each kind. */
+uint64_t trade_candle_possible(const uint16_t flags[5]);
+
 PATTERN(two_crows);
 PATTERN(three_black_crows);
 PATTERN(three_inside);

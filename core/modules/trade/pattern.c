@@ -269,11 +269,13 @@ trade_pattern_scan(struct arena *a, const struct trade_series *s,
 	bases(s, up, down);
 	trade_candles_start(&c);
 	for (size_t i = 0; i < s->n; i++) {
-		if (trade_candles_push(&c, &s->units[i], v) == -1)
+		uint64_t hits;
+
+		if (trade_candles_step(&c, &s->units[i], v, &hits) == -1)
 			return err_set(e, 422, "bar", "Bar %zu is none", i);
-		for (int k = 0; k < TRADE_CANDLES; k++) {
-			if (v[k] == 0)
-				continue;
+		for (; hits != 0; hits &= hits - 1) {
+			int k = __builtin_ctzll(hits);
+
 			count(&tally[k], s, i, v[k], up, down);
 			if (i >= from && (wanted == NULL || wanted[k]))
 				add_hit(a, s, i, k, v[k], out);

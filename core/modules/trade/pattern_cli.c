@@ -13,11 +13,13 @@
 #include "base/str.h"
 #include "db/env.h"
 #include "modules/platform/platform.h"
+#include "modules/trade/chart.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research_cli.h"
 #include "modules/trade/series_file.h"
 
-#define PATTERNS_USAGE "trade patterns BARS.csv [--names LIST] [--json]"
+#define PATTERNS_USAGE "trade patterns BARS.csv [--names LIST | --chart] " \
+	"[--json]"
 #define INDICATORS_USAGE "trade indicators BARS.csv [NAME[:N,N]] ... [--json]"
 #define ARENA_CAP ((size_t)4 << 30)
 
@@ -26,7 +28,7 @@ enum { NAMES = 32, SHOWN = 20 };
 struct options {
 	const char *file, *list, *names[NAMES];
 	size_t n;
-	bool json;
+	bool json, chart;
 };
 
 static int
@@ -38,6 +40,9 @@ read_options(int argc, char **argv, bool list, struct options *o)
 	while (w.i < w.argc) {
 		if (platform_terminal_option(&w, "--json", NULL))
 			o->json = true;
+		else if (list && platform_terminal_option(&w, "--chart",
+		    NULL))
+			o->chart = true;
 		else if (list && platform_terminal_option(&w, "--names",
 		    &o->list))
 			;
@@ -125,6 +130,73 @@ hits_text(const struct trade_series *d, struct trade_scan *scan,
 	}
 }
 
+static void
+chart_json(const struct trade_chart_scan *scan, struct str *s)
+{
+	str_addc(s, '[');
+	for (size_t i = 0; i < scan->hits.n; i++) {
+		const struct trade_chart_hit *h = &scan->hits.v[i];
+		const double v[] = { h->level, h->target, h->quality };
+		static const char *const names[] = {
+			"level", "target", "quality"
+		};
+		char buf[DEC_TEXT];
+
+		str_addf(s, "%s{\"pattern\":\"%s\",\"bar\":%lld,\"value\":"
+		    "%lld,\"first_bar\":%lld,\"touches\":%lld",
+		    i > 0 ? "," : "", h->name, (long long)h->bar,
+		    (long long)h->value, (long long)h->first_bar,
+		    (long long)h->touches);
+		for (int k = 0; k < 3; k++)
+			str_addf(s, ",\"%s\":%s", names[k],
+			    real_format(v[k], buf));
+		str_add(s, ",\"of\":");
+		str_json(s, h->of);
+		str_addc(s, '}');
+	}
+	str_add(s, "]\n");
+}
+
+static void
+chart_text(const struct trade_series *d, const struct trade_chart_scan *scan,
+    struct str *s)
+{
+	size_t n = scan->hits.n;
+
+	str_addf(s, "%zu bars, %zu figures; the last:\n", d->n, n);
+	for (size_t i = n > 2 * SHOWN ? n - 2 * SHOWN : 0; i < n; i++) {
+		const struct trade_chart_hit *h = &scan->hits.v[i];
+		char at[CLOCK_TEXT];
+
+		clock_format(h->at, at);
+		str_addf(s, "  %.16s  %6lld to %-6lld  %-26s level %-9.6g "
+		    "quality %.2f", at, (long long)h->first_bar,
+		    (long long)h->bar, h->name, h->level, h->quality);
+		if (h->target == h->target)
+			str_addf(s, "  target %.6g", h->target);
+		str_addf(s, "%s%s\n", h->of == NULL ? "" : "  of ",
+		    h->of == NULL ? "" : h->of);
+	}
+}
+
+static int
+find_figures(struct arena *a, const struct options *o, struct str *s,
+    struct err *e)
+{
+	struct trade_chart_scan scan;
+	struct trade_series d;
+	const char *name;
+
+	if (trade_series_file(a, o->file, &d, &name, e) == -1)
+		return -1;
+	trade_chart_scan(a, &d, PIVOT_ZIGZAG, 0, 0, &scan);
+	if (o->json)
+		chart_json(&scan, s);
+	else
+		chart_text(&d, &scan, s);
+	return 0;
+}
+
 static int
 find_patterns(struct arena *a, const struct options *o, struct str *s,
     struct err *e)
@@ -134,6 +206,8 @@ find_patterns(struct arena *a, const struct options *o, struct str *s,
 	struct trade_scan scan;
 	const char *name;
 
+	if (o->chart)
+		return find_figures(a, o, s, e);
 	if (trade_pattern_names(a, o->list == NULL ? "" : o->list, wanted,
 	    e) == -1 || trade_series_file(a, o->file, &d, &name, e) == -1 ||
 	    trade_pattern_scan(a, &d, wanted, 0, &scan, e) == -1)
@@ -298,9 +372,10 @@ indicators(struct env *env, int argc, char **argv)
 }
 
 const struct command trade_pattern_commands[] = {
-	{ "trade patterns", "BARS.csv [--names LIST] [--json]",
+	{ "trade patterns", "BARS.csv [--names LIST | --chart] [--json]",
 	  "Candlestick patterns of a file's bars, or [{pattern, bar, value}]; "
-	  "without --json also what followed them", COMMAND_NO_BOOT,
+	  "without --json also what followed them; --chart: double tops, "
+	  "triangles, channels, levels, breakouts", COMMAND_NO_BOOT,
 	  patterns },
 	{ "trade indicators", "BARS.csv [NAME[:N,N]] ... [--json]",
 	  "Indicators of a file's bars: all with the usual parameters, or "

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http/ctx.h"
 #include "modules/trade/bar.h"
+#include "modules/trade/chart.h"
 #include "modules/trade/pattern.h"
 
 enum { SYNC_BARS = 200000, SYNC_HITS = 5000, VALUES_MAX = 5000 };
@@ -89,6 +90,59 @@ pattern_list(struct ctx *c, const void *in)
 		out.hits = (struct list){ scan.hits.v + n - SYNC_HITS,
 		    SYNC_HITS };
 	out.follow = (struct list){ scan.follow, TRADE_CANDLES };
+	return reply(c, &out);
+}
+
+/* ---- chart patterns --------------------------------------------------------------- */
+
+struct chart_in {
+	struct trade_series_in s;
+	const char *pivots;
+	double min_quality;
+};
+static const struct field chart_fields[] = {
+	TRADE_SERIES_FIELDS(struct chart_in, s.),
+	FIELD(struct chart_in, pivots, .oneof = ONEOF("zigzag", "fractal"),
+	    .def = "\"zigzag\"", .doc = "zigzag: a turn by 1.5 average "
+	    "ranges; fractal: the best of three bars on each side"),
+	FIELD(struct chart_in, min_quality, .min = 0, .max = 1, .def = "0",
+	    .doc = "Only figures of this quality or better"), FIELD_END
+};
+static const struct schema chart_schema = {
+	.name = "ChartAsk", .doc = "Which bars, which turning points",
+	.size = sizeof(struct chart_in), .fields = chart_fields
+};
+struct charts {
+	struct list hits;
+	bool all;
+};
+static const struct field charts_fields[] = {
+	FIELD(struct charts, hits, .sub = &trade_chart_hit_schema,
+	    .doc = "Oldest first, the newest 5000"),
+	FIELD(struct charts, all, .doc = "None was left out"), FIELD_END
+};
+static const struct schema charts_schema = {
+	.name = "ChartsFound", .doc = "Chart patterns",
+	.size = sizeof(struct charts), .fields = charts_fields
+};
+
+static int
+chart_list(struct ctx *c, const void *in)
+{
+	const struct chart_in *p = in;
+	struct trade_chart_scan scan;
+	struct trade_series s;
+	struct charts out;
+	size_t from, skip;
+
+	if (load(c, &p->s, &s, &from) == -1)
+		return fail_err(c);
+	trade_chart_scan(c->a, &s, strcmp(p->pivots, "fractal") == 0 ?
+	    PIVOT_FRACTAL : PIVOT_ZIGZAG, from, p->min_quality, &scan);
+	skip = scan.hits.n > SYNC_HITS ? scan.hits.n - SYNC_HITS : 0;
+	out.all = skip == 0;
+	out.hits = (struct list){ scan.hits.v == NULL ? NULL :
+	    scan.hits.v + skip, scan.hits.n - skip };
 	return reply(c, &out);
 }
 
@@ -206,6 +260,14 @@ const struct route trade_pattern_routes[] = {
 	  "series.", .auth = AUTH_USER, .permission = "trade:read",
 	  .in = &scan_schema, .out = &found_schema, .ok = 200,
 	  .errors = ERRORS(404, 422), .run = pattern_list },
+	{ .id = "trade.chart.list", .method = HTTP_GET,
+	  .path = "/api/trade/chart-patterns",
+	  .summary = "Chart patterns of an instrument's bars",
+	  .doc = "Double tops, head and shoulders, triangles, flags, "
+	  "channels, levels and breakouts, each at the bar that completes "
+	  "it.", .auth = AUTH_USER, .permission = "trade:read",
+	  .in = &chart_schema, .out = &charts_schema, .ok = 200,
+	  .errors = ERRORS(404, 422), .run = chart_list },
 	{ .id = "trade.indicator.get", .method = HTTP_GET,
 	  .path = "/api/trade/indicators/{kind}",
 	  .summary = "An indicator over an instrument's bars",

@@ -3,6 +3,7 @@
  */
 #include "base/err.h"
 #include "modules/trade/bar.h"
+#include "modules/trade/chart.h"
 #include "modules/trade/pattern.h"
 
 enum { HITS_MAX = 5000 };
@@ -13,6 +14,7 @@ struct scan_in {
 	const char *exchange, *timeframe, *patterns, *user_id;
 	struct utc from;
 	double min_quality;
+	bool charts;
 };
 static const struct field scan_fields[] = {
 	FIELD(struct scan_in, symbols, .flags = FF_REQUIRED, .elem = FT_STR,
@@ -27,6 +29,8 @@ static const struct field scan_fields[] = {
 	    .doc = "Only hits from this time on"),
 	FIELD(struct scan_in, min_quality, .min = 0, .max = 1, .def = "0.5",
 	    .doc = "Only hits of this quality or better"),
+	FIELD(struct scan_in, charts, .def = "true",
+	    .doc = "Chart patterns too: double tops, triangles, levels, …"),
 	FIELD(struct scan_in, user_id, .flags = FF_NULLABLE, .max = 100,
 	    .doc = "Of the documents; gives no right"), FIELD_END
 };
@@ -36,13 +40,15 @@ static const struct schema scan_schema = {
 };
 
 struct done {
-	struct list hits;
+	struct list hits, charts;
 	int64_t bars;
 	bool all;
 };
 static const struct field done_fields[] = {
 	FIELD(struct done, hits, .sub = &trade_hit_schema,
 	    .doc = "By symbol, oldest first"),
+	FIELD(struct done, charts, .sub = &trade_chart_hit_schema,
+	    .doc = "Chart patterns, likewise"),
 	FIELD(struct done, bars, .doc = "Bars that were scanned"),
 	FIELD(struct done, all, .doc = "None was left out"), FIELD_END
 };
@@ -55,8 +61,27 @@ struct gather {
 	const struct scan_in *in;
 	bool wanted[TRADE_CANDLES];
 	VEC(struct trade_hit) hits;
+	VEC(struct trade_chart_hit) charts;
 	struct done *out;
 };
+
+/* False when there are too many. */
+static bool
+add_charts(struct job_ctx *c, struct arena *scratch, struct gather *g,
+    const struct trade_series *s, size_t from, const char *symbol)
+{
+	struct trade_chart_scan scan;
+
+	trade_chart_scan(scratch, s, PIVOT_ZIGZAG, from, g->in->min_quality,
+	    &scan);
+	for (size_t k = 0; k < scan.hits.n; k++) {
+		if (g->charts.n == HITS_MAX)
+			return false;
+		scan.hits.v[k].symbol = symbol;
+		*VEC_ADD(c->a, &g->charts) = scan.hits.v[k];
+	}
+	return true;
+}
 
 static int
 one(struct job_ctx *c, struct arena *scratch, struct gather *g,
@@ -78,6 +103,8 @@ one(struct job_ctx *c, struct arena *scratch, struct gather *g,
 	    &c->err) == -1)
 		return -1;
 	g->out->bars += (int64_t)s.n;
+	if (g->in->charts && !add_charts(c, scratch, g, &s, from, symbol))
+		g->out->all = false;
 	for (size_t k = 0; k < scan.hits.n; k++) {
 		struct trade_hit *h = &scan.hits.v[k];
 
@@ -118,6 +145,7 @@ pattern_scan(struct job_ctx *c, const void *in)
 		return rc == 1 ? JOB_RELEASE : c->err.status >= 500 ?
 		    JOB_RETRY : JOB_FAIL;
 	g.out->hits = (struct list){ g.hits.v, g.hits.n };
+	g.out->charts = (struct list){ g.charts.v, g.charts.n };
 	c->result = g.out;
 	return JOB_DONE;
 }

@@ -12,6 +12,7 @@
 #include "modules/trade/bar.h"
 #include "modules/trade/research.h"
 
+enum { TRADE_COMPARED_MAX = 20 };
 #define TRADE_ENGINE "sim.2"		/* changes when results would */
 
 struct trade_request {
@@ -58,6 +59,14 @@ int trade_result_by_id(struct db *, struct arena *, struct uuid tenant,
 /* The newest result of a key, with trades and equity. 0 found, 1 none. */
 int trade_result_by_key(struct db *, struct arena *, struct uuid tenant,
     struct blob key, struct trade_result *, struct err *);
+
+/* Rows of a JSON array for a spreadsheet: objects with the names of the first
+ * as header, or arrays under `names` (with commas between). */
+void trade_result_csv(struct json, const char *names, struct str *);
+/* [{"name": statistic, "values": one per result, "spread": highest - lowest}],
+ * those that differ most (against their size) first. */
+void trade_result_table(struct arena *, const struct trade_result *, size_t n,
+    struct str *);
 
 /* Reads the spec (the request's or the strategy's) into r and *spec, and which
  * symbols it is about. 404, 422. */

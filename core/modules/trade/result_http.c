@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/random.h"
 #include "base/str.h"
 #include "http/ctx.h"
 #include "modules/trade/result.h"
@@ -131,6 +132,114 @@ backtest_equity(struct ctx *c, const void *in)
 	return reply(c, &(struct part){ r.id, r.equity });
 }
 
+static int
+csv(struct ctx *c, const void *in, bool trades)
+{
+	const struct id_in *i = in;
+	struct trade_result r;
+	struct str s;
+
+	if (find(c, i->id, &r) == -1)
+		return fail_err(c);
+	str_init(&s, c->a);
+	trade_result_csv(trades ? r.trades : r.equity,
+	    trades ? NULL : "at_ms,equity", &s);
+	reply_header(c, "Content-Disposition", trades ?
+	    "attachment; filename=\"trades.csv\"" :
+	    "attachment; filename=\"equity.csv\"");
+	return reply_text(c, 200, "text/csv; charset=utf-8", s.p, s.len);
+}
+
+static int
+trades_csv(struct ctx *c, const void *in)
+{
+	return csv(c, in, true);
+}
+
+static int
+equity_csv(struct ctx *c, const void *in)
+{
+	return csv(c, in, false);
+}
+
+/* ---- beside each other ----------------------------------------------------------- */
+
+struct compare_in {
+	const char *ids;
+};
+static const struct field compare_fields[] = {
+	FIELD(struct compare_in, ids, .flags = FF_REQUIRED, .max = 800,
+	    .doc = "Two to 20 backtests, with commas between"), FIELD_END
+};
+static const struct schema compare_schema = {
+	.name = "BacktestCompare", .doc = "Which results",
+	.size = sizeof(struct compare_in), .fields = compare_fields
+};
+struct compared {
+	struct list items;
+	struct json table;
+	bool same_bars, same_spec;
+};
+static const struct field compared_fields[] = {
+	FIELD(struct compared, items, .sub = &trade_result_schema,
+	    .doc = "As asked, without trades and equity"),
+	FIELD(struct compared, same_bars, .doc = "All ran on the same bars"),
+	FIELD(struct compared, same_spec, .doc = "All ran the same strategy"),
+	FIELD(struct compared, table, .doc = "[{name, spread, values}]: "
+	    "each statistic, those that differ most first"), FIELD_END
+};
+static const struct schema compared_schema = {
+	.name = "BacktestsCompared", .doc = "Results beside each other",
+	.size = sizeof(struct compared), .fields = compared_fields
+};
+
+static bool
+same(struct blob x, struct blob y)
+{
+	return x.n == y.n && memcmp(x.p, y.p, x.n) == 0;
+}
+
+static int
+backtest_compare(struct ctx *c, const void *in)
+{
+	const struct compare_in *q = in;
+	struct trade_result *r = arena_array(c->a, TRADE_COMPARED_MAX,
+	    sizeof(*r));
+	char *copy = arena_strdup(c->a, q->ids), *save = NULL, *one;
+	struct compared out = { .same_bars = true, .same_spec = true };
+	struct str s;
+	size_t n = 0;
+
+	for (one = strtok_r(copy, ", ", &save); one != NULL;
+	    one = strtok_r(NULL, ", ", &save), n++) {
+		struct uuid id;
+
+		if (n == TRADE_COMPARED_MAX || uuid_parse(one, &id) == -1)
+			return fail_field(c, "ids", "value_error",
+			    "At most 20 identifiers with commas between");
+		if (find(c, id, &r[n]) == -1)
+			return fail_err(c);
+		out.same_bars = out.same_bars &&
+		    same(r[n].data_digest, r[0].data_digest);
+		out.same_spec = out.same_spec &&
+		    same(r[n].spec_digest, r[0].spec_digest);
+	}
+	if (n < 2)
+		return fail_field(c, "ids", "value_error",
+		    "Two backtests at least");
+	str_init(&s, c->a);
+	trade_result_table(c->a, r, n, &s);
+	out.items = (struct list){ r, n };
+	out.table = (struct json){ s.p };
+	return reply(c, &out);
+}
+
+#define CSV_OF(key, leaf, text, fn) { .id = key, .method = HTTP_GET, \
+	.path = "/api/trade/backtests/{id}" leaf, .summary = text, \
+	.doc = "Text that a spreadsheet would run is quoted.", \
+	.auth = AUTH_USER, .permission = "trade:read", .in = &id_in_schema, \
+	.ok = 200, .errors = ERRORS(404), .flags = R_TEXT, \
+	.media = "text/csv; charset=utf-8", .run = fn }
 #define ONE(key, leaf, text, schema, fn) { .id = key, .method = HTTP_GET, \
 	.path = "/api/trade/backtests/{id}" leaf, .summary = text, \
 	.auth = AUTH_USER, .permission = "trade:read", .in = &id_in_schema, \
@@ -150,6 +259,16 @@ const struct route trade_result_routes[] = {
 	  .auth = AUTH_USER, .permission = "trade:read", .in = &list_schema,
 	  .out = &trade_result_schema, .ok = 200, .flags = R_LIST,
 	  .run = backtest_list },
+	{ .id = "trade.backtest.compare", .method = HTTP_GET,
+	  .path = "/api/trade/backtests/compare",
+	  .summary = "Results beside each other", .auth = AUTH_USER,
+	  .permission = "trade:read", .in = &compare_schema,
+	  .out = &compared_schema, .ok = 200, .errors = ERRORS(404, 422),
+	  .run = backtest_compare },
+	CSV_OF("trade.backtest.trades_csv", "/trades.csv",
+	    "Trades of a result for a spreadsheet", trades_csv),
+	CSV_OF("trade.backtest.equity_csv", "/equity.csv",
+	    "Equity of a result for a spreadsheet", equity_csv),
 	ONE("trade.backtest.get", "", "One result", &trade_result_schema,
 	    backtest_get),
 	ONE("trade.backtest.trades", "/trades", "Trades of a result",

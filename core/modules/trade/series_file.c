@@ -183,7 +183,8 @@ trade_series_file(struct arena *a, const char *path, struct trade_series *s,
 	arena_free(r.row);
 	if (!std)
 		fclose(f);
-	*s = (struct trade_series){ r.at.v, r.bars.v, r.units.v, r.at.n };
+	*s = (struct trade_series){ r.at.v, r.bars.v, r.units.v, r.at.n,
+	    NULL };
 	if (rc == 0 && r.at.n == 0)
 		rc = err_set(e, 422, "no_bars", "No bars");
 	return rc == -1 ? in_file(e, a, path) : 0;

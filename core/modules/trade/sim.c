@@ -20,8 +20,6 @@ trade_sim_start(struct trade_sim *s, struct arena *a,
 	*s = (struct trade_sim){ .a = a, .t = *t, .lanes = lanes,
 	    .nlanes = nlanes, .cash = t->cash, .at = at, .n = n };
 	s->equity = arena_array(a, n, sizeof(*s->equity));
-	for (size_t i = 0; i < n; i++)
-		s->equity[i] = t->cash;
 	for (size_t k = 0; k < nlanes; k++) {
 		lanes[k].id = (unsigned)k;
 		lanes[k].undecided_at = SIZE_MAX;
@@ -92,14 +90,24 @@ trade_sim_return(const struct trade_sim_trade *t)
 
 /* ---- orders ------------------------------------------------------------------ */
 
+/* Whoever walks the orders of this bar may still know its address: it is used
+ * again from the next bar on. */
+static void
+drop(struct trade_sim_lane *k, struct trade_sim_order *o)
+{
+	o->spare = k->dead;
+	k->dead = o;
+}
+
 void
-trade_sim_forget(struct trade_sim_lane *k, const struct trade_sim_order *o)
+trade_sim_forget(struct trade_sim_lane *k, struct trade_sim_order *o)
 {
 	for (size_t i = 0; i < k->orders.n; i++)
 		if (k->orders.v[i] == o) {
 			k->orders.n--;
 			memmove(&k->orders.v[i], &k->orders.v[i + 1],
 			    (k->orders.n - i) * sizeof(k->orders.v[0]));
+			drop(k, o);
 			return;
 		}
 }
@@ -108,8 +116,13 @@ struct trade_sim_order *
 trade_sim_enqueue(struct trade_sim *s, struct trade_sim_lane *k,
     const struct trade_sim_order *o, bool first)
 {
-	struct trade_sim_order *p = arena_memdup(s->a, o, sizeof(*o));
+	struct trade_sim_order *p = k->spare;
 
+	if (p == NULL)
+		p = arena_alloc(s->a, sizeof(*p));
+	else
+		k->spare = p->spare;
+	*p = *o;
 	*VEC_ADD(s->a, &k->orders) = p;
 	if (first) {
 		memmove(&k->orders.v[1], &k->orders.v[0],
@@ -131,6 +144,8 @@ cancel(struct trade_sim_lane *k)
 		if (o->trade != NULL && (o == o->trade->stop ||
 		    o == o->trade->take))
 			k->orders.v[kept++] = o;
+		else
+			drop(k, o);
 	}
 	k->orders.n = kept;
 }
@@ -245,6 +260,7 @@ trade_sim_open(struct trade_sim *s, struct trade_sim_lane *k,
 	*t = (struct trade_sim_trade){ .size = size, .entry = price,
 	    .entry_bar = bar, .sl = o->sl, .tp = o->tp, .trail = o->trail,
 	    .trail_from = o->trail_from, .best = price, .lane = k->id,
+	    .moved = SIZE_MAX,
 	    .due = o->hold > 0 ? bar + o->hold - 1 : SIZE_MAX };
 	*VEC_ADD(s->a, &k->open) = t;
 	s->cash -= trade_sim_commission(s, size, price);

@@ -40,6 +40,9 @@ struct trade_sim_terms {
 	bool exclusive;			/* an order closes what is open */
 	enum trade_reading reading;
 	/* realistic; all 0 = compat */
+	bool strict;			/* what waits at the end never fills:
+					 * backtesting.py fills it at the last
+					 * bar's open, before it was ordered */
 	double slippage;		/* part of the price, market and stop */
 	double volume_share;		/* of a bar's volume that may be ours */
 	double impact;			/* price moves by impact * share^2 */
@@ -53,6 +56,7 @@ struct trade_sim_trade;
 struct trade_sim_order {
 	double size;			/* signed; below 1: part of equity */
 	double limit, stop, sl, tp;	/* NaN = none */
+	double sl_part, tp_part;	/* > 0: from the price paid, as a part */
 	double trail;			/* distance of a trailing stop as a part
 					 * of the best price; 0 = none */
 	double trail_from;		/* profit as a part from which it trails */
@@ -61,6 +65,7 @@ struct trade_sim_order {
 	size_t from;			/* first bar it may fill in */
 	size_t until;			/* last one */
 	bool whole;			/* fill or kill: all of it or nothing */
+	struct trade_sim_order *spare;	/* the next one to be used again */
 	const char *why;		/* of a close: "signal", "time" */
 };
 
@@ -72,6 +77,7 @@ struct trade_sim_trade {
 	double sl, tp;			/* as they were at the end */
 	double trail, trail_from, best;	/* best: highest or lowest price seen */
 	size_t due;			/* bar at whose close time is up */
+	size_t moved;			/* bar within which its stop moved */
 	struct trade_sim_order *stop, *take;
 	const char *why;		/* "stop" "take" "trail" "time" "signal"
 					 * "end" "ruin" */
@@ -83,11 +89,13 @@ struct trade_sim_trade {
 struct trade_sim_lane {
 	const struct utc *at;
 	const struct trade_ohlcv *bars;
+	const double *close;		/* of the bars, or NULL */
 	size_t n, first;		/* first bar that may be traded */
 	const uint8_t *said;		/* per bar: bit r = rule r is true; the
 					 * rules are asked only where one is */
 	VEC(struct trade_sim_order *) orders, looked;
 	VEC(struct trade_sim_trade *) open;
+	struct trade_sim_order *dead, *spare;	/* of this bar, of earlier ones */
 	size_t i, next;			/* the bar that is now, the one to come */
 	double taken;			/* volume used in this bar */
 	size_t undecided_at;

@@ -75,7 +75,9 @@ fills(const struct trade_sim *s, const struct trade_sim_lane *k,
 	f->market = isnan(f->stop);
 	early = s->t.on_close && !contingent(o) && k->i > 0;
 	f->price = early ? k->bars[k->i - 1].c : b->o;
-	if (!isnan(f->stop))
+	if (!isnan(f->stop) && o->trade != NULL && o->trade->moved == k->i)
+		f->price = f->stop;	/* it was not there at the open */
+	else if (!isnan(f->stop))
 		f->price = o->size > 0 ? fmax(f->price, f->stop) :
 		    fmin(f->price, f->stop);
 	if (f->market && early)
@@ -245,10 +247,22 @@ whole(double x, double y)
 
 static void
 refuse(struct trade_sim *s, struct trade_sim_lane *k,
-    const struct trade_sim_order *o)
+    struct trade_sim_order *o)
 {
 	s->refused++;
 	trade_sim_forget(k, o);
+}
+
+/* Exits that are counted from the price paid. */
+static void
+from_entry(struct trade_sim_order *o, double price)
+{
+	int side = o->size > 0 ? 1 : -1;
+
+	if (o->sl_part > 0)
+		o->sl = price * (1 - side * o->sl_part);
+	if (o->tp_part > 0)
+		o->tp = price * (1 + side * o->tp_part);
 }
 
 static bool
@@ -277,8 +291,9 @@ fill_entry(struct trade_sim *s, struct trade_sim_lane *k,
 	}
 	k->taken += fabs(part);
 	if (units != 0) {
-		trade_sim_open(s, k, o, slipped(s, k, o, price, part), units,
-		    f->bar);
+		price = slipped(s, k, o, price, part);
+		from_entry(o, price);
+		trade_sim_open(s, k, o, price, units, f->bar);
 		again = look_again(k, o, f);
 	}
 	o->size = size - part;
@@ -349,9 +364,12 @@ trail_within(struct trade_sim *s, struct trade_sim_lane *k,
 	if (up ? worst > moved : worst < moved)
 		return;
 	undecided(s, k);
-	if (s->t.reading == READ_OPTIMISTIC ||
-	    (s->t.reading == READ_PATH && up_first(b) == up))
-		t->stop->stop = moved;
+	if (s->t.reading == READ_PESSIMISTIC ||
+	    (s->t.reading == READ_PATH && up_first(b) != up))
+		return;
+	if (moved != t->stop->stop)
+		t->moved = k->i;
+	t->stop->stop = moved;
 }
 
 static void
@@ -401,5 +419,12 @@ trade_sim_fill(struct trade_sim *s, struct trade_sim_lane *k)
 			trail_within(s, k, k->open.v[i]);
 	for (int i = 0; i < MAX_PASSES && pass(s, k); i++)
 		;
+	while (k->dead != NULL) {
+		struct trade_sim_order *o = k->dead;
+
+		k->dead = o->spare;
+		o->spare = k->spare;
+		k->spare = o;
+	}
 	trail_after(k);
 }

@@ -23,7 +23,7 @@ trade_sim_or(double v, double other)
 double trade_sim_commission(const struct trade_sim *, double size,
     double price);
 double trade_sim_free(const struct trade_sim *);
-void trade_sim_forget(struct trade_sim_lane *, const struct trade_sim_order *);
+void trade_sim_forget(struct trade_sim_lane *, struct trade_sim_order *);
 struct trade_sim_order *trade_sim_enqueue(struct trade_sim *,
     struct trade_sim_lane *, const struct trade_sim_order *, bool first);
 /* Closes a trade, or size units of it (against its sign). */

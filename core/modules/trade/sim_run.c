@@ -94,27 +94,62 @@ calm(const struct trade_sim *s, const struct trade_sim_lane *k, size_t next)
 	return c;
 }
 
-/* The first bar from i on that is not calm. */
+/* Equity at a close, in the order of operations of trade_sim_equity(). */
+static double
+worth(const struct trade_sim *s, const struct trade_sim_lane *k, double close)
+{
+	double sum = 0;
+
+	for (size_t t = 0; t < k->open.n; t++)
+		sum += k->open.v[t]->size * (close - k->open.v[t]->entry);
+	return s->cash + sum;
+}
+
+/* No price is waited for: closes are enough. */
+static size_t
+walk_closes(struct trade_sim *s, const struct trade_sim_lane *k, size_t i,
+    const struct calm *c, double size, double entry)
+{
+	const double *close = k->close;
+	const uint8_t *said = k->said;
+	double *equity = s->equity, cash = s->cash;
+
+	for (; i < c->until && (said[i] & c->heard) == 0; i++) {
+		double e = cash + size * (close[i] - entry);
+
+		if (e <= 0)
+			break;
+		equity[i] = e;
+	}
+	return i;
+}
+
+/* The first bar from i on that is not calm. Nearly always there is one trade
+ * or none. */
 static size_t
 walk(struct trade_sim *s, const struct trade_sim_lane *k, size_t i)
 {
-	struct calm c = calm(s, k, i);
+	const struct calm c = calm(s, k, i);
 	const struct trade_ohlcv *b = k->bars;
 	const uint8_t *said = k->said;
+	double *equity = s->equity, size = 0, entry = 0, cash = s->cash, e;
+	bool many = k->open.n > 1;
 
+	if (k->open.n == 1) {
+		size = k->open.v[0]->size;
+		entry = k->open.v[0]->entry;
+	}
+	if (!many && k->close != NULL && isinf(c.low) && isinf(c.high))
+		return walk_closes(s, k, i, &c, size, entry);
 	for (; i < c.until; i++) {
-		double worth = 0;
-
 		if ((said[i] & c.heard) != 0 || b[i].l <= c.low ||
 		    b[i].h >= c.high)
 			break;
-		for (size_t t = 0; t < k->open.n; t++)
-			worth += k->open.v[t]->size *
-			    (b[i].c - k->open.v[t]->entry);
-		worth += s->cash;
-		if (worth <= 0)
+		e = many ? worth(s, k, b[i].c) :
+		    cash + size * (b[i].c - entry);
+		if (e <= 0)
 			break;
-		s->equity[i] = worth;
+		equity[i] = e;
 	}
 	return i;
 }
@@ -126,6 +161,8 @@ alone(struct trade_sim *s, next_fn *next, void *arg)
 {
 	struct trade_sim_lane *k = s->lanes;
 
+	for (size_t i = 0; i < k->first && i < k->n; i++)
+		s->equity[i] = s->cash;
 	for (size_t i = k->first; i < k->n && !s->ruined; i++) {
 		i = walk(s, k, i);
 		if (i == k->n)
@@ -181,8 +218,15 @@ finish_lane(struct trade_sim *s, struct trade_sim_lane *k)
 	k->i = k->n - 1;
 	for (size_t i = k->open.n; i > 0; i--)
 		trade_sim_close(s, k, k->open.v[i - 1], "end");
-	for (size_t i = 0; i < k->orders.n; i++)
-		k->orders.v[i]->from = k->i;
+	for (size_t i = 0; i < k->orders.n; i++) {
+		struct trade_sim_order *o = k->orders.v[i];
+
+		o->from = k->i;
+		if (o->trade == NULL && s->t.strict)
+			o->until = 0;
+		if (o->trade != NULL && o->why != NULL)
+			o->why = "end";	/* before its signal was heard */
+	}
 	trade_sim_fill(s, k);
 }
 

@@ -276,30 +276,26 @@ weekday(int64_t day)
 /* Periods a year by the usual distance of bars, and by whether weekends
  * trade. */
 static double
-periods(const struct trade_stats_in *in)
+periods(size_t n, size_t weekend, const size_t by[4])
 {
-	size_t weekend = 0, by[4] = { 0 };
-	int64_t end = 0;
-	bool rests = false;
-
-	for (size_t i = 0; i < in->n; i++) {
-		int64_t step = i > 0 ? in->at[i].us - in->at[i - 1].us : 0;
-
-		if (i == 0 || in->at[i].us >= end) {
-			end = (in->at[i].us / DAY_US + 1) * DAY_US;
-			rests = weekday(in->at[i].us / DAY_US) >= 5;
-		}
-		weekend += rests;
-		by[step < 6 * DAY_US ? 0 : step < 26 * DAY_US ? 1 :
-		    step < 300 * DAY_US ? 2 : 3]++;
-	}
-	if (by[1] * 2 > in->n)
+	if (by[1] * 2 > n)
 		return 52;
-	if (by[2] * 2 > in->n)
+	if (by[2] * 2 > n)
 		return 12;
-	if (by[3] * 2 > in->n)
+	if (by[3] * 2 > n)
 		return 1;
-	return (double)weekend / (double)in->n > 2.0 / 7 * 0.6 ? 365 : 252;
+	return (double)weekend / (double)n > 2.0 / 7 * 0.6 ? 365 : 252;
+}
+
+/* The bar after the last one of i's day. */
+static size_t
+day_end(const struct trade_stats_in *in, size_t i)
+{
+	int64_t end = (in->at[i].us / DAY_US + 1) * DAY_US;
+
+	while (i < in->n && in->at[i].us < end)
+		i++;
+	return i;
 }
 
 /* The last equity of each day; days without a bar do not count. */
@@ -307,16 +303,19 @@ static void
 days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 {
 	double *e = arena_array(a, in->n, sizeof(*e)), logs = 0;
-	int64_t end = 0;
+	size_t weekend = 0, by[4] = { 0 }, next;
 	bool dead = false;
 
 	*d = (struct daily){ .r = arena_array(a, in->n, sizeof(*d->r)) };
-	for (size_t i = 0; i < in->n; i++) {
-		if (i > 0 && in->at[i].us < end)
-			d->n--;
-		else
-			end = (in->at[i].us / DAY_US + 1) * DAY_US;
-		e[d->n++] = in->equity[i];
+	for (size_t i = 0; i < in->n; i = next) {
+		/* Bars of a day lie less than six days apart. */
+		int64_t step = i > 0 ? (in->at[i].us - in->at[i - 1].us) /
+		    DAY_US : 0;
+
+		next = day_end(in, i);
+		by[step >= 300 ? 3 : step >= 26 ? 2 : step >= 6 ? 1 : 0]++;
+		weekend += weekday(in->at[i].us / DAY_US) >= 5 ? next - i : 0;
+		e[d->n++] = in->equity[next - 1];
 	}
 	for (size_t i = 1; i < d->n; i++)
 		d->r[i] = e[i - 1] != 0 ? e[i] / e[i - 1] - 1 : 0;
@@ -325,7 +324,7 @@ days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 		if (d->r[i] != 0)
 			logs += log(1 + d->r[i]);
 	}
-	d->per_year = periods(in);
+	d->per_year = periods(in->n, weekend, by);
 	d->growth = dead || d->n < 2 ? 0 : exp(logs / (double)(d->n - 1)) - 1;
 }
 
@@ -376,80 +375,100 @@ returns(struct arena *a, const struct trade_stats_in *in, S *s)
 	s->psr = trade_stats_psr(ratio(m, sd), 0, n, s->skew, s->kurtosis);
 }
 
+struct episodes {
+	double sum, length, longest;
+	size_t n, from;
+};
+
+static void
+episode(const struct trade_stats_in *in, struct episodes *e, size_t to,
+    double worst)
+{
+	double span = (double)(in->at[to].us - in->at[e->from].us) /
+	    (double)DAY_US;
+
+	e->n++;
+	e->sum += worst;
+	e->length += span;
+	e->longest = fmax(e->longest, span);
+}
+
 /* A drawdown runs from the peak to the bar that passes it; the last one to
  * the end. Only those of more than one bar count, as in backtesting.py. */
 static void
 drawdowns(const struct trade_stats_in *in, S *s)
 {
-	double peak = -INFINITY, worst = 0, sum = 0, squares = 0, length = 0;
-	size_t from = 0, n = 0;
+	double peak = -INFINITY, worst = 0, squares = 0;
+	struct episodes e = { .longest = NAN };
 
-	s->max_drawdown_days = NAN;
-	for (size_t i = 0; i <= in->n; i++) {
-		double dd = 1;
+	for (size_t i = 0; i < in->n; i++) {
+		double v = in->equity[i], dd;
 
-		if (i < in->n) {
-			peak = fmax(peak, in->equity[i]);
-			dd = peak > 0 ? 1 - in->equity[i] / peak : 0;
+		if (v < peak && peak > 0) {
+			dd = 1 - v / peak;
 			squares += dd * dd;
-			s->max_drawdown = fmax(s->max_drawdown, dd);
-			worst = fmax(worst, dd);
+			worst = dd > worst ? dd : worst;
+			if (dd > 0)
+				continue;
 		}
-		if (dd > 0 && i < in->n)
-			continue;
-		if (i == in->n ? worst > 0 && in->n - 1 > from + 1 :
-		    i > from + 1) {
-			size_t to = i == in->n ? in->n - 1 : i;
-			double span = (double)(in->at[to].us -
-			    in->at[from].us) / (double)DAY_US;
-
-			n++;
-			sum += worst;
-			length += span;
-			s->max_drawdown_days = fmax(s->max_drawdown_days, span);
-		}
-		from = i;
+		peak = v > peak ? v : peak;
+		s->max_drawdown = worst > s->max_drawdown ? worst :
+		    s->max_drawdown;
+		if (i > e.from + 1)
+			episode(in, &e, i, worst);
+		e.from = i;
 		worst = 0;
 	}
-	s->avg_drawdown = ratio(sum, (double)n);
-	s->avg_drawdown_days = ratio(length, (double)n);
+	s->max_drawdown = fmax(s->max_drawdown, worst);
+	if (worst > 0 && in->n - 1 > e.from + 1)
+		episode(in, &e, in->n - 1, worst);
+	s->equity_peak = peak;
+	s->max_drawdown_days = e.longest;
+	s->avg_drawdown = ratio(e.sum, (double)e.n);
+	s->avg_drawdown_days = ratio(e.length, (double)e.n);
 	s->ulcer = sqrt(squares / (double)in->n);
 }
 
-/* Steps of log equity and log close; most of them of nothing. */
-static void
-log_steps(const double *v, size_t n, double *out)
+/* log(x / y). Near 1 by its series in z = (x-y)/(x+y), to the last bits and
+ * without a call: most steps are that small. */
+static inline double
+log_step(double x, double y)
 {
-	for (size_t i = 1; i < n; i++)
-		out[i] = v[i] == v[i - 1] && v[i] > 0 ? 0 :
-		    log(v[i] / v[i - 1]);
+	double d = x - y, z, w;
+
+	if (!(fabs(d) < 0.015 * y))
+		return log(x / y);
+	z = d / (x + y);
+	w = z * z;
+	return 2 * z * (1 + w * (1.0 / 3 + w * (1.0 / 5 + w * (1.0 / 7))));
 }
 
 /* Against holding: slope of the steps of log equity on those of log close. */
 static void
-market(struct arena *a, const struct trade_stats_in *in, S *s)
+market(const struct trade_stats_in *in, S *s)
 {
-	double me = 0, mc = 0, cov = 0, var = 0, n = (double)in->n - 1;
-	double *e = arena_array(a, in->n, sizeof(*e));
-	double *c = arena_array(a, in->n, sizeof(*c));
+	double me = 0, mc = 0, ec = 0, cc = 0, n = (double)in->n - 1;
+	size_t k = in->stride == 0 ? 1 : in->stride;
+	const double *c = in->close, *e = in->equity;
 
 	s->beta = NAN;
-	s->buy_and_hold = in->first < in->n ? ratio(in->close[in->n - 1] -
-	    in->close[in->first], in->close[in->first]) : NAN;
-	log_steps(in->equity, in->n, e);
-	log_steps(in->close, in->n, c);
+	s->buy_and_hold = in->first < in->n ? ratio(c[(in->n - 1) * k] -
+	    c[in->first * k], c[in->first * k]) : NAN;
 	for (size_t i = 1; i < in->n; i++) {
-		me += e[i] / n;
-		mc += c[i] / n;
-	}
-	for (size_t i = 1; i < in->n; i++) {
-		double d = c[i] - mc;
+		double x = log_step(c[i * k], c[(i - 1) * k]);
 
-		cov += (e[i] - me) * d;
-		var += d * d;
+		mc += x;
+		cc += x * x;
+		if (e[i] != e[i - 1] || e[i] <= 0) {
+			double y = log_step(e[i], e[i - 1]);
+
+			me += y;
+			ec += x * y;
+		}
 	}
-	if (n > 1 && isfinite(cov))
-		s->beta = ratio(cov, var);
+	ec -= me * mc / n;
+	if (n > 1 && isfinite(ec))
+		s->beta = ratio(ec, cc - mc * mc / n);
 	s->alpha = s->total_return - in->rate - s->beta * (s->buy_and_hold - in->rate);
 }
 
@@ -504,30 +523,43 @@ trades(struct arena *a, const struct trade_stats_in *in, S *s)
 	    ratio(won, (double)wins) / ratio(lost, (double)losses));
 }
 
+/* Bars with a position. */
+static size_t
+held(struct arena *a, const struct trade_stats_in *in)
+{
+	size_t n = in->n / 64 + 1, bars = 0;
+	uint64_t *is = arena_array(a, n, sizeof(*is));
+
+	for (size_t i = 0; i < in->ntrades; i++) {
+		size_t b = in->trades[i]->entry_bar;
+		size_t to = in->trades[i]->exit_bar + 1;
+
+		while (b < to) {
+			size_t left = 64 - b % 64, m = to - b < left ? to - b :
+			    left;
+
+			is[b / 64] |= (m == 64 ? ~UINT64_C(0) :
+			    (UINT64_C(1) << m) - 1) << b % 64;
+			b += m;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		bars += (size_t)__builtin_popcountll(is[i]);
+	return bars;
+}
+
 void
 trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 {
-	char *held;
-	size_t bars = 0;
-
 	*s = (struct trade_stats){ .equity_peak = -INFINITY };
 	if (in->n == 0)
 		return;
-	held = arena_alloc(a, in->n);
-	for (size_t i = 0; i < in->ntrades; i++)
-		for (size_t b = in->trades[i]->entry_bar;
-		    b <= in->trades[i]->exit_bar; b++)
-			held[b] = 1;
-	for (size_t i = 0; i < in->n; i++) {
-		bars += held[i] != 0;
-		s->equity_peak = fmax(s->equity_peak, in->equity[i]);
-	}
-	s->exposure = (double)bars / (double)in->n;
+	s->exposure = (double)held(a, in) / (double)in->n;
 	s->equity_final = in->equity[in->n - 1];
 	s->total_return = ratio(s->equity_final - in->equity[0], in->equity[0]);
 	returns(a, in, s);
 	drawdowns(in, s);
 	s->calmar = ratio(s->return_ann, s->max_drawdown);
-	market(a, in, s);
+	market(in, s);
 	trades(a, in, s);
 }

@@ -40,7 +40,9 @@ extern const struct schema trade_stats_schema;
 
 struct trade_stats_in {
 	const struct utc *at;		/* per bar */
-	const double *equity, *close;
+	const double *equity;
+	const double *close;		/* every stride-th; 0 = 1 */
+	size_t stride;
 	size_t n, first;		/* first tradable bar */
 	struct trade_sim_trade *const *trades;
 	size_t ntrades;

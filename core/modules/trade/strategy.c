@@ -12,7 +12,7 @@
 #include "modules/trade/strategy_inner.h"
 
 /* Values of one block of bars: small enough for the fastest cache. */
-enum { BLOCK = 256 };
+enum { BLOCK = 256, CLOSE = 3 };
 
 /* Highest or lowest of the last n values, in constant time a value: v holds
  * those that no later one has beaten, best first. */
@@ -27,7 +27,7 @@ struct trade_rules {
 	const double *values;
 	struct trade_indicator **columns;
 	double (*out)[TRADE_OUTPUTS][BLOCK];	/* of each column */
-	double (*now)[BLOCK];		/* of each node */
+	double **now;			/* of each node: BLOCK values */
 	double *before;			/* the bar before the block */
 	struct extreme *extremes;	/* of highest, lowest */
 	struct trade_window *windows;	/* of shift */
@@ -141,6 +141,8 @@ columns_new(struct arena *a, struct trade_rules *r, struct err *e)
 	return 0;
 }
 
+/* A node that is an indicator's output lies where that is; constants are
+ * filled in once. */
 static void
 nodes_new(struct arena *a, struct trade_rules *r)
 {
@@ -149,6 +151,13 @@ nodes_new(struct arena *a, struct trade_rules *r)
 		struct extreme *x = &r->extremes[i];
 
 		r->before[i] = NAN;
+		r->now[i] = n->op == OP_COLUMN ?
+		    r->out[n->index][n->output] :
+		    arena_array(a, BLOCK, sizeof(**r->now));
+		for (size_t j = 0; j < BLOCK && (n->op == OP_NUMBER ||
+		    n->op == OP_PARAM); j++)
+			r->now[i][j] = n->op == OP_NUMBER ? n->number :
+			    r->values[n->index];
 		if (n->op == OP_SHIFT) {
 			trade_window_start(a, &r->windows[i], n->number + 1);
 		} else if (n->op == OP_HIGHEST || n->op == OP_LOWEST) {
@@ -218,42 +227,6 @@ shifted(struct trade_window *w, double v)
 	return trade_window_full(w) ? trade_window_at(w, w->n - 1) : NAN;
 }
 
-static double
-field(const struct trade_ohlcv *b, int i)
-{
-	switch (i) {
-	case 0: return b->o;
-	case 1: return b->h;
-	case 2: return b->l;
-	case 3: return b->c;
-	default: return b->v;
-	}
-}
-
-/* Nodes without operands: numbers, the bar, indicators, patterns. */
-static void
-leaf(struct trade_rules *r, const struct trade_node *n, double *out,
-    const struct trade_ohlcv *b, size_t m)
-{
-	switch (n->op) {
-	case OP_FIELD:
-		for (size_t j = 0; j < m; j++)
-			out[j] = field(&b[j], n->index);
-		return;
-	case OP_COLUMN:
-		memcpy(out, r->out[n->index][n->output], m * sizeof(*out));
-		return;
-	case OP_PATTERN:
-		for (size_t j = 0; j < m; j++)
-			out[j] = r->patterns[j][n->index];
-		return;
-	default:
-		for (size_t j = 0; j < m; j++)
-			out[j] = n->op == OP_NUMBER ? n->number :
-			    r->values[n->index];
-	}
-}
-
 static void
 crosses(double *restrict out, const double *restrict x,
     const double *restrict y, double x0, double y0, size_t m)
@@ -265,7 +238,7 @@ crosses(double *restrict out, const double *restrict x,
 
 static void
 compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
-    size_t m)
+    const double *close, size_t m)
 {
 	const struct trade_node *n = &r->s->nodes[i];
 	double *out = r->now[i];
@@ -276,10 +249,19 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 	switch (n->op) {
 	case OP_NUMBER:
 	case OP_PARAM:
-	case OP_FIELD:
 	case OP_COLUMN:
+		break;			/* there already */
+	case OP_FIELD:
+		if (n->index == CLOSE && close != NULL) {
+			memcpy(out, close, m * sizeof(*out));
+			break;
+		}
+		for (size_t j = 0; j < m; j++)
+			out[j] = ((const double *)&b[j])[n->index];
+		break;
 	case OP_PATTERN:
-		leaf(r, n, out, b, m);
+		for (size_t j = 0; j < m; j++)
+			out[j] = r->patterns[j][n->index];
 		break;
 	case OP_CROSS_ABOVE:
 		crosses(out, x, y, r->before[p], r->before[q], m);
@@ -306,7 +288,7 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 /* A block of at most BLOCK bars: every node and column. */
 static void
 block(struct trade_rules *r, const struct trade_ohlcv *b,
-    const struct trade_candle_bar *units, size_t m)
+    const struct trade_candle_bar *units, const double *close, size_t m)
 {
 	size_t node = 0;
 
@@ -319,12 +301,12 @@ block(struct trade_rules *r, const struct trade_ohlcv *b,
 		const struct trade_column *k = &r->s->columns[c];
 
 		for (; node < k->before; node++)
-			compute(r, node, b, m);
+			compute(r, node, b, close, m);
 		trade_indicator_block(r->columns[c], b, k->source == -1 ?
 		    NULL : r->now[k->source], m, BLOCK, r->out[c][0]);
 	}
 	for (; node < r->s->nnodes; node++)
-		compute(r, node, b, m);
+		compute(r, node, b, close, m);
 	for (size_t i = 0; i < r->s->nnodes; i++)
 		r->before[i] = r->now[i][m - 1];
 }
@@ -347,7 +329,7 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 {
 	double atr[TRADE_OUTPUTS];
 
-	block(r, b, units, 1);
+	block(r, b, units, NULL, 1);
 	trade_indicator_push(r->atr, b, b->c, atr);
 	for (int i = 0; i < RULES; i++)
 		v->rule[i] = r->s->rule[i] != -1 &&
@@ -358,14 +340,15 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 
 void
 trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *b,
-    const struct trade_candle_bar *units, size_t n, uint8_t *said,
-    double *atr, size_t *warm)
+    const struct trade_candle_bar *units, const double *close, size_t n,
+    uint8_t *said, double *atr, size_t *warm)
 {
 	*warm = n;
 	for (size_t i = 0; i < n; i += BLOCK) {
 		size_t m = n - i < BLOCK ? n - i : BLOCK;
 
-		block(r, b + i, units + i, m);
+		block(r, b + i, units + i, close == NULL ? NULL : close + i,
+		    m);
 		for (size_t j = 0; *warm == n && j < m; j++)
 			if (is_warm(r, j))
 				*warm = i + j;

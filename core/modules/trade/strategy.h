@@ -12,7 +12,9 @@
  * It may also say "symbols", "tf" and the terms of its account (account.h;
  * exclusive_orders, trade_on_close and finalize_trades as backtesting.py calls
  * them): those hold before a request's. trail: a stop that follows the best
- * price at this distance, once a profit of the third value is reached. hold:
+ * price at this distance, once a profit of the third value is reached. sl and
+ * tp count from the close that made the order, with a third value "entry" from
+ * the price paid. hold:
  * closed at the open so many bars after the entry. tif: "gtc", "day", "ioc",
  * "fok" or ["bars", n]; without it a limit entry waits one bar.
  *
@@ -61,6 +63,7 @@ struct trade_param {
 struct trade_exit {
 	enum trade_distance kind;
 	double value;
+	bool from_entry;		/* of the price paid, not of the close */
 };
 
 struct trade_node;
@@ -116,10 +119,10 @@ struct trade_verdict {
 void trade_rules_push(struct trade_rules *, const struct trade_ohlcv *,
     const struct trade_candle_bar *, struct trade_verdict *);
 /* The next n bars at once, with the same bits: said, per bar, bit r = rule r;
- * atr per bar unless NULL; *warm is the first of these bars at which all
- * indicators have a value, n = none. */
+ * atr per bar unless NULL; close: of the bars, side by side, or NULL; *warm is
+ * the first of these bars at which all indicators have a value, n = none. */
 void trade_rules_judge(struct trade_rules *, const struct trade_ohlcv *,
-    const struct trade_candle_bar *, size_t n, uint8_t *said, double *atr,
-    size_t *warm);
+    const struct trade_candle_bar *, const double *close, size_t n,
+    uint8_t *said, double *atr, size_t *warm);
 
 #endif

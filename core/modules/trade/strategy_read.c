@@ -46,7 +46,8 @@ static const struct field doc_fields[] = {
 	FIELD(D, size, .sub = &size_schema, .flags = FF_NULLABLE,
 	    .doc = "All there is when left out"),
 	FIELD(D, sl, .flags = FF_NULLABLE, .doc = "[\"pct\", 0.05] or "
-	    "[\"atr\", 2] from the close"),
+	    "[\"atr\", 2] from the close; with a third value \"entry\" from "
+	    "the price paid"),
 	FIELD(D, tp, .flags = FF_NULLABLE, .doc = "Likewise, the other way"),
 	FIELD(D, limit, .flags = FF_NULLABLE, .doc = "Entries wait a bar for "
 	    "a price this much better than the close"),
@@ -92,9 +93,18 @@ trade_spec_bad(struct trade_reader *r, const char *fmt, ...)
 	return -1;
 }
 
+/* The same thing said twice is computed once. */
 static int
 node(struct trade_reader *r, struct trade_node n)
 {
+	for (size_t i = 0; i < r->s->nnodes; i++) {
+		const struct trade_node *o = &r->s->nodes[i];
+
+		if (o->op == n.op && o->number == n.number &&
+		    o->index == n.index && o->output == n.output &&
+		    o->arg[0] == n.arg[0] && o->arg[1] == n.arg[1])
+			return (int)i;
+	}
 	if (r->s->nnodes == TRADE_NODES_MAX)
 		return trade_spec_bad(r, "More than %d operands and operators",
 		    TRADE_NODES_MAX);

@@ -11,13 +11,25 @@
 
 #define D struct trade_spec_doc
 
+/* ["pct", 0.05, "entry"] */
+static bool
+is_entry(struct json_object *v)
+{
+	struct json_object *from = json_object_array_get_idx(v, 2);
+
+	return json_object_is_type(from, json_type_string) &&
+	    strcmp(json_object_get_string(from), "entry") == 0;
+}
+
 static int
 exit_of(struct trade_reader *r, struct json_object *v, struct trade_exit *x)
 {
-	const char *kind = json_object_is_type(v, json_type_array) &&
-	    json_object_array_length(v) == 2 ?
+	size_t n = json_object_is_type(v, json_type_array) ?
+	    json_object_array_length(v) : 0;
+	const char *kind = n == 2 || (n == 3 && is_entry(v)) ?
 	    json_object_get_string(json_object_array_get_idx(v, 0)) : "";
 
+	x->from_entry = n == 3;
 	x->value = *kind == '\0' ? 0 :
 	    json_object_get_double(json_object_array_get_idx(v, 1));
 	x->kind = strcmp(kind, "pct") == 0 ? DISTANCE_PCT :
