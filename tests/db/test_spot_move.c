@@ -78,7 +78,8 @@ struct cloud {
 	int calls, kill_at;		/* the n-th call … */
 	bool kill_after;		/* … before or after its effect */
 	bool full, revoked, sick, slow;
-	char stack[64], stack_status[64];
+	char stack[64], stack_status[64], user_data[32];
+	int volumes;			/* of each machine */
 	int lost_answer;		/* the n-th change answers nothing */
 	int changes, gone_at, stop_at;	/* at the n-th call */
 };
@@ -193,9 +194,11 @@ fake_launch(struct spot_access *x, struct arena *to,
 		    spot_launch_problem(l));
 	if (l->dry_run)
 		return leave(e, false);
-	snprintf(shape, sizeof(shape), "%s %s %s %s %zu %s",
+	snprintf(shape, sizeof(shape), "%s %s %s %s %zu %s %s %s %s %s",
 	    l->places[0].type, l->places[0].az, l->places[0].subnet,
-	    l->lifecycle, l->nplaces, tags_text(l));
+	    l->lifecycle, l->nplaces, tags_text(l), l->image_id,
+	    l->security_groups[0] != NULL ? l->security_groups[0] : "-",
+	    l->profile, l->user_data != NULL ? l->user_data : "-");
 	for (int i = 0; i < fake->n; i++)
 		if (strcmp(fake->m[i].token, l->token) == 0)
 			m = &fake->m[i];
@@ -271,10 +274,26 @@ fake_describe(struct spot_access *x, struct arena *to,
 			    .asg = m->member ? m->asg : "", .tags = m->tags,
 			    .token = m->token, .launched_at = m->launched,
 			    .image_id = "ami-1", .subnet_id = "subnet-1",
+			    .groups = "sg-1,sg-2", .profile = "arn:role",
+			    .key_name = "", .volumes = fake->volumes,
 			    .vpc_id = "vpc-1", .architecture = "x86_64" };
 	}
 	*out = (struct list){ v, n };
 	return leave(e, false);
+}
+
+static int
+fake_user_data(struct spot_access *x, struct arena *to, const char *region,
+    const char *id, const char **text, struct err *e)
+{
+	(void)x, (void)region, (void)id;
+	if (enter(e) == -1)
+		return -1;
+	*text = arena_strdup(to, fake->user_data);
+	if (*fake->user_data != '?')
+		return leave(e, false);
+	return leave(e, false) == -1 ? -1 : err_set(e, 502, "aws_denied",
+	    "AWS: AccessDenied");
 }
 
 static int
@@ -468,7 +487,7 @@ fake_end_in_group(struct spot_access *x, struct arena *to,
 
 static const struct spot_acts acts = { .launch = fake_launch,
     .terminate = fake_terminate, .describe = fake_describe,
-    .status = fake_status, .tag = fake_tag, .group = fake_group,
+    .user_data = fake_user_data, .status = fake_status, .tag = fake_tag, .group = fake_group,
     .stack = fake_stack, .group_resize = fake_resize, .attach = fake_attach,
     .detach = fake_detach, .terminate_in_group = fake_end_in_group };
 
@@ -809,6 +828,42 @@ a_machine_of_its_own(void **state)
 	assert_int_equal(sweep().ended, 0);
 	assert_true(runs(machine(m.new_instance)));
 	assert_int_equal(members(), 3);
+}
+
+/* Made without a template: a copy with all that its shape has, the same at
+ * each send; and what cannot be copied is refused. */
+static void
+a_copy(void **state)
+{
+	struct machine *lone = add_machine("m5.large", "us-east-1a", "", "{}");
+	struct spot_move_new n = wish("replace", lone->id);
+	struct spot_move m;
+
+	(void)state;
+	snprintf(fake->user_data, sizeof(fake->user_data), "IyEvYmluL3No");
+	fake->volumes = 2;
+	m = finish(reserve(&n));
+	assert_string_equal(m.error_code, "own_volumes");
+	fake->volumes = 1;
+	snprintf(fake->user_data, sizeof(fake->user_data), "?");
+	n = wish("replace", lone->id);
+	m = finish(reserve(&n));
+	assert_string_equal(m.error_code, "no_template");
+	assert_int_equal(fake->launched, 0);
+	snprintf(fake->user_data, sizeof(fake->user_data), "IyEvYmluL3No");
+	n = wish("replace", lone->id);
+	fake->changes = 0;
+	fake->lost_answer = 1;		/* of the launch: it is sent again */
+	m = finish(reserve(&n));
+	assert_string_equal(m.state, "succeeded");
+	assert_int_equal(fake->launched, 1);
+	assert_non_null(strstr(machine(m.new_instance)->shape,
+	    "ami-1 sg-1 arn:role IyEvYmluL3No"));
+	/* it may hold secrets */
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_move WHERE places "
+	    "LIKE '%IyEvYmlu%' OR plan LIKE '%IyEvYmlu%'") + number("SELECT "
+	    "COUNT(*) FROM spot_move_step WHERE request LIKE '%IyEvYmlu%'"),
+	    0);
 }
 
 static void
@@ -1659,7 +1714,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup(f, fresh)
 	const struct CMUnitTest tests[] = {
 		T(a_member_is_replaced), T(one_of_one),
-		T(a_machine_of_its_own), T(kinds), T(killed_anywhere),
+		T(a_machine_of_its_own), T(a_copy), T(kinds), T(killed_anywhere),
 		T(lost_statements), T(lost_answers), T(no_room_anywhere),
 		T(a_stack_that_changes),
 		T(a_stack_unseen_under_notice), T(the_group_goes_away), T(never_healthy),

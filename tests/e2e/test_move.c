@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "net/net.h"
 #include "tests/harness/fakeec2.h"
@@ -324,6 +325,39 @@ stopped(void **state)
 	    "{\"scope\":\"tenant\",\"name\":\"\",\"reason\":\"test\"}");
 }
 
+/* A machine in no group that was made without a template: a copy of it, and
+ * then it is ended. */
+static void
+copied(void **state)
+{
+	static const char *const has[] = { "ami-0c0ffee", "sg-01", "sg-02",
+	    "\"ops\"", "IyEvYmluL3No", ":instance-profile" };
+	const char *id, *next;
+
+	(void)state;
+	snprintf(old, sizeof(old), "i-0aaa%013d", ++turn);
+	control("/_control/fleet", http_text(&st, "{\"add\":[{\"region\":"
+	    "\"us-east-1\",\"count\":1,\"instanceId\":\"%s\",\"instanceType\":"
+	    "\"m5.large\",\"availabilityZone\":\"us-east-1a\",\"state\":"
+	    "\"running\",\"lifecycle\":\"spot\",\"platformDetails\":"
+	    "\"Linux/UNIX\",\"tags\":{\"Name\":\"lone\"},\"groups\":"
+	    "[\"sg-01\",\"sg-02\"],\"profile\":\"arn:aws:iam::1:instance-"
+	    "profile/web\",\"keyName\":\"ops\",\"imageId\":\"ami-0c0ffee\","
+	    "\"userData\":\"IyEvYmluL3No\"}]}", old));
+	launched = count("launched", NULL);
+	assert_true(eventually(asked, NULL, SOON_MS));
+	assert_true(eventually(known, old, SOON_MS));
+	id = start();
+	ends(id, "succeeded");
+	next = http_text(&st, "%s", json_text_at(row(http_text(&st,
+	    "/api/spot/moves/%s", id)), "new_instance"));
+	assert_int_equal(count("launched", NULL), launched + 1);
+	for (size_t i = 0; i < NITEMS(has); i++)
+		assert_int_equal(count("launched", has[i]), 1);
+	assert_int_equal(count("launched", next), 1);
+	assert_int_equal(count("terminated", old), 1);
+}
+
 /* Its stack is being updated: nothing is touched. Then it is not. */
 static void
 stack_changes(void **state)
@@ -435,7 +469,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, each)
 	const struct CMUnitTest tests[] = { T(replaced), T(killed),
-		T(stopped), T(stack_changes), T(full_then_not) };
+		T(stopped), T(copied), T(stack_changes), T(full_then_not) };
 
 	return cmocka_run_group_tests_name("move", tests, setup, teardown);
 }

@@ -164,23 +164,35 @@ pools_as_text(void **state)
 		  .price = { 4370000 } } };
 	struct arena *a = arena_new(1 << 20);
 	struct pair tag = { "Name", "web \"1\"" };
+	const char *groups[] = { "sg-1", "sg-2" };
+	const struct spot_move_copy copy = { .tags = { &tag, 1 },
+	    .groups = { groups, 2 }, .profile = "arn:p", .key_name = "k",
+	    .user_data = true };
+	struct spot_move_copy back;
 	struct spot_move_pool *got;
-	struct list tags;
 	struct err e = { 0 };
-	struct json t = spot_move_pools_text(a, v, 1,
-	    (struct list){ &tag, 1 });
+	struct json t = spot_move_pools_text(a, v, 1, &copy);
 	size_t n;
 
 	(void)state;
-	assert_int_equal(spot_move_pools_read(a, t, &got, &n, &tags, &e), 0);
+	assert_int_equal(spot_move_pools_read(a, t, &got, &n, &back, &e), 0);
 	assert_int_equal(n, 1);
 	assert_string_equal(got->az, "us-east-1a");
 	assert_string_equal(got->lifecycle, "spot");
 	assert_int_equal(got->price.e8, 4370000);
-	assert_int_equal(tags.n, 1);
-	assert_string_equal(((struct pair *)tags.items)->value, tag.value);
+	assert_int_equal(back.tags.n, 1);
+	assert_string_equal(((struct pair *)back.tags.items)->value,
+	    tag.value);
+	assert_int_equal(back.groups.n, 2);
+	assert_string_equal(((const char **)back.groups.items)[1], "sg-2");
+	assert_string_equal(back.profile, "arn:p");
+	assert_true(back.user_data);
 	/* twice the same text: it is what an approval binds */
-	assert_string_equal(spot_move_pools_text(a, got, n, tags).p, t.p);
+	assert_string_equal(spot_move_pools_text(a, got, n, &back).p, t.p);
+	/* as moves were stored before there was more than tags */
+	assert_int_equal(spot_move_pools_read(a, (struct json){ "{\"pools\":"
+	    "[],\"tags\":[]}" }, &got, &n, &back, &e), 0);
+	assert_string_equal(back.profile, "");
 	assert_int_equal(spot_move_pools_read(a, (struct json){ "{" }, &got,
 	    &n, NULL, &e), -1);
 	arena_free(a);

@@ -43,6 +43,7 @@ spot_simulated_account(struct arena *a, struct uuid id)
 static const char *const reads[] = {
 	"ec2:DescribeRegions", "ec2:DescribeAvailabilityZones",
 	"ec2:DescribeInstances", "ec2:DescribeInstanceStatus",
+	"ec2:DescribeInstanceAttribute",
 	"ec2:DescribeInstanceTypes", "ec2:DescribeInstanceTypeOfferings",
 	"ec2:DescribeSpotPriceHistory", "ec2:GetSpotPlacementScores",
 	"ec2:DescribeVolumes", "ec2:DescribeSnapshots", "ec2:DescribeImages",

@@ -54,7 +54,8 @@ struct spot_launch {
 	const char *template_id, *template_version;	/* "" */
 	const char *image_id;
 	const char *const *security_groups;	/* ids, end NULL; may be NULL */
-	const char *key_name;
+	const char *key_name, *profile;	/* "" or NULL; profile: its ARN */
+	const char *user_data;		/* Base64; may be NULL */
 	const struct pair *tags;	/* of the instance, from its first
 					 * moment on */
 	size_t ntags;
@@ -161,6 +162,10 @@ struct spot_acts {
 	 * not exist are left out. */
 	int (*describe)(struct spot_access *, struct arena *,
 	    const struct spot_find *, struct list *, struct err *);
+	/* What an instance was told at its first boot, Base64; "" nothing. */
+	int (*user_data)(struct spot_access *, struct arena *,
+	    const char *region, const char *id, const char **text,
+	    struct err *);
 	/* struct spot_status rows, also of instances that do not run; ids that
 	 * do not exist are left out. */
 	int (*status)(struct spot_access *, struct arena *,

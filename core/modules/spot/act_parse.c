@@ -285,3 +285,33 @@ spot_scores_parse(struct arena *a, const void *body, size_t len,
 
 	return spot_aws_rows(a, &list, body, len, out, next, e);
 }
+
+/* ---- user data -------------------------------------------------------------- */
+
+enum { USER_DATA_MAX = 24 << 10 };	/* 16 KiB as Base64, and room */
+
+struct user_data_row {
+	const char *text;
+};
+static const struct aws_field user_data_fields[] = {
+	{ .off = offsetof(struct user_data_row, text), .type = AWS_TEXT,
+	    .path = "userData/value", .max = USER_DATA_MAX },
+	{ .path = NULL }
+};
+
+int
+spot_user_data_parse(struct arena *a, const void *body, size_t len,
+    const char **text, struct err *e)
+{
+	const struct aws_list list = {
+		.item = "DescribeInstanceAttributeResponse", .holder = "",
+		.size = sizeof(struct user_data_row),
+		.fields = user_data_fields, .max_rows = 1 };
+	struct list rows = { 0 };
+
+	if (spot_aws_rows(a, &list, body, len, &rows, NULL, e) == -1)
+		return -1;
+	*text = rows.n == 0 ? "" :
+	    ((const struct user_data_row *)rows.items)->text;
+	return 0;
+}

@@ -123,6 +123,8 @@ spot_run_request(struct arena *a, const struct spot_launch *l, size_t place)
 	spot_param(&p, "Placement.AvailabilityZone", at->az);
 	spot_param(&p, "SubnetId", at->subnet);
 	spot_param(&p, "KeyName", l->key_name);
+	spot_param(&p, "IamInstanceProfile.Arn", l->profile);
+	spot_param(&p, "UserData", l->user_data);
 	while (l->security_groups != NULL && l->security_groups[groups] != NULL)
 		groups++;
 	spot_param_list(&p, "SecurityGroupId", l->security_groups, groups);
@@ -531,9 +533,26 @@ aws_scores(struct spot_access *x, struct arena *a, const char *region,
 	return spot_scores_parse(a, reply.body, reply.len, out, NULL, e);
 }
 
+static int
+aws_user_data(struct spot_access *x, struct arena *a, const char *region,
+    const char *id, const char **text, struct err *e)
+{
+	struct act_params p = { .a = a };
+	struct aws_request r;
+	struct net_reply reply;
+
+	spot_param(&p, "InstanceId", id);
+	spot_param(&p, "Attribute", "userData");
+	r = spot_ec2_act(region, "DescribeInstanceAttribute", &p);
+	if (spot_act_call(x, a, &r, ACT_SAME, &reply, e) == -1)
+		return -1;
+	return spot_user_data_parse(a, reply.body, reply.len, text, e);
+}
+
 const struct spot_acts spot_acts_aws = {
 	.launch = aws_launch, .terminate = aws_terminate,
-	.describe = aws_describe, .status = aws_status, .tag = aws_tag,
+	.describe = aws_describe, .user_data = aws_user_data,
+	.status = aws_status, .tag = aws_tag,
 	.group = spot_asg_group, .groups = spot_asg_groups,
 	.stack = spot_cfn_stack, .group_resize = spot_asg_resize,
 	.attach = spot_asg_attach,

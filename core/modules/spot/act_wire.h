@@ -31,6 +31,9 @@ int spot_scores_parse(struct arena *, const void *body, size_t len,
 int spot_groups_parse(struct arena *, const void *body, size_t len,
     struct list *, const char **next, struct err *);
 
+/* DescribeInstanceAttribute's Base64 text; "" none. */
+int spot_user_data_parse(struct arena *, const void *body, size_t len,
+    const char **text, struct err *);
 /* "UPDATE_IN_PROGRESS" …; "" no such stack. */
 int spot_stack_parse(struct arena *, const void *body, size_t len,
     const char **status, struct err *);

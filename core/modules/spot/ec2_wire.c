@@ -207,6 +207,8 @@ static const struct aws_field instance_fields[] = {
 	I(root_device, "rootDeviceType", 32),
 	I(state_reason, "stateReason/code", 64),
 	I(token, "clientToken", 256),
+	I(profile, "iamInstanceProfile/arn", 300),
+	I(key_name, "keyName", 255),
 	FIELD(instance_row, i.ebs_optimized, AWS_BOOL, "ebsOptimized"),
 	FIELD(instance_row, i.managed, AWS_BOOL, "operator/managed"),
 	TEXT(instance_row, platform, "platform", 32),
@@ -248,6 +250,16 @@ static const struct aws_field price_fields[] = {
 	FIELD_END
 };
 
+/* "a" then "a,b": lists of a handful of words. */
+static void
+append(struct arena *a, const char **list, const char *word)
+{
+	if (*list == NULL || **list == '\0')
+		*list = arena_strndup(a, word, 64);
+	else if (strlen(*list) + strlen(word) < 256)
+		*list = arena_printf(a, "%s,%s", *list, word);
+}
+
 static int
 instance_other(void *arg, struct arena *a, void *row, const char *path,
     const char *text, size_t len, struct err *err)
@@ -255,7 +267,13 @@ instance_other(void *arg, struct arena *a, void *row, const char *path,
 	struct instance_row *r = row;
 
 	(void)arg, (void)err;
-	(void)spot_ec2_tag_other(a, &r->tags, path, "tagSet/item", text, len);
+	if (strcmp(path, "groupSet/item/groupId") == 0)
+		append(a, &r->i.groups, text);
+	else if (strcmp(path, "blockDeviceMapping/item") == 0)
+		r->i.volumes++;
+	else
+		(void)spot_ec2_tag_other(a, &r->tags, path, "tagSet/item",
+		    text, len);
 	return 0;
 }
 
@@ -275,21 +293,13 @@ instance_finish(void *arg, struct arena *a, void *row, struct err *err)
 	(void)arg, (void)err;
 	if (*r->i.lifecycle == '\0')
 		r->i.lifecycle = "on-demand";
+	if (r->i.groups == NULL)
+		r->i.groups = "";
 	r->i.product = product_of(r);
 	r->i.name = spot_ec2_tag(&r->tags, "Name");
 	r->i.asg = spot_ec2_tag(&r->tags, "aws:autoscaling:groupName");
 	r->i.tags = spot_ec2_tags_json(a, &r->tags);
 	return 0;
-}
-
-/* "a" then "a,b": lists of a handful of words. */
-static void
-append(struct arena *a, const char **list, const char *word)
-{
-	if (*list == NULL || **list == '\0')
-		*list = arena_strndup(a, word, 64);
-	else if (strlen(*list) + strlen(word) < 256)
-		*list = arena_printf(a, "%s,%s", *list, word);
 }
 
 static int

@@ -31,6 +31,11 @@ struct ec2_instance {
 	const char *tags;	/* JSON object */
 	const char *token;	/* client token of its launch; may be NULL
 				 * outside of describe() */
+	/* For a copy of it; may be NULL outside of describe(). */
+	const char *groups;	/* security groups, ids with commas */
+	const char *profile;	/* ARN of its instance profile */
+	const char *key_name;
+	int64_t volumes;	/* attached to it */
 	bool ebs_optimized;
 	bool managed;		/* AWS runs it for the account */
 };

@@ -256,13 +256,23 @@ static const struct schema tag_schema = { .name = "SpotMoveTag",
     .size = sizeof(struct pair), .fields = tag_fields };
 
 struct pool_list {
-	struct list pools, tags;
+	struct list pools;
+	struct spot_move_copy copy;
 };
 static const struct field list_fields[] = {
 	FIELD(struct pool_list, pools, .sub = &spot_move_pool_schema,
 	    .max = 64, .doc = "Best first"),
-	FIELD(struct pool_list, tags, .sub = &tag_schema, .max = 50,
-	    .doc = "Of the instance that is copied"), FIELD_END
+	FIELD_IN(struct pool_list, copy., tags, .sub = &tag_schema,
+	    .max = 50, .doc = "Of the instance that is copied"),
+	FIELD_IN(struct pool_list, copy., groups, .elem = FT_STR, .max = 50,
+	    .def = "[]", .doc = "Its security groups"),
+	FIELD_IN(struct pool_list, copy., profile, .def = "\"\"",
+	    .doc = "Its role"),
+	FIELD_IN(struct pool_list, copy., key_name, .def = "\"\"",
+	    .doc = "Its key"),
+	FIELD_IN(struct pool_list, copy., user_data, .def = "false",
+	    .doc = "It was told something at its first boot"),
+	FIELD_END
 };
 static const struct schema list_schema = {
 	.name = "SpotMovePools", .size = sizeof(struct pool_list),
@@ -271,12 +281,15 @@ static const struct schema list_schema = {
 
 struct json
 spot_move_pools_text(struct arena *a, const struct spot_move_pool *v,
-    size_t n, struct list tags)
+    size_t n, const struct spot_move_copy *copy)
 {
 	struct spot_move_pool *full = arena_array(a, n, sizeof(*full));
-	struct pool_list l = { { full, n }, tags };
+	struct pool_list l = { { full, n }, { .profile = "",
+	    .key_name = "" } };
 	struct str s;
 
+	if (copy != NULL)
+		l.copy = *copy;
 	for (size_t i = 0; i < n; i++) {
 		full[i] = v[i];
 		full[i].lifecycle = life(&v[i]);
@@ -290,9 +303,10 @@ spot_move_pools_text(struct arena *a, const struct spot_move_pool *v,
 
 int
 spot_move_pools_read(struct arena *a, struct json text,
-    struct spot_move_pool **v, size_t *n, struct list *tags, struct err *e)
+    struct spot_move_pool **v, size_t *n, struct spot_move_copy *copy,
+    struct err *e)
 {
-	struct pool_list l;
+	struct pool_list l = { .pools = { NULL, 0 } };
 	uint64_t seen;
 
 	if (schema_decode_json(&list_schema, text.p, strlen(text.p), "pools",
@@ -300,8 +314,8 @@ spot_move_pools_read(struct arena *a, struct json text,
 		return -1;
 	*v = l.pools.items;
 	*n = l.pools.n;
-	if (tags != NULL)
-		*tags = l.tags;
+	if (copy != NULL)
+		*copy = l.copy;
 	return 0;
 }
 

@@ -66,10 +66,14 @@ spot_move_number(struct spot_saga *g, const char *name)
 
 /* ---- launch ------------------------------------------------------------------------ */
 
+enum { GROUPS = 50 };
+
 struct making {
 	struct spot_launch l;
 	struct spot_launch_place places[SPOT_PLACES_MAX];
 	struct pair tags[4 + MOVE_TAGS];
+	const char *groups[GROUPS + 1];
+	bool told;
 	char token[MOVE_TOKEN], move[UUID_TEXT], id[UUID_TEXT], epoch[24];
 };
 
@@ -79,12 +83,16 @@ shape(struct spot_saga *g, int64_t attempt, struct making *k, struct err *e)
 	struct spot_move *m = &g->m;
 	struct spot_move_pool *v;
 	struct spot_move_slice s;
+	struct spot_move_copy copy;
 	struct list copied;
 	size_t n;
 
 	memset(k, 0, sizeof(*k));
-	if (spot_move_pools_read(g->a, m->places, &v, &n, &copied, e) == -1)
+	if (spot_move_pools_read(g->a, m->places, &v, &n, &copy, e) == -1)
 		return -1;
+	copied = copy.tags;
+	for (size_t i = 0; i < copy.groups.n && i < GROUPS; i++)
+		k->groups[i] = ((const char **)copy.groups.items)[i];
 	s = spot_move_slice(v, n, attempt);
 	for (size_t i = 0; i < s.n; i++)
 		k->places[i] = (struct spot_launch_place){ s.v[i].instance_type,
@@ -103,9 +111,21 @@ shape(struct spot_saga *g, int64_t attempt, struct making *k, struct err *e)
 	    .lifecycle = s.lifecycle, .places = k->places, .nplaces = s.n,
 	    .template_id = m->template_id,
 	    .template_version = m->template_version,
-	    .image_id = m->image_id, .key_name = "", .tags = k->tags,
+	    .image_id = m->image_id, .security_groups = k->groups,
+	    .key_name = copy.key_name, .profile = copy.profile,
+	    .tags = k->tags,
 	    .ntags = 4 + (copied.n < MOVE_TAGS ? copied.n : MOVE_TAGS) };
+	k->told = copy.user_data;
 	return 0;
+}
+
+/* What the old one was told at its first boot: asked for anew each time, as
+ * it may hold secrets and is stored nowhere. */
+static int
+add_user_data(struct spot_saga *g, struct making *k, struct err *e)
+{
+	return !k->told ? 0 : g->acts->user_data(&g->x, g->a, g->m.region,
+	    g->m.instance_id, &k->l.user_data, e);
 }
 
 int
@@ -115,7 +135,7 @@ spot_move_launch(struct spot_saga *g, int64_t attempt, bool resend,
 	struct spot_launched ignored = { .instance_id = "" };
 	struct making k;
 
-	if (shape(g, attempt, &k, e) == -1)
+	if (shape(g, attempt, &k, e) == -1 || add_user_data(g, &k, e) == -1)
 		return -1;
 	k.l.resend = resend;
 	k.l.dry_run = out == NULL;

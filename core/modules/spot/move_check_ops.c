@@ -135,9 +135,9 @@ copy_tags(struct arena *a, const struct ec2_instance *old)
 /* Pools where the group and a subnet are; with their subnets. */
 static int
 check_places(struct spot_saga *g, const struct spot_group *gr,
-    const struct ec2_instance *old, struct err *e)
+    const struct ec2_instance *old, const struct spot_move_copy *copy,
+    struct err *e)
 {
-	struct list tags = copy_tags(g->a, old);
 	VEC(struct spot_move_pool) keep = { 0 };
 	struct spot_move_pool *v;
 	struct rows subnets = { 0 };
@@ -169,7 +169,7 @@ check_places(struct spot_saga *g, const struct spot_group *gr,
 	if (keep.n == 0)
 		return no(e, "no_place", "No pool is in a zone where the "
 		    "group or network of the instance has a subnet");
-	g->f.places = spot_move_pools_text(g->a, keep.v, keep.n, tags);
+	g->f.places = spot_move_pools_text(g->a, keep.v, keep.n, copy);
 	return 0;
 }
 
@@ -190,13 +190,59 @@ static const struct schema template_schema = {
 	.fields = template_fields
 };
 
+static struct list
+words(struct arena *a, const char *text)
+{
+	VEC(const char *) v = { 0 };
+
+	for (size_t n; text != NULL && *text != '\0'; text += n) {
+		text += *text == ',';
+		n = strcspn(text, ",");
+		*VEC_ADD(a, &v) = arena_strndup(a, text, n);
+	}
+	return (struct list){ v.v, v.n };
+}
+
+/* An instance that was made without a template is copied: image, subnet,
+ * security groups, role, key and what it was told at its first boot. Not its
+ * disks: one that keeps something on a volume of its own is not replaced. */
+static int
+check_copy(struct spot_saga *g, const struct ec2_instance *old,
+    struct spot_move_copy *copy, struct err *e)
+{
+	const char *data = "";
+
+	if (old == NULL || *old->image_id == '\0')
+		return no(e, "no_template", "There is neither a launch "
+		    "template nor an instance to copy");
+	if (old->volumes > 1)
+		return no(e, "own_volumes", "The instance was not made from a "
+		    "launch template and has volumes of its own, which a copy "
+		    "would lack");
+	if (g->acts->user_data(&g->x, g->a, g->m.region, old->instance_id,
+	    &data, e) == -1) {
+		if (!is(e->code, "aws_denied"))
+			return -1;
+		err_clear(e);
+		return no(e, "no_template", "The instance was not made from a "
+		    "launch template, and the right ec2:Describe"
+		    "InstanceAttribute, to copy what it was told at its first "
+		    "boot, is missing");
+	}
+	copy->groups = words(g->a, old->groups);
+	copy->profile = old->profile != NULL ? old->profile : "";
+	copy->key_name = old->key_name != NULL ? old->key_name : "";
+	copy->user_data = *data != '\0';
+	g->f.image_id = old->image_id;
+	return 0;
+}
+
 /* From what the replacement is made: the move's own word, the group's
- * template, the one the instance was made from. A bare image would lack
- * security groups, role and user data: only the simulated cloud, or a person
- * who names it, gets one. */
+ * template, the one the instance was made from, else a copy. */
 static int
 check_template(struct spot_saga *g, const struct spot_group *gr,
-    const struct ec2_instance *old, struct err *e)
+    const struct ec2_instance *old, struct spot_move_copy *copy,
+    struct err *e)
 {
 	struct template_tags t = { "", "" };
 	uint64_t seen;
@@ -210,16 +256,10 @@ check_template(struct spot_saga *g, const struct spot_group *gr,
 	    old->tags, strlen(old->tags), "tags", false, g->a, &t, &seen,
 	    e) == -1)
 		return -1;
-	if (*t.id != '\0') {
-		g->f.template_id = t.id;
-		g->f.template_version = t.version;
-		return 0;
-	}
-	if (!g->simulated || old == NULL)
-		return no(e, "no_template", "The instance was not made from a "
-		    "launch template: a copy by image alone would lack its "
-		    "role, security groups and user data");
-	g->f.image_id = old->image_id;
+	if (*t.id == '\0')
+		return check_copy(g, old, copy, e);
+	g->f.template_id = t.id;
+	g->f.template_version = t.version;
 	return 0;
 }
 
@@ -248,6 +288,7 @@ spot_move_check(struct spot_saga *g, struct spot_look *l, struct err *e)
 	bool makes = spot_move_applies(&g->m, SM_LAUNCH) &&
 	    *g->m.adopt == '\0', copy = *g->m.instance_id != '\0';
 	bool whole = !is(g->m.kind, "launch");
+	struct spot_move_copy of = { .profile = "", .key_name = "" };
 	struct ec2_instance old;
 	struct spot_group gr;
 	int rc;
@@ -273,9 +314,10 @@ spot_move_check(struct spot_saga *g, struct spot_look *l, struct err *e)
 	}
 	if (!makes)
 		return clear(l);
-	if (check_places(g, g->f.asg != NULL ? &gr : NULL, copy ? &old :
-	    NULL, e) == -1 || check_template(g, g->f.asg != NULL ? &gr :
-	    NULL, copy ? &old : NULL, e) == -1)
+	of.tags = copy_tags(g->a, copy ? &old : NULL);
+	if (check_template(g, g->f.asg != NULL ? &gr : NULL, copy ? &old :
+	    NULL, &of, e) == -1 || check_places(g, g->f.asg != NULL ? &gr :
+	    NULL, copy ? &old : NULL, &of, e) == -1)
 		return -1;
 	/* whoever is under notice has no time for a rehearsal */
 	if (!g->m.urgent && dry_run(g, e) == -1)

@@ -49,11 +49,21 @@ struct spot_move_slice {
 };
 struct spot_move_slice spot_move_slice(const struct spot_move_pool *, size_t n,
     int64_t attempt);
-/* JSON of pools and of tags (struct pair), and back; tags may be NULL. */
+/* What a replacement has of the instance it is a copy of. Without template
+ * all of it; what it was told at its first boot may hold secrets and is asked
+ * for again at each launch. */
+struct spot_move_copy {
+	struct list tags;		/* struct pair */
+	struct list groups;		/* security groups, const char * */
+	const char *profile, *key_name;	/* "" none */
+	bool user_data;
+};
+/* JSON of pools and of the copy, and back; copy may be NULL. */
 struct json spot_move_pools_text(struct arena *, const struct spot_move_pool *,
-    size_t n, struct list tags);
+    size_t n, const struct spot_move_copy *);
 int spot_move_pools_read(struct arena *, struct json,
-    struct spot_move_pool **, size_t *n, struct list *tags, struct err *);
+    struct spot_move_pool **, size_t *n, struct spot_move_copy *,
+    struct err *);
 /* The plan of a move: what an approval binds. */
 struct json spot_move_plan(struct arena *, const struct spot_move *);
 

@@ -425,6 +425,15 @@ sim_scores(struct spot_access *x, struct arena *a, const char *region,
 	return 0;
 }
 
+static int
+sim_user_data(struct spot_access *x, struct arena *a, const char *region,
+    const char *id, const char **text, struct err *e)
+{
+	(void)x, (void)a, (void)region, (void)id, (void)e;
+	*text = "";
+	return 0;
+}
+
 /* No group of the simulated cloud is of a stack. */
 static int
 sim_stack(struct spot_access *x, struct arena *a, const char *region,
@@ -437,7 +446,8 @@ sim_stack(struct spot_access *x, struct arena *a, const char *region,
 
 const struct spot_acts spot_acts_simulated = {
 	.launch = sim_launch, .terminate = sim_terminate,
-	.describe = sim_describe, .status = sim_status, .tag = sim_tag,
+	.describe = sim_describe, .user_data = sim_user_data,
+	.status = sim_status, .tag = sim_tag,
 	.group = spot_sim_group, .groups = spot_sim_groups,
 	.stack = sim_stack,
 	.group_resize = spot_sim_resize, .attach = spot_sim_attach,

@@ -16,6 +16,7 @@ ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?")
 TAGS = r"TagSpecification\.\d+\.(ResourceType|Tag\.\d+\.(Key|Value))"
 RUN = re.compile(
     r"ImageId|InstanceType|MinCount|MaxCount|ClientToken|KeyName|UserData|"
+    r"IamInstanceProfile\.(Arn|Name)|"
     r"SecurityGroupId\.\d+|SubnetId|Placement\.(AvailabilityZone|Tenancy)|"
     r"LaunchTemplate\.(LaunchTemplateId|LaunchTemplateName|Version)|"
     r"InstanceMarketOptions\.(MarketType|SpotOptions\.(MaxPrice|"
@@ -163,10 +164,14 @@ def run_instances(call):
             call.key.account, call.region, instanceType=kind, tags=dict(tags),
             availabilityZone=az, lifecycle="spot" if spot else "on-demand",
             token=token, imageId=p.get("ImageId"), platformDetails=
-            "Linux/UNIX") for _ in range(count)]
+            "Linux/UNIX", groups=call.numbered("SecurityGroupId"),
+            profile=p.get("IamInstanceProfile.Arn"), keyName=p.get("KeyName"),
+            userData=p.get("UserData")) for _ in range(count)]
         cloud.note("launched", call.key.account, call.region, ids=[
             one.id for one in ones], type=kind, az=az, spot=spot, tags=tags,
-            token=token, action="RunInstances")
+            token=token, action="RunInstances", image=p.get("ImageId"),
+            groups=ones[0].groups, profile=ones[0].profile,
+            key=ones[0].key, userData=ones[0].user_data)
         return ones
 
     with cloud.lock:
@@ -367,8 +372,23 @@ def scores(call):
                            actions._items(rows), 10, 1000, 1000)
 
 
+def attribute(call):
+    one = call.world.cloud.find(call.key.account, call.region,
+                                call.params.get("InstanceId", ""))
+    if one is None:
+        raise AwsError("InvalidInstanceID.NotFound", "no such instance")
+    if call.params.get("Attribute") != "userData":
+        raise AwsError("InvalidParameterValue", "Attribute")
+    return ("<DescribeInstanceAttributeResponse><requestId>%s</requestId>"
+            "<instanceId>%s</instanceId><userData>%s</userData>"
+            "</DescribeInstanceAttributeResponse>" % (
+                uuid.uuid4(), one.id, one.user_data and
+                "<value>%s</value>" % one.user_data)).encode()
+
+
 def install(table):
-    every = {"RunInstances": run_instances, "CreateFleet": create_fleet,
+    every = {"DescribeInstanceAttribute": attribute,
+             "RunInstances": run_instances, "CreateFleet": create_fleet,
              "TerminateInstances": terminate, "CreateTags": create_tags,
              "DescribeInstanceStatus": status,
              "GetSpotPlacementScores": scores}

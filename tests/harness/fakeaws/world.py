@@ -47,7 +47,8 @@ PLATFORMS = {"Linux/UNIX": "RunInstances",
 RENAMED = {"EbsCards": "ebsCardSet", "Workloads": "workloadSet"}
 ADDABLE = {"region", "count", "instanceId", "instanceType", "state", "tags",
            "availabilityZone", "lifecycle", "platformDetails", "launchTime",
-           "tenancy", "token", "imageId"}    # what a control request may say of a new instance
+           "tenancy", "token", "imageId", "groups", "profile", "keyName",
+           "userData", "volumes"}   # what a control request may say of one
 NAMES = ["web", "api", "batch", "cache & <queue>", 'say "hi"', "größe-∆"]
 
 
@@ -133,6 +134,11 @@ class Instance:
         self.image, self.volume, self.eni = map(hexid, ("ami", "vol", "eni"))
         self.image = given.get("imageId") or self.image
         self.token = given.get("token", "")
+        self.groups = given.get("groups", [])
+        self.profile, self.key, self.user_data = (
+            given.get(name) or "" for name in ("profile", "keyName",
+                                               "userData"))
+        self.volumes = given.get("volumes", 1)
         # by the life clock of state.Cloud; None: never
         self.born = self.visible_at = 0.0
         self.running_at = self.checked_at = None
@@ -169,7 +175,15 @@ class Instance:
                     f"{self.volume}</volumeId><status>attached</status>"
                     f"<attachTime>{self.launch}</attachTime>"
                     "<deleteOnTermination>true</deleteOnTermination></ebs>"
-                    "</item>")
+                    "</item>") * self.volumes
+        extra = "<groupSet>%s</groupSet>" % "".join(
+            "<item><groupId>%s</groupId><groupName>g</groupName></item>" %
+            escape(one) for one in self.groups)
+        if self.profile:
+            extra += ("<iamInstanceProfile><arn>%s</arn><id>AIPA</id>"
+                      "</iamInstanceProfile>" % escape(self.profile))
+        if self.key:
+            extra += "<keyName>%s</keyName>" % escape(self.key)
         eni = alive and (
             f"<item><networkInterfaceId>{self.eni}</networkInterfaceId>"
             f"<subnetId>{self.subnet}</subnetId><vpcId>{self.vpc}</vpcId>"
@@ -202,7 +216,7 @@ class Instance:
             f"</ebsOptimized><enaSupport>true</enaSupport><platformDetails>"
             f"{self.platform}</platformDetails><usageOperation>"
             f"{PLATFORMS.get(self.platform, 'RunInstances')}</usageOperation>"
-            "</item>")
+            f"{extra}</item>")
 
 
 class Fleet:
