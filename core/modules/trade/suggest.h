@@ -107,7 +107,7 @@ struct trade_data_version {
 	int64_t n, versions;
 	struct utc last;
 };
-struct trade_answer {
+struct trade_suggest_answer {
 	struct json body;
 	struct utc created_at;
 };
@@ -134,7 +134,7 @@ int trade_data_version(struct db *, struct arena *, int64_t instrument,
     const char *timeframe, struct trade_data_version *, struct err *);
 /* 0 found, 1 none. */
 int trade_answer_get(struct db *, struct arena *, struct uuid tenant,
-    struct blob digest, struct trade_answer *, struct err *);
+    struct blob digest, struct trade_suggest_answer *, struct err *);
 int trade_answer_put(struct db *, struct uuid tenant, const char *type,
     struct blob digest, struct json body, struct utc now, struct err *);
 

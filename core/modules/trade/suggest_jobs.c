@@ -238,7 +238,7 @@ static int
 kept(struct suggesting *g, bool *found)
 {
 	struct job_ctx *c = g->c;
-	struct trade_answer answer;
+	struct trade_suggest_answer answer;
 	int rc;
 
 	*found = false;

@@ -85,11 +85,11 @@ static const struct schema version_schema = {
 	.name = "DataVersion", .size = sizeof(V_), .fields = version_fields
 };
 static const struct field answer_fields[] = {
-	FIELD(struct trade_answer, body),
-	FIELD(struct trade_answer, created_at), FIELD_END
+	FIELD(struct trade_suggest_answer, body),
+	FIELD(struct trade_suggest_answer, created_at), FIELD_END
 };
 static const struct schema answer_schema = {
-	.name = "TradeAnswer", .size = sizeof(struct trade_answer),
+	.name = "TradeAnswer", .size = sizeof(struct trade_suggest_answer),
 	.fields = answer_fields
 };
 
@@ -230,7 +230,7 @@ trade_data_version(struct db *db, struct arena *a, int64_t instrument,
 
 int
 trade_answer_get(struct db *db, struct arena *a, struct uuid tenant,
-    struct blob digest, struct trade_answer *out, struct err *e)
+    struct blob digest, struct trade_suggest_answer *out, struct err *e)
 {
 	return db_one(db, a, &ANSWER_GET, ARGS(V(tenant), V(digest)), out,
 	    e);

@@ -7,8 +7,8 @@
 #include "shm/dependency.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
-		#include "modules/trade/engine.h",
-		#include "modules/trade/corporate.h",
+#include "modules/trade/corporate.h"
+#include "modules/trade/engine.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
 #include "modules/trade/ledger.h"
