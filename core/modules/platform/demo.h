@@ -11,7 +11,7 @@
 extern const struct command platform_demo_commands[];
 extern const struct query *const platform_demo_queries[];
 
-/* The oldest active user. 0 found, 1 none. */
+/* The oldest active user; now is left at 0. 0 found, 1 none. */
 int platform_demo_owner(struct db *, struct arena *, struct demo_owner *,
     struct err *);
 

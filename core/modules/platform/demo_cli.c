@@ -33,7 +33,7 @@ of_module(struct env *env, const struct module *m, bool reset,
 static int
 each(struct env *env, bool reset)
 {
-	struct demo_owner o = { .now = clock_now() };
+	struct demo_owner o;
 	struct err e = { 0 };
 	size_t n = 0;
 	int rc = platform_demo_owner(env->db, env->a, &o, &e);
@@ -43,6 +43,7 @@ each(struct env *env, bool reset)
 		    "there is no user yet" : e.detail);
 		return 1;
 	}
+	o.now = clock_now();
 	while (env->modules[n] != NULL)
 		n++;
 	for (size_t i = 0; i < n; i++)

@@ -126,6 +126,7 @@ int trade_market_ask(struct db *, struct arena *,
 
 /* ---- a market to try things on --------------------------------------------------- */
 
+#define TRADE_DEMO_EXCHANGE "SIM"
 /* Makes the simulator's instruments, two years of daily bars and a week of
  * minutes, a recorded day of ticks, and starts a replay of that day (again and
  * again). Does nothing when the tenant has a feed of this name: *made is then

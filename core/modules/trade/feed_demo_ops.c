@@ -14,7 +14,6 @@
 #include "modules/trade/feed_inner.h"
 
 #define DAY_US (INT64_C(86400) * US_PER_S)
-#define EXCHANGE "SIM"
 enum { SYMBOLS = 5, DAYS = 730, MINUTE_DAYS = 3, CHUNK = 1000, SPEED = 60,
 	DEMO_SEED = 20260101 };
 
@@ -99,7 +98,7 @@ instruments(struct past *p, struct uuid tenant, struct utc now,
 	for (size_t s = 0; s < SYMBOLS; s++) {
 		const struct trade_mock_symbol *m = &trade_mock_symbols[s];
 
-		p->i[s] = trade_instrument_usual(tenant, m->symbol, EXCHANGE,
+		p->i[s] = trade_instrument_usual(tenant, m->symbol, TRADE_DEMO_EXCHANGE,
 		    now);
 		p->i[s].name = m->name;
 		p->base[s] = p->last[s] = trade_mock_price(m->symbol);
@@ -133,7 +132,7 @@ start(struct db *db, const struct demo *d, struct utc from, struct utc to,
 	for (size_t i = 0; i < SYMBOLS; i++)
 		str_addf(&s, "%s\"%s\"", i > 0 ? "," : "",
 		    trade_mock_symbols[i].symbol);
-	str_addf(&s, "],\"exchange\":\"" EXCHANGE "\",\"source\":\"ticks\","
+	str_addf(&s, "],\"exchange\":\"" TRADE_DEMO_EXCHANGE "\",\"source\":\"ticks\","
 	    "\"from\":\"%s\",\"to\":\"%s\",\"speed\":%d,\"again\":true}",
 	    clock_format(from, t0), clock_format(to, t1), SPEED);
 	f.spec.p = s.p;

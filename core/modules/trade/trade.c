@@ -8,6 +8,7 @@
 #include "modules/trade/bar.h"
 #include "modules/trade/conf.h"
 #include "modules/trade/corporate.h"
+#include "modules/trade/demo.h"
 #include "modules/trade/engine.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/instrument.h"
@@ -194,7 +195,7 @@ const struct module trade_module = {
 		trade_news_queries, trade_signal_queries,
 		trade_arming_queries, trade_reward_queries,
 		trade_suggest_queries, trade_portfolio_queries,
-		trade_corporate_queries, NULL },
+		trade_corporate_queries, trade_demo_queries, NULL },
 	.routes = (const struct route *const[]){
 		trade_link_routes, trade_broker_routes,
 		trade_difference_routes,
@@ -238,5 +239,6 @@ const struct module trade_module = {
 	.components = components,
 	.permissions = permissions,
 	.pages = (const struct page *const[]){ trade_pages, NULL },
-	.exchanges = (const struct exchange *const[]){ &bars, NULL }
+	.exchanges = (const struct exchange *const[]){ &bars, NULL },
+	.demo = &trade_demo
 };
