@@ -816,7 +816,7 @@ exits_protect_what_was_bought(void **state)
 	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
 	    2);
 	expect_status(cats("POST", "/api/trade/quotes", "{\"symbol\":"
-	    "\"OWN\",\"bid\":95.5,\"ask\":99.5}"), 200);
+	    "\"OWN\",\"bid\":95,\"ask\":95.5,\"last\":95}"), 200);
 	r = http_get(&st, http_text(&st, "/mcp/orders?parent=%s", id), cat);
 	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
 	    2);

@@ -107,7 +107,8 @@ desk_open(void)
 	db = mariadb_open(a, DB);
 	desk = (struct trade_desk){ .db = db, .a = a, .tenant = uuid_new(),
 	    .user = uuid_new(), .limits = wide_limits(), .fee = 0.001,
-	    .now = clock_now(), .twice = true };
+	    .now = clock_now(), .twice = true,
+	    .paper_terms = { .fee_ppm = 1000, .every = 1000 } };
 	gold = trade_instrument_usual(desk.tenant, "GOLD", "", desk.now);
 	gold.tick = dec("0.01");
 	gold.lot = dec("1");
