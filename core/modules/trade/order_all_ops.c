@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "modules/trade/link.h"
 #include "modules/trade/order_inner.h"
 
 #define O struct trade_order
@@ -63,6 +64,7 @@ trade_order_cancel_all(struct trade_desk *d, struct trade_session *s,
 		    uuid_format(o->id, id), o->version, o);
 	}
 	s->updated_at = d->now;
+	trade_broker_ring(d->db);
 	if (trade_order_sweep(d->db, s->id, d->now, e) == -1 ||
 	    trade_order_event_add_all(d->db, d->a, v, (size_t)*n, e) == -1 ||
 	    trade_session_update(d->db, s, e) == -1)

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/number.h"
 #include "base/random.h"
+#include "modules/trade/link.h"
 #include "modules/trade/order_inner.h"
 #include "modules/trade/strategies.h"
 
@@ -106,6 +107,8 @@ event(struct trade_desk *d, const O *o, const struct trade_note *n,
 	    .cause = n->cause, .quantity = n->quantity, .price = n->price,
 	    .at = d->now, .applied = !n->kept, .broker_at = n->broker_at };
 
+	if (o->send != NULL && o->sent_at.us == 0)
+		trade_broker_ring(d->db);
 	if (trade_order_event_add(d->db, &v, e) == -1)
 		return -1;
 	return event_publish(d->db, &trade_order_events[0], o->tenant_id,

@@ -85,7 +85,7 @@ fetch(struct trade_look *k, struct err *e)
 	if (trade_link_open(k->t->env, k->t->a, k->l, k->from, &k->way, e) ==
 	    -1)
 		return -1;
-	k->way.deadline_boot_ns = k->t->until_boot_ns;
+	k->way.deadline_boot_ns = k->t->end_boot_ns;
 	if (trade_broker_ask(&k->way, BROKER_ORDERS, NULL, &ans, e) == -1)
 		return -1;
 	k->orders = ans.orders;

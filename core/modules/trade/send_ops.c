@@ -323,7 +323,7 @@ put_out(struct act *x, struct trade_answer *ans, struct err *f,
 		return 0;
 	if (trade_link_open(x->t->env, x->d.a, x->l, x->d.now, &way, f) == -1)
 		return 0;
-	way.deadline_boot_ns = x->t->until_boot_ns;
+	way.deadline_boot_ns = x->t->end_boot_ns;
 	(void)trade_broker_ask(&way, x->verb, &t, ans, f);
 	return 0;
 }

@@ -175,6 +175,10 @@ session_state(struct ctx *c, const void *in)
 	if (trade_session_of(&d, true, &s, &c->err) == -1)
 		return fail_err(c);
 	ctx_target_id(c, "session", s.id);
+	/* setting real money free again is a person's act */
+	if (strcmp(s.mode, "live") == 0 && strcmp(i->state, "active") == 0 &&
+	    strcmp(s.state, "active") != 0 && ctx_step_up(c) == -1)
+		return fail_err(c);
 	return set_state(c, &s, i) == -1 ? fail_err(c) : show(c, &s);
 }
 
@@ -282,7 +286,7 @@ const struct route trade_session_routes[] = {
 	  SEED("/mcp/killswitch"), .summary = "Stop or start the account",
 	  .auth = AUTH_USER, .permission = "trade:order",
 	  .in = &state_schema, .out = &trade_session_schema, .ok = 200,
-	  .errors = ERRORS(404), .flags = R_TXN | R_AUDIT,
+	  .errors = ERRORS(403, 404), .flags = R_TXN | R_AUDIT,
 	  .run = session_state },
 	{ .id = "trade.position.list", .method = HTTP_GET,
 	  .path = "/api/trade/positions", SEED("/mcp/positions"),
