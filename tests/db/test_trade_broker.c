@@ -725,7 +725,7 @@ paper_never_reaches_a_broker(void **state)
 	struct trade_session s;
 	struct trade_link forged;
 	struct trade_access x;
-	struct trade_answer ans;
+	struct trade_broker_answer ans;
 	struct trade_ticket t = { .client_id = "X", .broker_id = "",
 	    .symbol = "SBIN", .exchange = "NSE", .side = "buy",
 	    .type = "market", .tif = "day", .product = "", .variety = "",
