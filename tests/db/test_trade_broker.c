@@ -172,7 +172,8 @@ turn_as(struct env *e, struct utc since)
 {
 	struct arena *t = arena_new(64 << 20);
 	struct trade_turn turn = { .env = e, .a = t, .started = since,
-	    .until_boot_ns = clock_boot_ns() + INT64_C(30000000000) };
+	    .until_boot_ns = clock_boot_ns() + INT64_C(30000000000),
+	    .end_boot_ns = clock_boot_ns() + INT64_C(40000000000) };
 
 	good(trade_send_due(&turn, &err));
 	good(trade_reconcile_due(&turn, &err));
@@ -185,7 +186,8 @@ static void
 send_only(void)
 {
 	struct trade_turn t = { .env = &env, .a = a, .started = { 1 },
-	    .until_boot_ns = clock_boot_ns() + INT64_C(30000000000) };
+	    .until_boot_ns = clock_boot_ns() + INT64_C(30000000000),
+	    .end_boot_ns = clock_boot_ns() + INT64_C(40000000000) };
 
 	good(trade_send_due(&t, &err));
 }
@@ -723,7 +725,7 @@ paper_never_reaches_a_broker(void **state)
 	struct trade_session s;
 	struct trade_link forged;
 	struct trade_access x;
-	struct trade_answer ans;
+	struct trade_broker_answer ans;
 	struct trade_ticket t = { .client_id = "X", .broker_id = "",
 	    .symbol = "SBIN", .exchange = "NSE", .side = "buy",
 	    .type = "market", .tif = "day", .product = "", .variety = "",

@@ -84,11 +84,11 @@ refuses(const struct trade_broker *b, enum trade_verb v,
 	assert_string_equal(err.code, "not_offered");
 }
 
-static struct trade_answer
+static struct trade_broker_answer
 hear(const struct trade_broker *b, enum trade_verb v, const char *body)
 {
 	struct trade_ticket t = ticket("limit", "day", 1);
-	struct trade_answer ans = { .order_id = "" };
+	struct trade_broker_answer ans = { .order_id = "" };
 
 	err_clear(&err);
 	if (b->parse(a, v, &t, body, strlen(body), now, &ans, &err) == -1)
@@ -100,7 +100,7 @@ static void
 deaf(const struct trade_broker *b, enum trade_verb v, const char *body)
 {
 	struct trade_ticket t = ticket("limit", "day", 1);
-	struct trade_answer ans = { .order_id = "" };
+	struct trade_broker_answer ans = { .order_id = "" };
 
 	err_clear(&err);
 	if (b->parse(a, v, &t, body, strlen(body), now, &ans, &err) != -1)
@@ -325,7 +325,7 @@ bad_answers_are_bad(void **state)
 static void
 the_mock_s_answers(void **state)
 {
-	struct trade_answer ans = hear(&trade_broker_mcp, BROKER_HOLDINGS,
+	struct trade_broker_answer ans = hear(&trade_broker_mcp, BROKER_HOLDINGS,
 	    "{\"holdings\":[{\"symbol\":\"AAPL\",\"quantity\":100,\"price\":"
 	    "150.0,\"value\":15000.0,\"pnl\":500.0}],\"total_value\":"
 	    "197500.0}");
@@ -361,7 +361,7 @@ the_mock_s_answers(void **state)
 static void
 alpaca_answers(void **state)
 {
-	struct trade_answer ans = hear(&trade_broker_alpaca, BROKER_ORDERS,
+	struct trade_broker_answer ans = hear(&trade_broker_alpaca, BROKER_ORDERS,
 	    "[{\"id\":\"x\",\"client_order_id\":\"C\",\"symbol\":\"AAPL\","
 	    "\"qty\":\"10\",\"filled_qty\":\"2.5\",\"filled_avg_price\":"
 	    "\"187.123456789\",\"side\":\"buy\",\"type\":\"limit\","
@@ -415,7 +415,7 @@ refusals_say_why(void **state)
 static void
 kite_s_day_ends_at_six(void **state)
 {
-	struct trade_answer ans = { .order_id = "" };
+	struct trade_broker_answer ans = { .order_id = "" };
 	const char *body = "{\"status\":\"success\",\"data\":{\"user_id\":"
 	    "\"AB1234\",\"access_token\":\"t\"}}";
 	struct utc at, want;
@@ -477,7 +477,7 @@ static void
 recorded_bodies(void **state)
 {
 	const struct trade_broker_position *p;
-	struct trade_answer ans;
+	struct trade_broker_answer ans;
 
 	(void)state;
 	if (tar_read(a, "market/broker_kiteconnect_mocks.dev.tar.gz", &tar) ==

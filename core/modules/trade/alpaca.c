@@ -278,7 +278,7 @@ one_order(struct arena *a, const struct tree *j, struct trade_broker_order *o,
 }
 
 static int
-orders(struct arena *a, const struct tree *j, struct trade_answer *out,
+orders(struct arena *a, const struct tree *j, struct trade_broker_answer *out,
     struct err *e)
 {
 	struct trade_broker_order *o;
@@ -297,7 +297,7 @@ orders(struct arena *a, const struct tree *j, struct trade_answer *out,
 }
 
 static int
-trades(struct arena *a, const struct tree *j, struct trade_answer *out,
+trades(struct arena *a, const struct tree *j, struct trade_broker_answer *out,
     struct err *e)
 {
 	struct trade_broker_trade *t;
@@ -323,7 +323,7 @@ trades(struct arena *a, const struct tree *j, struct trade_answer *out,
 }
 
 static int
-positions(struct arena *a, const struct tree *j, struct trade_answer *out,
+positions(struct arena *a, const struct tree *j, struct trade_broker_answer *out,
     struct err *e)
 {
 	struct trade_broker_position *p;
@@ -357,7 +357,7 @@ positions(struct arena *a, const struct tree *j, struct trade_answer *out,
 }
 
 static int
-account(struct arena *a, const struct tree *j, struct trade_answer *out,
+account(struct arena *a, const struct tree *j, struct trade_broker_answer *out,
     struct err *e)
 {
 	struct trade_broker_funds *f = &out->funds;
@@ -376,7 +376,7 @@ account(struct arena *a, const struct tree *j, struct trade_answer *out,
 
 static int
 alpaca_parse(struct arena *a, enum trade_verb v, const struct trade_ticket *t,
-    const char *body, size_t n, struct utc now, struct trade_answer *out,
+    const char *body, size_t n, struct utc now, struct trade_broker_answer *out,
     struct err *e)
 {
 	const struct tree *j;

@@ -90,7 +90,7 @@ extern const struct schema trade_broker_order_schema,
     trade_broker_trade_schema, trade_broker_position_schema,
     trade_broker_funds_schema;
 
-struct trade_answer {
+struct trade_broker_answer {
 	const char *order_id;		/* SUBMIT REPLACE CANCEL */
 	struct list orders, trades, positions, day;
 	struct trade_broker_funds funds;
@@ -123,7 +123,7 @@ struct trade_broker {
 	 * order in orders, or none. */
 	int (*parse)(struct arena *, enum trade_verb,
 	    const struct trade_ticket *, const char *body, size_t n,
-	    struct utc now, struct trade_answer *, struct err *);
+	    struct utc now, struct trade_broker_answer *, struct err *);
 	/* The sentence in an answer of 300 and more, "" = none; *expired: it
 	 * says that the login is over. */
 	const char *(*refusal)(struct arena *, int status, const char *body,
@@ -197,6 +197,6 @@ struct trade_access {
  *  504 "outcome_unknown"		an order may have reached it
  */
 int trade_broker_ask(const struct trade_access *, enum trade_verb,
-    const struct trade_ticket *, struct trade_answer *, struct err *);
+    const struct trade_ticket *, struct trade_broker_answer *, struct err *);
 
 #endif

@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "modules/trade/link.h"
 
-enum { LEASE_S = 60 };
-#define TURN_NS INT64_C(35000000000)	/* of the lease; the rest is spare for
-					 * a call under way */
+/* A turn begins no call after TURN_NS, a call may take CALL_NS: together less
+ * than the lease, which is also how long a dead worker's orders wait. */
+enum { LEASE_S = 20 };
+#define TURN_NS INT64_C(5000000000)
+#define CALL_NS INT64_C(10000000000)
 
 struct memory {
 	struct utc started;
@@ -22,7 +24,8 @@ turn(struct loop_ctx *c, struct err *e)
 	struct memory *m = c->memory;
 	struct env env = *c->env;
 	struct trade_turn t = { .env = &env, .a = c->a,
-	    .until_boot_ns = clock_boot_ns() + TURN_NS };
+	    .until_boot_ns = clock_boot_ns() + TURN_NS,
+	    .end_boot_ns = clock_boot_ns() + TURN_NS + CALL_NS };
 
 	env.db = c->db;
 	if (m == NULL) {

@@ -127,7 +127,7 @@ send(const struct trade_access *x, const struct trade_broker_conf *c,
 
 int
 trade_broker_ask(const struct trade_access *x, enum trade_verb v,
-    const struct trade_ticket *t, struct trade_answer *out, struct err *e)
+    const struct trade_ticket *t, struct trade_broker_answer *out, struct err *e)
 {
 	const struct trade_broker_conf *c = conf_get(x->env->conf,
 	    &trade_broker_settings);
@@ -135,7 +135,7 @@ trade_broker_ask(const struct trade_access *x, enum trade_verb v,
 	struct net_reply r;
 	struct err why = { 0 };
 
-	*out = (struct trade_answer){ .order_id = "" };
+	*out = (struct trade_broker_answer){ .order_id = "" };
 	if (allowed(x, c, v, e) == -1 || x->broker->build(x->a, c,
 	    &x->secret, v, t, x->now, &q, e) == -1 ||
 	    send(x, c, v, &q, &r, e) == -1)

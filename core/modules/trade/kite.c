@@ -327,7 +327,7 @@ one_order(struct arena *a, const struct tree *j, struct trade_broker_order *o,
 
 static int
 orders(struct arena *a, const struct tree *l, const char *client,
-    struct trade_answer *out, struct err *e)
+    struct trade_broker_answer *out, struct err *e)
 {
 	struct trade_broker_order *o;
 	const char *name;
@@ -347,7 +347,7 @@ orders(struct arena *a, const struct tree *l, const char *client,
 }
 
 static int
-trades(struct arena *a, const struct tree *l, struct trade_answer *out,
+trades(struct arena *a, const struct tree *l, struct trade_broker_answer *out,
     struct err *e)
 {
 	struct trade_broker_trade *t;
@@ -447,7 +447,7 @@ morning(struct utc now)
 
 static int
 login(struct arena *a, const struct tree *data, struct utc now,
-    struct trade_answer *out, struct err *e)
+    struct trade_broker_answer *out, struct err *e)
 {
 	out->token = trade_answer_text(a, data, "access_token");
 	out->account = trade_answer_text(a, data, "user_id");
@@ -458,7 +458,7 @@ login(struct arena *a, const struct tree *data, struct utc now,
 
 static int
 kite_parse(struct arena *a, enum trade_verb v, const struct trade_ticket *t,
-    const char *body, size_t n, struct utc now, struct trade_answer *out,
+    const char *body, size_t n, struct utc now, struct trade_broker_answer *out,
     struct err *e)
 {
 	const struct tree *j, *data;

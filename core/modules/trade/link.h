@@ -183,7 +183,8 @@ struct trade_turn {
 	struct arena *a;
 	struct utc started;		/* of this process: what was compared
 					 * before counts as not compared */
-	int64_t until_boot_ns;		/* no new call after this */
+	int64_t until_boot_ns;		/* nothing new is begun after this */
+	int64_t end_boot_ns;		/* no call lasts longer */
 	int64_t next_ms;		/* when there is more to do */
 };
 /* Sends what is due of sessions that were compared since `started`. */

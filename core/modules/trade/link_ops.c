@@ -102,7 +102,7 @@ struct enter {
 	const struct principal *by;
 	const struct trade_broker *b;
 	struct trade_secret secret;
-	const struct trade_answer *ans;
+	const struct trade_broker_answer *ans;
 	const struct trade_broker_funds *funds;
 	const struct trade_link_terms *terms;
 	struct utc now;
@@ -167,7 +167,7 @@ trade_link_login(struct env *env, struct arena *a, const struct principal *by,
 {
 	struct trade_access x = { .env = env, .a = a, .broker = b,
 	    .mode = "live", .secret = *given, .now = now };
-	struct trade_answer ans, money;
+	struct trade_broker_answer ans, money;
 	struct enter n = { .env = env, .a = a, .by = by, .b = b,
 	    .secret = *given, .ans = &ans, .terms = terms, .now = now, .out = out };
 
@@ -328,7 +328,7 @@ trade_link_logout(struct env *env, struct arena *a,
 {
 	struct leave v = { a, l, now };
 	struct trade_access x;
-	struct trade_answer ans;
+	struct trade_broker_answer ans;
 	struct err ignored = { 0 };
 	bool open = trade_link_open(env, a, l, now, &x, &ignored) == 0;
 
@@ -414,7 +414,7 @@ encode_list(const struct schema *s, const struct list *l, const char *name,
 }
 
 static const char *
-encode(struct arena *a, enum trade_verb v, const struct trade_answer *ans)
+encode(struct arena *a, enum trade_verb v, const struct trade_broker_answer *ans)
 {
 	struct str s;
 
@@ -450,7 +450,7 @@ trade_link_ask(struct env *env, struct arena *a, const struct trade_link *l,
 {
 	const struct utc since = { now.us - US_PER_S };
 	struct trade_access x;
-	struct trade_answer ans;
+	struct trade_broker_answer ans;
 	struct trade_link copy = *l;
 	struct err ignored = { 0 };
 	int rc = trade_answer_kept(env->db, a, l->session_id, trade_verbs[v],

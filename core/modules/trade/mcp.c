@@ -195,7 +195,7 @@ one_order(struct arena *a, const struct tree *j, struct trade_broker_order *o,
 
 static int
 orders(struct arena *a, const struct tree *j, const char *client,
-    struct trade_answer *out, struct err *e)
+    struct trade_broker_answer *out, struct err *e)
 {
 	const struct tree *l = tree_get(j, "orders");
 	struct trade_broker_order *o;
@@ -218,7 +218,7 @@ orders(struct arena *a, const struct tree *j, const char *client,
 /* Short positions come with a negative quantity, or as side "short". */
 static int
 positions(struct arena *a, const struct tree *j, const char *what,
-    struct trade_answer *out, struct err *e)
+    struct trade_broker_answer *out, struct err *e)
 {
 	const struct tree *l = tree_get(j, what);
 	struct trade_broker_position *p;
@@ -252,7 +252,7 @@ positions(struct arena *a, const struct tree *j, const char *what,
 
 static int
 mcp_parse(struct arena *a, enum trade_verb v, const struct trade_ticket *t,
-    const char *body, size_t n, struct utc now, struct trade_answer *out,
+    const char *body, size_t n, struct utc now, struct trade_broker_answer *out,
     struct err *e)
 {
 	const struct tree *j;

@@ -107,6 +107,8 @@ event(struct trade_desk *d, const O *o, const struct trade_note *n,
 	    .cause = n->cause, .quantity = n->quantity, .price = n->price,
 	    .at = d->now, .applied = !n->kept, .broker_at = n->broker_at };
 
+	if (o->send != NULL && o->sent_at.us == 0)
+		trade_broker_ring(d->db);
 	if (trade_order_event_add(d->db, &v, e) == -1)
 		return -1;
 	if (o->send != NULL && o->sent_at.us == 0)

@@ -55,7 +55,7 @@ find_rest(struct trade_look *k, struct err *e)
 	for (size_t i = 0; i < rows.n && asked < FIND_MAX; i++) {
 		const O *o = ROW(&rows, O, i);
 		struct trade_ticket t = trade_ticket_of(k->t->a, o, k->l, "");
-		struct trade_answer ans;
+		struct trade_broker_answer ans;
 		struct trade_seen s;
 
 		if (o->sent_at.us == 0 && o->broker_order_id == NULL)
@@ -79,13 +79,13 @@ find_rest(struct trade_look *k, struct err *e)
 static int
 fetch(struct trade_look *k, struct err *e)
 {
-	struct trade_answer ans;
+	struct trade_broker_answer ans;
 
 	k->from = clock_now();
 	if (trade_link_open(k->t->env, k->t->a, k->l, k->from, &k->way, e) ==
 	    -1)
 		return -1;
-	k->way.deadline_boot_ns = k->t->until_boot_ns;
+	k->way.deadline_boot_ns = k->t->end_boot_ns;
 	if (trade_broker_ask(&k->way, BROKER_ORDERS, NULL, &ans, e) == -1)
 		return -1;
 	k->orders = ans.orders;

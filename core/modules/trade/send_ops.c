@@ -307,7 +307,7 @@ settle(struct db *db, void *arg, struct err *e)
 
 /* Outside of a transaction. -1: the database; what the broker did is in *f. */
 static int
-put_out(struct act *x, struct trade_answer *ans, struct err *f,
+put_out(struct act *x, struct trade_broker_answer *ans, struct err *f,
     struct err *e)
 {
 	struct trade_instrument i;
@@ -323,7 +323,7 @@ put_out(struct act *x, struct trade_answer *ans, struct err *f,
 		return 0;
 	if (trade_link_open(x->t->env, x->d.a, x->l, x->d.now, &way, f) == -1)
 		return 0;
-	way.deadline_boot_ns = x->t->until_boot_ns;
+	way.deadline_boot_ns = x->t->end_boot_ns;
 	(void)trade_broker_ask(&way, x->verb, &t, ans, f);
 	return 0;
 }
@@ -335,7 +335,7 @@ send_one(struct trade_turn *t, const O *o, struct trade_link *l,
 {
 	struct act x = { .t = t, .l = l, .o = *o,
 	    .d = trade_turn_desk(t, l) };
-	struct trade_answer ans = { .order_id = "" };
+	struct trade_broker_answer ans = { .order_id = "" };
 	struct err failed = { 0 };
 	struct outcome c = { .x = &x };
 
