@@ -312,6 +312,40 @@ a_bracket_inside_a_bar(void **state)
 	same_again();
 }
 
+/* A quote below the stop of a market entry's bracket. */
+static void
+a_bracket_on_quotes(void **state)
+{
+	struct trade_quote q = { .instrument_id = one.id,
+	    .bid = dec("99.5"), .ask = dec("99.5"), .last = dec("99.5") };
+	struct trade_order o;
+	struct uuid id;
+
+	(void)state;
+	q.at.us = q.heard_at.us = clock_us++;
+	begin();
+	good(trade_paper_on_quote(&d, &q, &err));
+	commit();
+	o = order("buy", "market", "2", "0");
+	o.take_profit = dec("110");
+	o.stop_loss = dec("96");
+	id = place(o);
+	expect_state(id, "filled");
+	/* an own bid above the market's does not stand before the stop */
+	place(order("buy", "limit", "1", "99"));
+	q.bid = dec("95.5");
+	q.at.us = q.heard_at.us = clock_us++;
+	begin();
+	good(trade_paper_on_quote(&d, &q, &err));
+	commit();
+	assert_string_equal(value(arena_printf(a, "SELECT GROUP_CONCAT("
+	    "CONCAT(role, ' ', state) ORDER BY role) FROM trade_order WHERE "
+	    "parent_id = (SELECT id FROM trade_order WHERE role = 'entry' "
+	    "ORDER BY id DESC LIMIT 1)")), "take_profit cancelled,stop_loss "
+	    "filled");
+	same_again();
+}
+
 static void
 a_trailing_stop_survives(void **state)
 {
@@ -674,6 +708,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup(f, fresh)
 	const struct CMUnitTest tests[] = {
 		T(a_queue_survives), T(a_bracket_inside_a_bar),
+		T(a_bracket_on_quotes),
 		T(a_trailing_stop_survives), T(latency_and_time),
 		T(a_stale_feed), T(the_clock_goes_back), T(a_bar_is_corrected),
 		T(a_halted_session_only_closes), T(rows_are_followed),

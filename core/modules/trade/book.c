@@ -247,8 +247,11 @@ fillable(const struct trade_book *b, const struct trade_book_order *o)
 		for (; i != NIL && shown < need; i = b->nodes[i].next) {
 			const struct trade_book_order *r = &b->nodes[i].o;
 
-			if (o->owner != 0 && r->owner == o->owner)
-				return false;
+			if (o->owner != 0 && r->owner == o->owner) {
+				if (!b->outside)
+					return false;
+				continue;
+			}
 			if (__builtin_add_overflow(shown, r->shown, &shown) ||
 			    __builtin_add_overflow(all, r->quantity, &all))
 				return true;
@@ -260,18 +263,35 @@ fillable(const struct trade_book *b, const struct trade_book_order *o)
 	return false;
 }
 
-/* One match with the best resting order. false: nothing more to match; *why:
- * what ends the taker. */
+/* The resting order that is met first; NIL: none. In a market of others own
+ * orders are passed by. */
+static uint32_t
+opposite(const struct trade_book *b, const struct trade_book_order *o)
+{
+	const struct book_side *s = &b->side[!o->buy];
+
+	for (size_t k = s->n; k-- > 0 && crosses(o, s->v[k].price);) {
+		uint32_t i = b->levels[s->v[k].level].head;
+
+		while (i != NIL && b->outside && o->owner != 0 &&
+		    b->nodes[i].o.owner == o->owner)
+			i = b->nodes[i].next;
+		if (i != NIL)
+			return i;
+	}
+	return NIL;
+}
+
+/* One match. false: nothing more to match; *why: what ends the taker. */
 static bool
 match(struct trade_book *b, struct trade_book_order *o, const char **why)
 {
-	uint32_t l = trade_book_best_level(b, !o->buy), i;
+	uint32_t i = o->quantity == 0 ? NIL : opposite(b, o);
 	const struct trade_book_order *r;
 	int64_t q;
 
-	if (l == NIL || o->quantity == 0 || !crosses(o, b->levels[l].price))
+	if (i == NIL)
 		return false;
-	i = b->levels[l].head;
 	r = &b->nodes[i].o;
 	if (o->owner != 0 && r->owner == o->owner) {
 		*why = "self_trade";
@@ -291,8 +311,8 @@ trade_book_execute(struct trade_book *b, uint32_t i)
 	struct trade_book_order *o = &b->nodes[i].o;
 	const char *why = NULL;
 	int64_t before = b->last;
-	uint32_t l = trade_book_best_level(b, !o->buy);
-	bool meets = l != NIL && crosses(o, b->levels[l].price);
+	bool meets = (o->post_only || o->tif == BOOK_FOK) &&
+	    opposite(b, o) != NIL;
 
 	if (o->post_only && meets) {
 		end(b, i, "post_only");

@@ -66,7 +66,9 @@ struct trade_book *trade_book_new(struct arena *, size_t max,
 /* Smallest step of a trailing stop; 1 at first. */
 void trade_book_set_step(struct trade_book *, int64_t step);
 
-/* Stops look at what trade_book_mark() says only, not at trades in the book. */
+/* A book of own orders in a market of others: stops look at what
+ * trade_book_mark() says only, not at trades in the book, and orders of one
+ * owner pass each other by. */
 void trade_book_set_outside(struct trade_book *);
 
 /* ---- orders ------------------------------------------------------------------ */

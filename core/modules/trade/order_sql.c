@@ -188,6 +188,18 @@ static const struct query ORDER_SWEEP = { "trade_order.sweep",
 	"UPDATE trade_order SET state = 'cancelled', open = NULL, reserved = "
 	"0, send = NULL, send_at = NULL, version = version + 1, updated_at = "
 	"? WHERE session_id = ? AND open = 1 AND NOT " HELD, NULL };
+static const struct field sum_fields[] = {
+	FIELD(struct trade_order_sum, orders),
+	FIELD(struct trade_order_sum, versions), FIELD_END
+};
+static const struct schema sum_schema = {
+	.name = "OrderSum", .doc = "Open orders in two numbers",
+	.size = sizeof(struct trade_order_sum), .fields = sum_fields
+};
+static const struct query ORDER_SUM_OPEN = { "trade_order.sum_open",
+	"SELECT COUNT(*) AS orders, CAST(COALESCE(SUM(version), 0) AS SIGNED) "
+	"AS versions FROM trade_order WHERE session_id = ? AND open = 1",
+	&sum_schema };
 static const struct query ORDER_RESTING = { "trade_order.resting",
 	"SELECT " ORDER " FROM trade_order WHERE instrument_id = ? AND open = "
 	"1 AND mode = 'paper' ORDER BY id LIMIT 5000", &trade_order_schema };
@@ -232,7 +244,8 @@ const struct query *const trade_order_queries[] = {
 	&ORDER_INSERT, &ORDER_UPDATE, &ORDER_MARK, &ORDER_TO_SEND,
 	&ORDER_TO_ASK, &ORDER_BY_BROKER, &ORDER_BY_CLIENT, &ORDER_BY_ID,
 	&ORDER_LOCK, &ORDER_PAGE, &ORDER_KIN, &ORDER_ALL_OPEN,
-	&ORDER_SWEEP_WAIT, &ORDER_SWEEP_ASK, &ORDER_SWEEP, &ORDER_RESTING, &ORDER_OPEN, &QUOTE_GET,
+	&ORDER_SWEEP_WAIT, &ORDER_SWEEP_ASK, &ORDER_SWEEP, &ORDER_RESTING,
+	&ORDER_SUM_OPEN, &ORDER_OPEN, &QUOTE_GET,
 	&QUOTE_PUT, NULL
 };
 
@@ -363,6 +376,13 @@ trade_order_sweep(struct db *db, struct uuid session, struct utc now,
 	    V(session)), NULL, e) == -1)
 		return -1;
 	return db_exec(db, &ORDER_SWEEP, ARGS(V(now), V(session)), NULL, e);
+}
+
+int
+trade_order_sum_open(struct db *db, struct arena *a, struct uuid session,
+    struct trade_order_sum *out, struct err *e)
+{
+	return db_one(db, a, &ORDER_SUM_OPEN, ARGS(V(session)), out, e);
 }
 
 int

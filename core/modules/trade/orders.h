@@ -116,6 +116,13 @@ int trade_order_by_id(struct db *, struct arena *, struct uuid session,
 int trade_order_page(struct db *, struct arena *, struct uuid session,
     const struct trade_order_filter *, struct uuid below, int64_t limit,
     struct rows *, struct err *);
+/* How many are open in a session, and the sum of their versions: who has seen
+ * the same two has seen the same orders. */
+struct trade_order_sum {
+	int64_t orders, versions;
+};
+int trade_order_sum_open(struct db *, struct arena *, struct uuid session,
+    struct trade_order_sum *, struct err *);
 /* Open paper orders of an instrument, over all sessions, oldest first. */
 int trade_order_resting(struct db *, struct arena *, int64_t instrument,
     struct rows *, struct err *);

@@ -29,8 +29,8 @@ trade_paper_terms_of(const void *trade_conf)
 /* ---- what orders ask for ----------------------------------------------------------------- */
 
 static int
-run_orders(struct trade_desk *d, struct trade_session *s, O *o,
-    struct err *e)
+run_order(struct trade_desk *d, struct trade_session *s, O *o,
+    const O *before, struct err *e)
 {
 	RUN r;
 
@@ -39,7 +39,7 @@ run_orders(struct trade_desk *d, struct trade_session *s, O *o,
 	r.own = o;
 	if (r.fresh && trade_paper_run_hash(&r, "start", e) == -1)
 		return -1;
-	if (trade_paper_run_sync(&r, e) == -1 ||
+	if (trade_paper_run_order(&r, o, before, e) == -1 ||
 	    trade_paper_run_rest(&r, e) == -1)
 		return -1;
 	return trade_paper_run_close(&r, e);
@@ -51,7 +51,7 @@ int
 trade_paper_submit(struct trade_desk *d, struct trade_session *s, O *o,
     struct err *e)
 {
-	return d->paper != NULL ? 0 : run_orders(d, s, o, e);
+	return d->paper != NULL ? 0 : run_order(d, s, o, NULL, e);
 }
 
 int
@@ -60,10 +60,11 @@ trade_paper_cancel(struct trade_desk *d, struct trade_session *s, O *o,
 {
 	const struct trade_report r = { .kind = REPORT_CANCELLED,
 	    .reason = cause };
+	const O before = *o;
 
 	if (trade_order_report(d, s, o, &r, e) == -1)
 		return -1;
-	return d->paper != NULL ? 0 : run_orders(d, s, o, e);
+	return d->paper != NULL ? 0 : run_order(d, s, o, &before, e);
 }
 
 int
@@ -72,13 +73,14 @@ trade_paper_replace(struct trade_desk *d, struct trade_session *s, O *o,
     struct err *e)
 {
 	const struct trade_report r = { .kind = REPORT_REPLACED };
+	const O before = *o;
 
 	(void)quantity;		/* the row has them as want_* */
 	(void)limit_price;
 	(void)stop_price;
 	if (trade_order_report(d, s, o, &r, e) == -1)
 		return -1;
-	return d->paper != NULL ? 0 : run_orders(d, s, o, e);
+	return d->paper != NULL ? 0 : run_order(d, s, o, &before, e);
 }
 
 /* ---- terms and time ---------------------------------------------------------------------- */

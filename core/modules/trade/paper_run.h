@@ -15,6 +15,7 @@ struct trade_paper_run {
 	struct trade_paper_row row;
 	bool fresh;			/* has no row yet */
 	struct rows lines;		/* as they were loaded */
+	struct trade_order_sum seen;	/* of the open orders' rows */
 	struct arena *looked;		/* orders' rows of one comparison */
 	VEC(struct trade_paper_log) log;
 	VEC(int64_t) wake;		/* instruments that were placed into
@@ -27,8 +28,15 @@ int trade_paper_run_open(struct trade_paper_run *, struct trade_desk *,
 /* Keeps a hash of the state as it is: start, count, day. */
 int trade_paper_run_hash(struct trade_paper_run *, const char *kind,
     struct err *);
-/* Brings the market in line with the orders' rows. */
+/* Brings the market in line with the orders' rows, all of them; or only when
+ * two numbers say that something differs. */
 int trade_paper_run_sync(struct trade_paper_run *, struct err *);
+int trade_paper_run_check(struct trade_paper_run *, struct err *);
+/* An order is new, or was changed from `before`: the market hears of it, and
+ * compares no more when nothing else differs. */
+int trade_paper_run_order(struct trade_paper_run *,
+    const struct trade_order *, const struct trade_order *before,
+    struct err *);
 /* Freezes what may not fill now, and thaws what may again. */
 int trade_paper_run_freeze(struct trade_paper_run *, int64_t instrument,
     struct err *);

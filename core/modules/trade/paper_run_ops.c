@@ -5,6 +5,7 @@
  * orders' rows say is open is what the market has; every input that changed
  * something is in the log.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -18,7 +19,7 @@
 
 #define O struct trade_order
 #define RUN struct trade_paper_run
-enum { MARK = 8, HASH = 32, LOOKED_CAP = 256 << 20 };
+enum { MARK = 8, HASH = 32, LOOKED_CAP = 256 << 20, EVERY = 10000 };
 static const int64_t day_us = INT64_C(86400) * US_PER_S;
 
 /* ---- in ------------------------------------------------------------------------------ */
@@ -55,13 +56,15 @@ begin_fresh(RUN *r)
 	uint64_t seed;
 
 	if (t.every == 0)
-		t = (struct trade_paper_terms){ .every = 10000 };
+		t = (struct trade_paper_terms){ .every = EVERY,
+		    .fee_ppm = (int64_t)(r->d->fee * 1e6 + 0.5) };
 	random_bytes(&seed, sizeof(seed));
 	trade_paper_start(&r->p, r->d->a, &t, seed);
 	r->p.now_us = r->d->now.us;
 	r->fresh = true;
 	r->row = (struct trade_paper_row){ .session_id = r->s->id,
 	    .tenant_id = r->s->tenant_id };
+	r->seen = (struct trade_order_sum){ -1, 0 };
 }
 
 static int
@@ -100,6 +103,8 @@ trade_paper_run_open(RUN *r, struct trade_desk *d, struct trade_session *s,
 		begin_fresh(r);
 		return 0;
 	}
+	r->seen = (struct trade_order_sum){ r->row.seen_orders,
+	    r->row.seen_versions };
 	if (trade_paper_line_all(d->db, d->a, s->id, &r->lines, e) == -1 ||
 	    read_state(r, e) == -1)
 		return -1;
@@ -186,6 +191,8 @@ keep_all(RUN *r, struct err *e)
 	r->row.spread_ppm = r->p.terms.spread_ppm;
 	r->row.seq = r->p.seq;
 	r->row.heard_at.us = r->p.now_us;
+	r->row.seen_orders = r->seen.orders;
+	r->row.seen_versions = r->seen.versions;
 	return trade_paper_row_put(r->d->db, &r->row, e);
 }
 
@@ -269,6 +276,20 @@ mark_of(const O *o, struct dec stop)
 	    stop.e8 + far };
 }
 
+/* What is now in place of what was; NULL: nothing was. */
+static void
+saw(RUN *r, const O *was, const O *o)
+{
+	if (was != NULL && was->has_open) {
+		r->seen.orders--;
+		r->seen.versions -= was->version;
+	}
+	if (o->has_open) {
+		r->seen.orders++;
+		r->seen.versions += o->version;
+	}
+}
+
 static int
 report(RUN *r, const struct trade_paper_effect *f, struct err *e)
 {
@@ -280,15 +301,20 @@ report(RUN *r, const struct trade_paper_effect *f, struct err *e)
 	struct trade_report t = { .kind = kinds[f->what],
 	    .quantity = f->quantity, .price = f->price, .fee = f->fee,
 	    .reason = reason(f->why), .at = { r->p.now_us } };
-	O row, *o = r->own != NULL && uuid_equal(r->own->id, f->order_id) ?
-	    r->own : &row;
+	O row, was, *o = r->own != NULL && uuid_equal(r->own->id,
+	    f->order_id) ? r->own : &row;
+	int rc;
 
 	if (o == &row && db_found(trade_order_by_id(r->d->db, r->d->a,
 	    r->s->id, f->order_id, true, o, e), "Order", e) == -1)
 		return -1;
-	if (f->what == PAPER_TRAILED)
-		return trade_order_trail(r->d, r->s, o, mark_of(o, f->price),
+	was = *o;
+	if (f->what == PAPER_TRAILED) {
+		rc = trade_order_trail(r->d, r->s, o, mark_of(o, f->price),
 		    f->price, e);
+		saw(r, &was, o);
+		return rc;
+	}
 	if (f->what == PAPER_FILL) {
 		t.broker_fill_id = arena_printf(r->d->a, "paper-%lld",
 		    (long long)f->number);
@@ -296,7 +322,9 @@ report(RUN *r, const struct trade_paper_effect *f, struct err *e)
 	} else {
 		t.quantity.e8 = t.price.e8 = 0;
 	}
-	return trade_order_report(r->d, r->s, o, &t, e) == -1 ? -1 : 0;
+	rc = trade_order_report(r->d, r->s, o, &t, e);
+	saw(r, &was, o);
+	return rc == -1 ? -1 : 0;
 }
 
 int
@@ -316,7 +344,7 @@ trade_paper_run_input(RUN *r, struct trade_paper_input *in, struct err *e)
 		rc = report(r, &f, e);
 		if (rc == 0 && (f.what == PAPER_FILL || f.what ==
 		    PAPER_ENDED || f.what == PAPER_EXPIRED))
-			rc = trade_paper_run_sync(r, e);
+			rc = trade_paper_run_check(r, e);
 	}
 	if (!nested)
 		r->d->paper = NULL;
@@ -389,37 +417,42 @@ take_away(RUN *r, struct uuid id, int64_t instrument, struct err *e)
 	return trade_paper_run_input(r, &in, e);
 }
 
-static bool
-listed(const struct rows *open, struct uuid id)
+static int
+by_id(const void *x, const void *y)
 {
-	for (size_t i = 0; i < open->n; i++)
-		if (uuid_equal(ROW(open, O, i)->id, id))
-			return true;
-	return false;
+	const O *p = x, *q = y;
+
+	return memcmp(p->id.b, q->id.b, sizeof(p->id.b));
 }
 
-/* The first difference, until there is none: each may lead to others. 1:
- * nothing differed. */
+/* The first difference; each may lead to others. 1: nothing differs. */
 static int
-one_difference(RUN *r, const struct rows *open, struct err *e)
+one_difference(RUN *r, struct rows *open, struct err *e)
 {
+	bool *known = arena_array(r->looked, open->n + 1, sizeof(*known));
+	O *v = open->v, key;
+
+	/* oldest first to the market */
+	if (open->n > 1)
+		qsort(v, open->n, sizeof(*v), by_id);
 	for (size_t i = 0; i < r->p.orders.n; i++) {
 		const struct trade_paper_resting *m = &r->p.orders.v[i];
+		const O *o;
 
-		if (m->place != PAPER_OVER && !listed(open, m->id))
+		if (m->place == PAPER_OVER)
+			continue;
+		key.id = m->id;
+		o = open->n == 0 ? NULL : bsearch(&key, v, open->n, sizeof(*v),
+		    by_id);
+		if (o == NULL)
 			return take_away(r, m->id, m->instrument, e);
-	}
-	/* newest first in the list, oldest first to the market */
-	for (size_t i = open->n; i-- > 0;) {
-		const O *o = ROW(open, O, i);
-		const struct trade_paper_resting *m = trade_paper_find(&r->p,
-		    o->id);
-
-		if (m == NULL || m->place == PAPER_OVER)
-			return bring(r, o, "submit", e);
 		if (differs(o, m))
 			return bring(r, o, "replace", e);
+		known[o - v] = true;
 	}
+	for (size_t i = 0; i < open->n; i++)
+		if (!known[i])
+			return bring(r, &v[i], "submit", e);
 	return 1;
 }
 
@@ -443,7 +476,35 @@ trade_paper_run_sync(RUN *r, struct err *e)
 			return -1;
 		rc = one_difference(r, &open, e);
 	}
-	return rc == -1 ? -1 : 0;
+	return rc == -1 ? -1 : trade_order_sum_open(r->d->db, r->d->a,
+	    r->s->id, &r->seen, e);
+}
+
+int
+trade_paper_run_check(RUN *r, struct err *e)
+{
+	struct trade_order_sum now;
+
+	if (trade_order_sum_open(r->d->db, r->d->a, r->s->id, &now, e) == -1)
+		return -1;
+	return now.orders == r->seen.orders && now.versions ==
+	    r->seen.versions ? 0 : trade_paper_run_sync(r, e);
+}
+
+int
+trade_paper_run_order(RUN *r, const O *o, const O *before, struct err *e)
+{
+	const struct trade_paper_resting *m = trade_paper_find(&r->p, o->id);
+	int rc = 0;
+
+	saw(r, before, o);
+	if (m == NULL && o->has_open)
+		rc = bring(r, o, "submit", e);
+	else if (m != NULL && !o->has_open)
+		rc = take_away(r, o->id, o->instrument_id, e);
+	else if (m != NULL && differs(o, m))
+		rc = bring(r, o, "replace", e);
+	return rc == -1 ? -1 : trade_paper_run_check(r, e);
 }
 
 int

@@ -8,14 +8,15 @@
 static const struct field row_fields[] = {
 	FIELD(R, session_id), FIELD(R, tenant_id, .flags = FF_HIDDEN),
 	FIELD(R, spread_ppm), FIELD(R, head), FIELD(R, seq),
-	FIELD(R, hashed_seq), FIELD(R, heard_at), FIELD_END
+	FIELD(R, hashed_seq), FIELD(R, heard_at), FIELD(R, seen_orders),
+	FIELD(R, seen_versions), FIELD_END
 };
 static const struct schema row_schema = {
 	.name = "PaperMarket", .doc = "State of a session's paper market",
 	.size = sizeof(R), .fields = row_fields
 };
 #define ROW_COLUMNS "session_id, tenant_id, spread_ppm, head, seq, " \
-	"hashed_seq, heard_at"
+	"hashed_seq, heard_at, seen_orders, seen_versions"
 
 #define L struct trade_paper_line
 #define LINE_FIELDS FIELD(L, session_id), FIELD(L, order_id), \
@@ -99,9 +100,10 @@ static const struct query ROW_GET = { "trade_paper.get",
 	&row_schema };
 static const struct query ROW_PUT = { "trade_paper.put",
 	"INSERT INTO trade_paper (" ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, "
-	"?) ON DUPLICATE KEY UPDATE spread_ppm = VALUE(spread_ppm), head = "
-	"VALUE(head), seq = VALUE(seq), hashed_seq = VALUE(hashed_seq), "
-	"heard_at = VALUE(heard_at)", NULL };
+	"?, ?, ?) ON DUPLICATE KEY UPDATE spread_ppm = VALUE(spread_ppm), head "
+	"= VALUE(head), seq = VALUE(seq), hashed_seq = VALUE(hashed_seq), "
+	"heard_at = VALUE(heard_at), seen_orders = VALUE(seen_orders), "
+	"seen_versions = VALUE(seen_versions)", NULL };
 static const struct query ROW_DUE = { "trade_paper.due",
 	"SELECT " ROW_COLUMNS " FROM trade_paper WHERE heard_at < ? AND seq > "
 	"hashed_seq ORDER BY heard_at DESC LIMIT 100", &row_schema };
@@ -197,7 +199,8 @@ trade_paper_row_put(struct db *db, const R *r, struct err *e)
 {
 	return db_exec(db, &ROW_PUT, ARGS(V(r->session_id), V(r->tenant_id),
 	    V(r->spread_ppm), V(r->head), V(r->seq), V(r->hashed_seq),
-	    V(r->heard_at)), NULL, e);
+	    V(r->heard_at), V(r->seen_orders), V(r->seen_versions)), NULL,
+	    e);
 }
 
 int

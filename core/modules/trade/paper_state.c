@@ -3,6 +3,7 @@
  * one for what was had of a depth. Written from what decides what comes next
  * and nothing else, so that equal states have equal texts.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,33 +114,76 @@ trade_paper_hash(const struct trade_paper *p, uint8_t out[32])
 
 /* ---- in ------------------------------------------------------------------------------ */
 
+/* Numbers of a line, from left to right; bad: one was missing or too large. */
+struct numbers {
+	const char *at;
+	bool bad;
+};
+
+static int64_t
+number(struct numbers *n)
+{
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(n->at, &end, 10);
+	if (end == n->at || errno != 0)
+		n->bad = true;
+	n->at = end;
+	return v;
+}
+
+/* One of 0 … most. */
+static int
+choice(struct numbers *n, int most)
+{
+	int64_t v = number(n);
+
+	if (v < 0 || v > most) {
+		n->bad = true;
+		return 0;
+	}
+	return (int)v;
+}
+
 int
 trade_paper_read_order(const char *line, struct trade_paper_resting *out)
 {
+	enum { HEAD = 6, ID = 36 };	/* "order ", a uuid */
 	struct trade_paper_resting r = { .instrument = 0 };
 	struct trade_book_order *o = &r.o;
-	int place, frozen, buy, post_only, triggered, type, tif;
+	struct numbers n = { line + HEAD + ID, false };
 	char id[UUID_TEXT];
 
-	if (sscanf(line, "order %36s %" SCNd64 " %d %d %" SCNd64 " %" SCNd64
-	    " %" SCNu64 " %" SCNu64 " %d %d %d %d %d %" SCNd64 " %" SCNd64
-	    " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %"
-	    SCNd64 " %" SCNd64, id, &r.instrument, &place, &frozen, &r.from_us,
-	    &r.expires_us, &o->id, &o->seq, &buy, &post_only, &triggered,
-	    &type, &tif, &o->quantity, &o->limit, &o->stop, &o->trail,
-	    &o->trail_ppm, &o->display, &o->shown, &o->ahead, &o->queue) !=
-	    22 || uuid_parse(id, &r.id) == -1 || place < 0 ||
-	    place >= PAPER_OVER || type < 0 || type > BOOK_TRAIL || tif < 0 ||
-	    tif > BOOK_FOK)
+	if (strlen(line) < HEAD + ID || strncmp(line, "order ", HEAD) != 0)
 		return -1;
-	r.place = (enum trade_paper_place)place;
-	r.frozen = frozen != 0;
+	memcpy(id, line + HEAD, ID);
+	id[ID] = '\0';
+	r.instrument = number(&n);
+	r.place = (enum trade_paper_place)choice(&n, PAPER_TAKING);
+	r.frozen = choice(&n, 1) != 0;
+	r.from_us = number(&n);
+	r.expires_us = number(&n);
+	o->id = (uint64_t)number(&n);
+	o->seq = (uint64_t)number(&n);
 	o->owner = 1;
-	o->buy = buy != 0;
-	o->post_only = post_only != 0;
-	o->triggered = triggered != 0;
-	o->type = (enum trade_book_type)type;
-	o->tif = (enum trade_book_tif)tif;
+	o->buy = choice(&n, 1) != 0;
+	o->post_only = choice(&n, 1) != 0;
+	o->triggered = choice(&n, 1) != 0;
+	o->type = (enum trade_book_type)choice(&n, BOOK_TRAIL);
+	o->tif = (enum trade_book_tif)choice(&n, BOOK_FOK);
+	o->quantity = number(&n);
+	o->limit = number(&n);
+	o->stop = number(&n);
+	o->trail = number(&n);
+	o->trail_ppm = number(&n);
+	o->display = number(&n);
+	o->shown = number(&n);
+	o->ahead = number(&n);
+	o->queue = number(&n);
+	if (n.bad || uuid_parse(id, &r.id) == -1)
+		return -1;
 	*out = r;
 	return 0;
 }

@@ -22,6 +22,8 @@ struct trade_paper_row {
 	const char *head;
 	int64_t seq, hashed_seq;
 	struct utc heard_at;
+	int64_t seen_orders, seen_versions;	/* open ones, at the end of
+						 * the last run */
 };
 struct trade_paper_line {
 	struct uuid session_id, order_id;
