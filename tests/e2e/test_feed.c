@@ -13,9 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "tests/harness/forked.h"
 #include "tests/harness/jobs_http.h"
 #include "tests/harness/mariadb.h"
 #include "tests/harness/pace.h"
@@ -28,7 +32,8 @@ static struct stack st;
 static struct arena *a;
 static struct redis_server redis;
 static const char *ann, *tenant;
-static pid_t live;
+static pid_t live, quotes;
+static int quote_port;
 static bool have_redis;
 
 /* ---- tools ------------------------------------------------------------------------ */
@@ -92,6 +97,50 @@ redis_say(const char *const *words)
 }
 #define REDIS(...) redis_say((const char *const[]){ __VA_ARGS__, NULL })
 
+/* A quote server: each answer is a little later, dearer, with more volume. */
+static int
+serve_quotes(void *arg)
+{
+	int fd = *(int *)arg;
+
+	for (int i = 1;; i++) {
+		int c = accept(fd, NULL, NULL), n;
+		char in[4096], body[300], out[600];
+
+		if (c == -1)
+			return 1;
+		if (read(c, in, sizeof(in)) <= 0)
+			continue;
+		n = snprintf(body, sizeof(body), "{\"data\":{\"NSE:INFY\":{"
+		    "\"last_price\":%d.05,\"volume\":%d,\"timestamp\":"
+		    "\"2021-06-08 15:45:%02d\"},\"NSE:NONE\":{"
+		    "\"last_price\":1}}}", 1400 + i, 1000 + 10 * i, i % 60);
+		n = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\n"
+		    "Content-Type: application/json\r\nContent-Length: %d\r\n"
+		    "Connection: close\r\n\r\n%s", n, body);
+		if (write(c, out, (size_t)n) != n)
+			return 1;
+		close(c);
+	}
+}
+
+static void
+quotes_start(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(to);
+	static int fd;
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, n), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&to, &n), 0);
+	quote_port = ntohs(to.sin_port);
+	quotes = forked(serve_quotes, &fd);
+	close(fd);
+}
+
 static int
 start(void **state)
 {
@@ -114,6 +163,9 @@ start(void **state)
 		stack_setting(&st, "trade.redis_channels", arena_printf(a,
 		    "signals:global=%s", tenant));
 	}
+	quotes_start();
+	stack_setting(&st, "net.allow", arena_printf(a, "127.0.0.1:%d",
+	    quote_port));
 	stack_setting(&st, "trade.market_rate", "1000");
 	stack_reload(&st);
 	stack_worker_start(&st);
@@ -133,6 +185,7 @@ stop(void **state)
 {
 	(void)state;
 	stack_end(&live, SIGTERM);
+	stack_end(&quotes, SIGKILL);
 	stack_stop(&st);
 	if (have_redis)
 		redis_stop(&redis);
@@ -362,16 +415,96 @@ a_simulator_is_driven(void **state)
 	    id), NULL), 204);
 }
 
+static void
+quotes_are_fetched(void **state)
+{
+	(void)state;
+	expect_status(call("PUT", "/api/trade/instruments",
+	    "{\"symbol\":\"INFY\",\"exchange\":\"NSE\"}"), 200);
+	expect_status(call("POST", "/api/trade/feeds", "{\"name\":\"away\","
+	    "\"kind\":\"http\",\"spec\":{\"url\":\"http://127.0.0.1:1/\"}}"),
+	    201);
+	expect_status(call("POST", "/api/trade/feeds", arena_printf(a,
+	    "{\"name\":\"pulled\",\"kind\":\"http\",\"spec\":{\"every_ms\":"
+	    "250,\"url\":\"http://127.0.0.1:%d/quote?i=NSE:INFY\"}}",
+	    quote_port)), 201);
+	until("SELECT ticks > 3 AND refused > 3 FROM trade_feed WHERE name = "
+	    "'pulled'", "1");
+	/* what the day's volume grew by, from answer to answer */
+	until("SELECT ROUND(SUM(t.volume) / 10) - COUNT(*) FROM trade_tick t "
+	    "JOIN trade_instrument i ON i.id = t.instrument_id WHERE i.symbol "
+	    "= 'INFY'", "-1");
+	/* an address that was not allowed is not asked */
+	until("SELECT state FROM trade_feed WHERE name = 'away'", "stale");
+}
+
+static void
+arrays_of_bars_join(void **state)
+{
+	struct call c = { .method = "POST", .token = ann,
+	    .path = "/api/trade/bars/import?symbol=MINUTES&timeframe=1m" };
+	const struct reply *r;
+	char body[16384];
+	size_t n = 1;
+
+	(void)state;
+	expect_status(call("PUT", "/api/trade/instruments",
+	    "{\"symbol\":\"MINUTES\"}"), 200);
+	/* 150 minutes from 10:00 on, without the 70th */
+	body[0] = '[';
+	for (int i = 0; i < 150; i++)
+		if (i != 70)
+			n += (size_t)snprintf(body + n, sizeof(body) - n,
+			    "%s[%lld,%d,%d.5,%d,%d.25,2]", i > 0 ? "," : "",
+			    1772445600000LL + i * 60000LL, 100 + i, 100 + i,
+			    100 + i, 100 + i);
+	snprintf(body + n, sizeof(body) - n, "]");
+	c.body = body;
+	r = http_call(&st, &c);
+	expect_status(r, 200);
+	assert_int_equal(json_int_at(r->json, "rows"), 149);
+	r = http_get(&st, "/api/trade/bars/missing?symbol=MINUTES&timeframe="
+	    "1m", ann);
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "items.0.from_at"),
+	    "2026-03-02T11:10:00Z");
+	assert_string_equal(json_text_at(r->json, "items.0.missing"), "1");
+	assert_null(json_at(r->json, "items.1"));
+	r = http_get(&st, "/api/trade/bars/resample?symbol=MINUTES&timeframe="
+	    "1m&to_timeframe=1h", ann);
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "items.1.open"), "160");
+	assert_string_equal(json_text_at(r->json, "items.1.close"), "219.25");
+	assert_string_equal(json_text_at(r->json, "items.1.volume"), "118");
+	assert_string_equal(json_text_at(r->json, "items.2.close"), "249.25");
+	/* stored are those that are whole */
+	r = call("POST", "/api/trade/bars/resample", "{\"symbol\":\"MINUTES\""
+	    ",\"timeframe\":\"1m\",\"to_timeframe\":\"1h\"}");
+	expect_status(r, 200);
+	assert_int_equal(json_int_at(r->json, "rows"), 2);
+	expect_status(call("POST", "/api/trade/bars/resample", "{\"symbol\":"
+	    "\"MINUTES\",\"timeframe\":\"1h\",\"to_timeframe\":\"1m\"}"),
+	    422);
+	c.body = "[[1772445600000,1,2,1,1,1],{\"t\":1772445660,\"o\":1}]";
+	r = http_call(&st, &c);
+	expect_status(r, 422);
+	assert_non_null(strstr(r->body, "Element 1: high is no number"));
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ticks_reach_a_socket),
 		cmocka_unit_test(redis_ticks_come_in),
 		cmocka_unit_test(redis_may_die),
 		cmocka_unit_test(signals_come_both_ways),
-		cmocka_unit_test(a_simulator_is_driven)
+		cmocka_unit_test(a_simulator_is_driven),
+		cmocka_unit_test(quotes_are_fetched),
+		cmocka_unit_test(arrays_of_bars_join)
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, start, stop);
 }

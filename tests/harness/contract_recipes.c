@@ -343,6 +343,11 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.holding.list", .flags = CT_VOLATILE },
 	{ .id = "trade.quote.put", .body = "{\"symbol\":\"SAME\",\"bid\":"
 	    "10.9,\"ask\":11}" },
+	{ .id = "trade.bar.joined",
+	    .query = "symbol=SAME&to_timeframe=1w" },
+	{ .id = "trade.bar.join", .body = "{\"symbol\":\"SAME\","
+	    "\"to_timeframe\":\"1w\"}" },
+	{ .id = "trade.bar.missing", .query = "symbol=SAME" },
 	{ .id = "trade.feed.create", .body = "{\"name\":\"same $n\","
 	    "\"kind\":\"replay\",\"start\":false,\"spec\":{\"symbols\":["
 	    "\"SAME\"]}}" },

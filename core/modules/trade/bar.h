@@ -87,6 +87,21 @@ int trade_bar_upload(struct db *, struct arena *, int64_t instrument,
     const char *timeframe, const struct trade_bar_source *,
     struct trade_bar_report *, struct err *);
 
+/* The same of a JSON array, at most 64 MiB: of arrays (time, open, high, low,
+ * close, volume), or of objects with these members (or date, timestamp, t, o,
+ * h, l, c, v). Times are ISO, or seconds to nanoseconds since 1970; prices with
+ * more than eight places are rounded. */
+int trade_bar_upload_json(struct db *, struct arena *, int64_t instrument,
+    const char *timeframe, const struct trade_bar_source *,
+    struct trade_bar_report *, struct err *);
+/* Longer bars of a stored series, stored beside it; what is not whole at its
+ * ends is left out. Outside a transaction. 422: not a longer timeframe. */
+int trade_bar_resample_all(struct db *, struct arena *,
+    const struct trade_instrument *, const char *from_timeframe,
+    const char *timeframe, struct utc from, struct utc to,
+    struct trade_bar_report *, struct err *);
+extern const struct route trade_resample_routes[];
+
 /* What the routes share: symbol, exchange, timeframe, from, to. */
 struct trade_series_in {
 	const char *symbol, *exchange, *timeframe;

@@ -141,9 +141,14 @@ bar_import(struct ctx *c, const void *in)
 	struct trade_bar_report out;
 	struct trade_instrument i;
 
-	if (instrument(c, p->symbol, p->exchange, &i) == -1 ||
-	    trade_bar_upload(c->db, c->a, i.id, p->timeframe, &source, &out,
-	    &c->err) == -1)
+	const char *type = ctx_content_type(c);
+	bool json = type != NULL && strncmp(type, "application/json", 16) ==
+	    0;
+
+	if (instrument(c, p->symbol, p->exchange, &i) == -1 || (json ?
+	    trade_bar_upload_json(c->db, c->a, i.id, p->timeframe, &source,
+	    &out, &c->err) : trade_bar_upload(c->db, c->a, i.id,
+	    p->timeframe, &source, &out, &c->err)) == -1)
 		return fail_err(c);
 	ctx_target(c, "instrument", i.symbol, arena_printf(c->a,
 	    "{\"rows\":%lld}", (long long)out.rows));
@@ -166,9 +171,10 @@ const struct route trade_bar_routes[] = {
 	  .natural_key = "instrument, timeframe and time", .run = bar_put },
 	{ .id = "trade.bar.import", .method = HTTP_POST,
 	  .path = "/api/trade/bars/import",
-	  .summary = "Import a CSV file of bars",
-	  .doc = "Columns at (or date, time, timestamp), open, high, low, "
-	  "close, volume.",
+	  .summary = "Import a file of bars",
+	  .doc = "CSV with the columns at (or date, time, timestamp), open, "
+	  "high, low, close, volume; or, as application/json, an array of "
+	  "[time, open, high, low, close, volume] or of objects.",
 	  .auth = AUTH_USER, .permission = "trade:data",
 	  .in = &import_schema, .out = &trade_bar_report_schema, .ok = 200,
 	  .errors = ERRORS(400, 404, 413, 422), .flags = R_RAW | R_AUDIT,

@@ -161,6 +161,8 @@ trade_feed_halt(struct db *db, struct trade_feed *f, const char *wanted,
 
 /* ---- its state, as the loop sees it --------------------------------------------------------- */
 
+#define SILENT "It says nothing"
+
 struct watching {
 	const struct lease *lease;
 	struct trade_feed feed;
@@ -223,16 +225,16 @@ trade_feed_watch(struct db *db, struct rows *feeds, int64_t stale_ms,
 		struct watching w = { .lease = lease, .feed = *f };
 		bool stale = strcmp(f->state, "stale") == 0;
 
-		if (strcmp(f->detail, TRADE_REDIS_AWAY) == 0 ||
+		if ((stale && strcmp(f->detail, SILENT) != 0) ||
 		    strstr(f->spec.p, "\"signals\":true") != NULL) {
-			n += stale;	/* trade.redis knows better */
+			n += stale;	/* its own loop knows better */
 			continue;
 		}
 		n += silent(f, stale_ms, now);
 		if (silent(f, stale_ms, now) == stale)
 			continue;
 		w.feed.state = stale ? "running" : "stale";
-		w.feed.detail = stale ? "" : "It says nothing";
+		w.feed.detail = stale ? "" : SILENT;
 		w.feed.version++;
 		w.feed.updated_at = now;
 		if (db_txn(db, a, set_state, &w, e) == 0) {

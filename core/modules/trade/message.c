@@ -47,8 +47,8 @@ text_of(struct json_object *v)
 }
 
 /* A price with more places than ours is rounded; anything else is exact. */
-static int
-decimal(const char *s, struct dec *out)
+int
+trade_message_decimal(const char *s, struct dec *out)
 {
 	enum num_rc rc = dec_parse(s, strlen(s), out);
 	double x;
@@ -68,14 +68,14 @@ amount(struct json_object *o, const char *const *names, const char *what,
 
 	if (v == NULL || (s != NULL && *s == '\0'))
 		return 0;
-	if (s == NULL || decimal(s, out) == -1)
+	if (s == NULL || trade_message_decimal(s, out) == -1)
 		return err_set(e, 422, "message", "%s is no number", what);
 	return 0;
 }
 
 /* Seconds, milli-, micro- or nanoseconds by their size. */
-static int
-instant(const char *s, struct utc *out)
+int
+trade_message_instant(const char *s, struct utc *out)
 {
 	double x;
 
@@ -96,7 +96,7 @@ moment(struct json_object *o, struct utc heard, struct utc *out,
 	    "time", "exchange_timestamp", "last_trade_time", "t")));
 
 	*out = heard;
-	if (s != NULL && *s != '\0' && instant(s, out) == -1)
+	if (s != NULL && *s != '\0' && trade_message_instant(s, out) == -1)
 		return err_set(e, 422, "message", "Not a time: \"%.40s\"", s);
 	return 0;
 }
@@ -118,7 +118,7 @@ of_depth(struct json_object *o, const char *side, struct dec *out)
 	if (!json_object_is_type(p, json_type_object))
 		return;
 	s = text_of(member(p, NAMED("price")));
-	if (s != NULL && decimal(s, out) == -1)
+	if (s != NULL && trade_message_decimal(s, out) == -1)
 		out->e8 = 0;
 }
 

@@ -22,6 +22,7 @@
 #include "modules/trade/pattern.h"
 #include "modules/trade/portfolio.h"
 #include "modules/trade/research_cli.h"
+#include "modules/trade/pull.h"
 #include "modules/trade/result.h"
 #include "modules/trade/session.h"
 #include "modules/trade/strategies.h"
@@ -157,6 +158,7 @@ static const struct dependency dependencies[] = {
 	{ .name = "mcp", .doc = "The broker proxy at MCP_URL" },
 	{ .name = "kite", .doc = "Kite Connect" },
 	{ .name = "alpaca", .doc = "Alpaca's trading API" },
+	{ .name = "quotes", .doc = "Quote servers of http feeds" },
 	{ .name = "sentiment", .doc = "Service that judges texts "
 	    "(trade.sentiment_engine)" },
 	{ .name = "strategy_engine", .doc = "External strategy engine" },
@@ -199,7 +201,7 @@ const struct module trade_module = {
 	.routes = (const struct route *const[]){
 		trade_link_routes, trade_broker_routes,
 		trade_difference_routes,
-		trade_instrument_routes, trade_bar_routes,
+		trade_instrument_routes, trade_bar_routes, trade_resample_routes,
 		trade_strategy_routes, trade_result_routes,
 		trade_pattern_routes, trade_session_routes, trade_order_routes,
 		trade_order_read_routes, trade_limit_routes,
@@ -222,6 +224,7 @@ const struct module trade_module = {
 		NULL },
 	.loops = (const struct loop *const[]){ trade_broker_loops,
 		trade_ledger_loops, trade_feed_loops, trade_stream_loops,
+		trade_pull_loops,
 		trade_paper_loops, trade_reward_loops, trade_portfolio_loops,
 		trade_corporate_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
