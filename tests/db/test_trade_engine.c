@@ -225,9 +225,9 @@ bar(int64_t id, int n, double open, double close)
 {
 	struct trade_tick t[2] = { { .instrument_id = id, .seq = 2 * n + 1,
 	    .at = minute(n), .heard_at = clock_now(), .last = d(open),
-	    .volume = d(10) }, { .instrument_id = id, .seq = 2 * n + 2,
+	    .volume = d(100000) }, { .instrument_id = id, .seq = 2 * n + 2,
 	    .at = { minute(n).us + 30 * US_PER_S }, .heard_at = clock_now(),
-	    .last = d(close), .volume = d(10) } };
+	    .last = d(close), .volume = d(100000) } };
 
 	good(trade_ticks_post(env.db, a, tenant, (struct uuid){ { 0 } }, t, 2,
 	    clock_now(), &err));

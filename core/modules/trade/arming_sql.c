@@ -3,6 +3,8 @@
  * and trade_act is here, but for the joins of what came of them
  * (reward_sql.c).
  */
+#include <math.h>
+
 #include "base/err.h"
 #include "modules/trade/arming.h"
 
@@ -250,7 +252,7 @@ trade_act_claim(struct db *db, const T *t, struct err *e)
 	if (db_exec(db, &ACT_CLAIM, ARGS(V(t->id), V(t->tenant_id),
 	    V(t->arming_id), V(t->signal_id), V(t->leg), V(t->instrument_id),
 	    V(t->symbol), V(t->side), V(t->quantity), V(t->price),
-	    V(t->atr), V(t->outcome), V(t->code), V(t->reason),
+	    isfinite(t->atr) ? V(t->atr) : val_null(), V(t->outcome), V(t->code), V(t->reason),
 	    V(t->order_id), V(t->decision_id), V(t->settled), V(t->bar_at),
 	    V(t->created_at)), &n, e) == -1)
 		return -1;

@@ -14,8 +14,11 @@ struct trade_slot {
 	struct trade_watch *watch;
 	struct trade_strategy strategy;
 	struct trade_rules *rules;
+	const char *spec, *params;	/* of the rules */
 	int64_t version;		/* of the arming */
 	struct utc last;		/* bar it has seen */
+	struct utc top;			/* the latest it ever saw: last, unless
+					 * time went back (a day is replayed) */
 	struct trade_seen seen;		/* of a watch: at that bar */
 	uint64_t used;
 };
@@ -45,6 +48,10 @@ struct trade_slot *trade_engine_watched(struct trade_listen *,
 /* The rules of an arming on the listener's instrument, the same way. */
 int trade_engine_rules(struct trade_listen *, const struct trade_arming *,
     struct utc before, struct trade_slot **, struct err *);
+/* Makes a state ready for a bar. 0: go on; 1: it has seen it. Where time went
+ * back, or is past again what was replayed, it is made anew from the rows. */
+int trade_engine_ready(struct trade_listen *, struct trade_slot *,
+    const char *timeframe, struct utc bar, struct err *);
 int trade_engine_push(struct trade_slot *, const struct trade_bar *,
     struct trade_verdict *, struct err *);
 void trade_engine_forget_series(struct trade_listen *, const char *timeframe);

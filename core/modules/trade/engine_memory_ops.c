@@ -122,6 +122,8 @@ trade_engine_push(struct trade_slot *s, const struct trade_bar *b, struct trade_
 		trade_rules_push(s->rules, &x, &u, v);
 	}
 	s->last = b->at;
+	if (b->at.us > s->top.us)
+		s->top = b->at;
 	return 0;
 }
 
@@ -194,10 +196,50 @@ trade_engine_rules(struct trade_listen *l, const struct trade_arming *r,
 	give_back(m, s);
 	begin(m, s);
 	s->version = r->version;
+	s->spec = arena_strdup(s->a, r->spec.p);
+	s->params = arena_strdup(s->a, r->params.p);
 	if (trade_arming_strategy(s->a, r, &s->strategy, values, e) == -1 ||
 	    trade_rules_new(s->a, &s->strategy, values, &s->rules, e) == -1 ||
 	    warm(l, s, r->timeframe, before, e) == -1) {
 		give_back(m, s);
+		return -1;
+	}
+	return 0;
+}
+
+int
+trade_engine_ready(struct trade_listen *l, struct trade_slot *s,
+    const char *timeframe, struct utc bar, struct err *e)
+{
+	struct trade_arming none = { .params = { "{}" } };
+	struct trade_slot old = *s;
+	struct arena *a;
+	double values[TRADE_PARAMS_MAX];
+
+	if (bar.us == s->last.us)
+		return 1;
+	if (bar.us > s->last.us && (s->last.us == s->top.us ||
+	    bar.us <= s->top.us))
+		return 0;
+	a = arena_new(SLOT_CAP);
+	*s = (struct trade_slot){ .a = a, .version = old.version,
+	    .used = old.used, .top = old.top };
+	if (old.watch != NULL) {
+		s->watch = trade_watch_new(a, e);
+	} else {
+		none.spec.p = arena_strdup(a, old.spec);
+		none.params.p = arena_strdup(a, old.params);
+		s->spec = none.spec.p;
+		s->params = none.params.p;
+		if (trade_arming_strategy(a, &none, &s->strategy, values,
+		    e) == -1 || trade_rules_new(a, &s->strategy, values,
+		    &s->rules, e) == -1)
+			s->rules = NULL;
+	}
+	arena_free(old.a);
+	if ((s->watch == NULL && s->rules == NULL) || warm(l, s, timeframe,
+	    bar, e) == -1) {
+		give_back(trade_engine_memory(l), s);
 		return -1;
 	}
 	return 0;

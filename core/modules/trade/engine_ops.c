@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "modules/trade/engine_inner.h"
+#include "modules/trade/feed_inner.h"
 #include "modules/trade/sentiment.h"
 
 /* ---- signals --------------------------------------------------------------------------- */
@@ -55,7 +56,9 @@ trade_engine_put(struct trade_listen *l, struct trade_signal *s, struct err *e)
 {
 	int rc = trade_signal_put(l->desk.db, s, e);
 
-	return rc != 0 ? (rc == 1 ? 0 : -1) : trade_engine_follow(l, s, e);
+	if (rc == 1)		/* a day is replayed: shown, not acted on */
+		return trade_signal_preview(l->desk.db, s, e);
+	return rc == -1 ? -1 : trade_engine_follow(l, s, e);
 }
 
 static int
@@ -202,9 +205,15 @@ history(struct trade_listen *l, const struct trade_bar_news *n, bool *is,
     struct err *e)
 {
 	struct trade_quote q = { .at = { 0 } };
+	struct trade_progress p;
+	int rc = trade_progress_get(l->desk.db, l->desk.a, l->instrument->id,
+	    &p, e);
 
-	if (trade_quote_get(l->desk.db, l->desk.a, l->instrument->id, &q,
-	    e) == -1)
+	*is = false;
+	if (rc == 0 && !uuid_is_nil(p.feed_id))
+		return 0;		/* a feed's own time */
+	if (rc == -1 || trade_quote_get(l->desk.db, l->desk.a,
+	    l->instrument->id, &q, e) == -1)
 		return -1;
 	*is = q.at.us > n->bar.at.us + 3 * trade_engine_span(n->timeframe);
 	return 0;
@@ -217,6 +226,7 @@ armings(struct trade_listen *l, const struct trade_bar_news *n,
 	struct trade_verdict v;
 	struct rows rows;
 	bool past = false;
+	int rc;
 
 	if (trade_arming_at_work(l->desk.db, l->desk.a, l->instrument->id,
 	    n->timeframe, &rows, e) == -1 || (rows.n > 0 &&
@@ -228,9 +238,10 @@ armings(struct trade_listen *l, const struct trade_bar_news *n,
 
 		if (trade_engine_rules(l, r, n->bar.at, &s, e) == -1)
 			return -1;
-		if (n->bar.at.us <= s->last.us)
+		rc = trade_engine_ready(l, s, n->timeframe, n->bar.at, e);
+		if (rc == 1)
 			continue;
-		if (trade_engine_push(s, &n->bar, &v, e) == -1 || (!past && v.warm &&
+		if (rc == -1 || trade_engine_push(s, &n->bar, &v, e) == -1 || (!past && v.warm &&
 		    decide(l, n, r, s, &v, seen, e) == -1))
 			return -1;
 	}
@@ -242,6 +253,7 @@ trade_engine_on_bar(struct trade_listen *l, const struct trade_bar_news *n,
     struct err *e)
 {
 	struct trade_slot *s;
+	int rc;
 
 	if (n->corrected) {
 		trade_engine_forget_series(l, n->timeframe);
@@ -250,8 +262,9 @@ trade_engine_on_bar(struct trade_listen *l, const struct trade_bar_news *n,
 	}
 	if (trade_engine_watch(l, n->timeframe, n->bar.at, &s, e) == -1)
 		return -1;
-	if (n->bar.at.us <= s->last.us)
-		return 0;
+	rc = trade_engine_ready(l, s, n->timeframe, n->bar.at, e);
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
 	if (trade_engine_push(s, &n->bar, NULL, e) == -1 ||
 	    outcomes(l, n, s, e) == -1 || (s->seen.nhits +
 	    s->seen.nremarks > 0 && mood(l, n, &s->seen, e) == -1) ||

@@ -332,12 +332,14 @@ training(struct job_ctx *c, const void *in)
 const struct job trade_suggest_jobs[] = {
 	{ .name = "suggestion", .doc = "What the model in force suggests for "
 	  "some symbols", .in = &ask_schema, .out = &done_schema,
-	  .flags = JOB_TXN | JOB_API, .tries = 3, .timeout_s = 300,
+	  .lane = LANE_NORMAL, .flags = JOB_TXN | JOB_API, .tries = 3,
+	  .timeout_s = 300,
 	  .cpu_s = 120, .memory_mib = 512, .permission = "trade:read",
 	  .run = suggestion },
 	{ .name = "training", .doc = "Learn a model of suggestions from "
 	  "recorded bars", .in = &train_schema, .out = &trade_trained_schema,
-	  .flags = JOB_TXN | JOB_API, .tries = 3, .timeout_s = 1800,
+	  .lane = LANE_LOW, .flags = JOB_TXN | JOB_API, .tries = 3,
+	  .timeout_s = 1800,
 	  .cpu_s = 1800, .memory_mib = 1536, .permission = "trade:write",
 	  .run = training },
 	JOB_END

@@ -1,6 +1,7 @@
 /*
  * Rows of suggestions, predictions and kept answers.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -162,7 +163,8 @@ trade_suggestion_insert(struct db *db, struct arena *a, const S *s,
 	return db_exec(db, &SUGGESTION_INSERT, ARGS(V(s->id),
 	    V(s->tenant_id), V(s->instrument_id), V(s->symbol),
 	    V(s->timeframe), V(s->bar_at), V(s->side), V(s->note),
-	    V(s->probability), val_s(body.p), V(s->model_id), V(s->job_id),
+	    isfinite(s->probability) ? V(s->probability) : val_null(),
+	    val_s(body.p), V(s->model_id), V(s->job_id),
 	    V(s->created_at)), NULL, e);
 }
 
