@@ -1,10 +1,11 @@
 /*
  * News and what follows from them through a web server: taken once, linked,
  * summed up, asked of the external engine while it answers, judged by the
- * worker, hidden from other tenants.
+ * worker, hidden from other tenants; then what an account holds and gained.
  */
 #include <json.h>
 #include <math.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -292,6 +293,139 @@ a_repeat_is_kept(void **state)
 	fail_msg("no answer was kept");
 }
 
+/* ---- what an account holds and gained ------------------------------------------------- */
+
+static void
+order(const char *side, int quantity, const char *tag)
+{
+	expect_status(call("POST", "/mcp/orders", http_text(&st,
+	    "{\"symbol\":\"AAPL\",\"side\":\"%s\",\"quantity\":%d,\"tag\":"
+	    "\"%s\"}", side, quantity, tag)), 201);
+}
+
+static void
+quote(const char *price)
+{
+	expect_status(call("POST", "/api/trade/quotes", http_text(&st,
+	    "{\"symbol\":\"AAPL\",\"bid\":%s,\"ask\":%s}", price, price)),
+	    200);
+}
+
+/* Orders are filled by a market that takes its time. */
+static const struct reply *
+portfolio_of(const char *shares)
+{
+	const struct reply *r = NULL;
+
+	for (int i = 0; i < 300; i++) {
+		r = http_get(&st, "/api/trade/portfolio", ann);
+		expect_status(r, 200);
+		if (strcmp(json_text_at(r->json, "holdings.0.shares"),
+		    shares) == 0)
+			return r;
+		poll(NULL, 0, 100);
+	}
+	fail_msg("%s", r->body);
+	return r;
+}
+
+static void
+a_portfolio_is_computed(void **state)
+{
+	const struct reply *r;
+
+	(void)state;
+	expect_status(call("POST", "/api/trade/sessions",
+	    "{\"cash\":100000}"), 200);
+	quote("100");
+	order("buy", 10, "=1+1");
+	portfolio_of("10");
+	quote("150");
+	order("sell", 4, "plain");
+	r = portfolio_of("6");
+	assert_true(real(r, "realized_gain") > 150);
+	assert_true(real(r, "total_value") > 880);
+	assert_true(fabs(real(r, "holdings.0.pnl") - (real(r,
+	    "total_value") - real(r, "cost_basis"))) < 1e-6);
+	assert_string_equal(json_text_at(r->json, "method"), "fifo");
+	r = http_get(&st, "/api/trading/portfolio", ann);
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json,
+	    "portfolio.holdings.0.symbol"), "AAPL");
+	r = http_get(&st, "/api/trade/portfolio/gains", ann);
+	assert_string_equal(json_text_at(r->json, "items.0.term"), "short");
+	/* tax is on the gain, thirty percent of it */
+	r = http_get(&st, "/api/trading/tax", ann);
+	expect_status(r, 200);
+	assert_true(fabs(real(r, "tax_estimate.0.tax") - 0.3 * real(r,
+	    "tax_estimate.0.short_gain")) < 1e-6);
+	assert_true(real(r, "tax_estimate.0.tax") > 40 &&
+	    real(r, "tax_estimate.0.tax") < 70);
+	r = http_get(&st, "/api/trade/portfolio/risk", ann);
+	expect_status(r, 200);
+	assert_true(real(r, "diversification") == 0);
+	r = http_get(&st, "/api/trading/rules", ann);
+	assert_string_equal(json_text_at(r->json, "rules.0.enabled"),
+	    "true");
+	/* a note that a spreadsheet would run is text in the log */
+	r = http_get(&st, "/api/trade/portfolio/trades.csv", ann);
+	expect_status(r, 200);
+	assert_non_null(strstr(r->body, "'=1+1"));
+	assert_null(strstr(r->body, ",=1+1"));
+	assert_non_null(strstr(r->body, "sell"));
+	/* nobody else has that account */
+	expect_status(http_get(&st, "/api/trade/portfolio", bob), 404);
+	expect_status(http_get(&st, http_text(&st, "/api/trade/portfolio?"
+	    "session=%s", json_text_at(http_get(&st, "/api/trade/portfolio",
+	    ann)->json, "session_id")), bob), 404);
+}
+
+static void
+bars_in_units_of_today(void **state)
+{
+	const struct reply *r;
+	const char *id;
+
+	(void)state;
+	expect_status(call("POST", "/api/trade/bars", "{\"symbol\":\"AAPL\","
+	    "\"bars\":[{\"at\":\"2026-01-02T00:00:00Z\",\"open\":70,"
+	    "\"high\":77,\"low\":70,\"close\":70,\"volume\":10},{\"at\":"
+	    "\"2026-01-03T00:00:00Z\",\"open\":10,\"high\":11,\"low\":10,"
+	    "\"close\":10.5,\"volume\":70}]}"), 200);
+	/* nobody held it before: no account takes it */
+	r = call("POST", "/api/trade/corporate-actions", "{\"symbol\":"
+	    "\"AAPL\",\"kind\":\"split\",\"ratio\":7,\"ex_at\":"
+	    "\"2026-01-03T00:00:00Z\"}");
+	expect_status(r, 201);
+	expect_status(call("POST", "/api/trade/corporate-actions",
+	    "{\"symbol\":\"AAPL\",\"kind\":\"split\",\"ratio\":7,"
+	    "\"ex_at\":\"2026-01-03T00:00:00Z\"}"), 409);
+	expect_status(call("POST", "/api/trade/corporate-actions",
+	    "{\"symbol\":\"AAPL\",\"kind\":\"split\",\"ex_at\":"
+	    "\"2026-01-04T00:00:00Z\"}"), 422);
+	r = http_get(&st, "/api/trade/bars/adjusted?symbol=AAPL", ann);
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "items.0.close"), "10");
+	assert_string_equal(json_text_at(r->json, "items.0.high"), "11");
+	assert_string_equal(json_text_at(r->json, "items.0.volume"), "70");
+	assert_string_equal(json_text_at(r->json, "items.1.close"), "10.5");
+	/* the raw ones stay */
+	r = http_get(&st, "/api/trade/bars?symbol=AAPL", ann);
+	assert_string_equal(json_text_at(r->json, "items.1.close"), "70");
+	r = http_get(&st, "/api/trading/stock_scraper?symbols=AAPL", ann);
+	expect_status(r, 200);
+	assert_true(real(r, "stock_data.stocks.0.price") == 10.5);
+	r = call("POST", "/api/trade/corporate-actions", "{\"symbol\":"
+	    "\"AAPL\",\"kind\":\"dividend\",\"amount\":1,\"ex_at\":"
+	    "\"2090-01-03T00:00:00Z\"}");
+	expect_status(r, 201);
+	id = arena_strdup(st.a, json_text_at(r->json, "id"));
+	expect_status(jobs_send(&st, bob, "DELETE", http_text(&st,
+	    "/api/trade/corporate-actions/%s", id), NULL), 404);
+	expect_status(jobs_send(&st, ann, "DELETE", http_text(&st,
+	    "/api/trade/corporate-actions/%s", id), NULL), 204);
+}
+
 int
 main(void)
 {
@@ -300,7 +434,9 @@ main(void)
 		cmocka_unit_test(news_are_taken_once),
 		cmocka_unit_test(a_symbol_has_a_sum),
 		cmocka_unit_test(the_worker_judges),
-		cmocka_unit_test(a_repeat_is_kept)
+		cmocka_unit_test(a_repeat_is_kept),
+		cmocka_unit_test(a_portfolio_is_computed),
+		cmocka_unit_test(bars_in_units_of_today)
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -398,6 +398,26 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.engine.infer", .body = "{\"window\":[0.5,0.7]}" },
 	{ .id = "trade.reward.submit", .body = "{\"symbol\":\"SAME\","
 	    "\"model\":\"m\",\"reward\":1.5}" },
+	{ .id = "trade.portfolio.get", .flags = CT_VOLATILE },
+	{ .id = "trade.portfolio.lots", .flags = CT_VOLATILE },
+	{ .id = "trade.portfolio.gains", .flags = CT_VOLATILE },
+	{ .id = "trade.portfolio.risk", .flags = CT_VOLATILE },
+	{ .id = "trade.portfolio.tax", .flags = CT_VOLATILE },
+	{ .id = "trade.portfolio.history", .flags = CT_VOLATILE },
+	{ .id = "trade.portfolio.trades", .flags = CT_VOLATILE },
+	{ .id = "trade.compat.portfolio", .flags = CT_VOLATILE },
+	{ .id = "trade.compat.tax", .flags = CT_VOLATILE },
+	{ .id = "trade.compat.rules", .flags = CT_VOLATILE },
+	{ .id = "trade.compat.stocks", .flags = CT_VOLATILE },
+	{ .id = "trade.compat.status", .flags = CT_VOLATILE },
+	{ .id = "trade.corporate.create", .body = "{\"symbol\":\"SAME\","
+	    "\"kind\":\"dividend\",\"amount\":0.5,\"ex_at\":"
+	    "\"2090-01-01T00:00:00.$nZ\"}" },
+	{ .id = "trade.corporate.list", .flags = CT_VOLATILE },
+	{ .id = "trade.corporate.delete", .path = "id=$corporate" },
+	{ .id = "trade.corporate.entries", .path = "id=$corporate" },
+	{ .id = "trade.bar.adjusted", .query = "symbol=SAME",
+	    .flags = CT_VOLATILE },
 	{ .id = "trade.indicator.get", .path = "kind=sma",
 	    .query = "symbol=SAME&params=1" },
 	{ .id = NULL }
@@ -505,6 +525,18 @@ told(struct world *w, struct twin *t)
 
 	t->n++;
 	return arena_strdup(w->st->a, json_text_at(r->json, "items.0.id"));
+}
+
+static const char *
+announced(struct world *w, struct twin *t)
+{
+	unsigned n = t->n++;
+
+	return post_id(w, t, "/api/trade/corporate-actions",
+	    arena_printf(w->st->a, "{\"symbol\":\"SAME\",\"kind\":"
+	    "\"split\",\"ratio\":2,\"ex_at\":\"2091-%02u-%02uT%02u:%02u:"
+	    "00Z\"}", n / 28 % 12 + 1, n % 28 + 1, n / 336 % 24, n / 8064 %
+	    60));
 }
 
 static const char *
@@ -808,6 +840,8 @@ contract_word(struct world *w, struct twin *t, const char *word)
 		return armed(w, t, *word == 'a');
 	if (strcmp(word, "news") == 0)
 		return told(w, t);
+	if (strcmp(word, "corporate") == 0)
+		return announced(w, t);
 	if (strcmp(word, "alias") == 0)
 		return called(w, t);
 	if (strcmp(word, "instrument") == 0)

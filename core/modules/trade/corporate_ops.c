@@ -28,7 +28,7 @@ overflow(struct err *e)
 	return err_set(e, 422, "overflow", "The amount is too large");
 }
 
-/* Orders in units that are no more. */
+/* Orders in units, or of a name, that are no more. */
 static int
 cancel(struct taking *t, struct db *db, struct trade_session *s, int64_t *n,
     struct err *e)
@@ -44,10 +44,13 @@ cancel(struct taking *t, struct db *db, struct trade_session *s, int64_t *n,
 	for (size_t i = 0; i < rows.n; i++) {
 		struct trade_order *o = ROW(&rows, struct trade_order, i);
 
-		/* one that ends may end others beside it: look again */
+		/* one that ends may end others beside it: look again; what
+		 * was placed since is in the new units */
 		if (o->instrument_id != t->c->instrument_id ||
+		    o->created_at.us >= t->c->ex_at.us ||
 		    trade_order_by_id(db, t->a, s->id, o->id, true, o, e) !=
-		    0 || !o->has_open)
+		    0 || !o->has_open || strcmp(o->state,
+		    "pending_cancel") == 0)
 			continue;
 		if (trade_order_end(&d, s, o, why, e) == -1)
 			return -1;
@@ -92,8 +95,8 @@ take(struct db *db, void *arg, struct err *e)
 	const char *kind = t->c->kind;
 	struct trade_session s;
 
-	if (trade_session_lock(db, t->a, t->session, &s, e) != 0 ||
-	    trade_corporate_held(db, t->a, s.id, t->c->instrument_id,
+	if (db_found(trade_session_lock(db, t->a, t->session, &s, e),
+	    "Session", e) == -1 || trade_corporate_held(db, t->a, s.id, t->c->instrument_id,
 	    t->c->ex_at, &x.held, e) == -1)
 		return -1;
 	if (strcmp(kind, "dividend") != 0 && cancel(t, db, &s, &x.cancelled,

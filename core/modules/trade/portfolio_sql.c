@@ -115,6 +115,11 @@ const struct query *const trade_portfolio_queries[] = {
 const struct table trade_portfolio_tables[] = {
 	{ .name = "trade_equity", .row = &trade_equity_schema,
 	  .tenant_column = "tenant_id", .snapshot = SNAP_FULL },
+	/* views */
+	{ .name = "users", .snapshot = SNAP_NEVER },
+	{ .name = "backtest_results", .snapshot = SNAP_NEVER },
+	{ .name = "orders", .snapshot = SNAP_NEVER },
+	{ .name = "fills", .snapshot = SNAP_NEVER },
 	{ .name = NULL }
 };
 
