@@ -429,18 +429,27 @@ drawdowns(const struct trade_stats_in *in, S *s)
 	s->ulcer = sqrt(squares / (double)in->n);
 }
 
-/* log(x / y). Near 1 by its series in z = (x-y)/(x+y), to the last bits and
- * without a call: most steps are that small. */
-static inline double
-log_step(double x, double y)
-{
-	double d = x - y, z, w;
+enum { STEPS = 128 };
 
-	if (!(fabs(d) < 0.015 * y))
-		return log(x / y);
-	z = d / (x + y);
-	w = z * z;
-	return 2 * z * (1 + w * (1.0 / 3 + w * (1.0 / 5 + w * (1.0 / 7))));
+/* log(v[i] / v[i-1]) of n steps to v[0…n-1]. Near 1 by its series in z =
+ * (x-y)/(x+y), to the last bits and without a call: most steps are that
+ * small. */
+static void
+log_steps(const double *v, size_t k, size_t n, double *restrict out)
+{
+	for (size_t i = 0; i < n; i++) {
+		double x = v[i * k], y = *(v + i * k - k);
+		double z = (x - y) / (x + y), w = z * z;
+
+		out[i] = 2 * z * (1 + w * (1.0 / 3 + w * (1.0 / 5 + w *
+		    (1.0 / 7))));
+	}
+	for (size_t i = 0; i < n; i++) {
+		double x = v[i * k], y = *(v + i * k - k);
+
+		if (!(fabs(x - y) < 0.015 * y))
+			out[i] = log(x / y);
+	}
 }
 
 /* Against holding: slope of the steps of log equity on those of log close. */
@@ -449,21 +458,25 @@ market(const struct trade_stats_in *in, S *s)
 {
 	double me = 0, mc = 0, ec = 0, cc = 0, n = (double)in->n - 1;
 	size_t k = in->stride == 0 ? 1 : in->stride;
-	const double *c = in->close, *e = in->equity;
+	const double *c = in->close;
+	double x[STEPS], y[STEPS];
 
 	s->beta = NAN;
 	s->buy_and_hold = in->first < in->n ? ratio(c[(in->n - 1) * k] -
 	    c[in->first * k], c[in->first * k]) : NAN;
-	for (size_t i = 1; i < in->n; i++) {
-		double x = log_step(c[i * k], c[(i - 1) * k]);
+	for (size_t i = 1; i < in->n; i += STEPS) {
+		size_t m = in->n - i < STEPS ? in->n - i : STEPS;
 
-		mc += x;
-		cc += x * x;
-		if (e[i] != e[i - 1] || e[i] <= 0) {
-			double y = log_step(e[i], e[i - 1]);
-
-			me += y;
-			ec += x * y;
+		if (k == 1)
+			log_steps(c + i, 1, m, x);
+		else
+			log_steps(c + i * k, k, m, x);
+		log_steps(in->equity + i, 1, m, y);
+		for (size_t j = 0; j < m; j++) {
+			mc += x[j];
+			cc += x[j] * x[j];
+			me += y[j];
+			ec += x[j] * y[j];
 		}
 	}
 	ec -= me * mc / n;
