@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/arena.h"
+#include "base/vec.h"
 #include "schema/schema.h"
 #include "modules/trade/sim.h"
 #include "modules/trade/stats.h"
@@ -302,11 +303,11 @@ day_end(const struct trade_stats_in *in, size_t i)
 static void
 days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 {
-	double *e = arena_array(a, in->n, sizeof(*e)), logs = 0;
+	VEC(double) e = { 0 };
+	double logs = 0;
 	size_t weekend = 0, by[4] = { 0 }, next;
 	bool dead = false;
 
-	*d = (struct daily){ .r = arena_array(a, in->n, sizeof(*d->r)) };
 	for (size_t i = 0; i < in->n; i = next) {
 		/* Bars of a day lie less than six days apart. */
 		int64_t step = i > 0 ? (in->at[i].us - in->at[i - 1].us) /
@@ -315,10 +316,12 @@ days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 		next = day_end(in, i);
 		by[step >= 300 ? 3 : step >= 26 ? 2 : step >= 6 ? 1 : 0]++;
 		weekend += weekday(in->at[i].us / DAY_US) >= 5 ? next - i : 0;
-		e[d->n++] = in->equity[next - 1];
+		*VEC_ADD(a, &e) = in->equity[next - 1];
 	}
+	*d = (struct daily){ .r = arena_array(a, e.n, sizeof(*d->r)),
+	    .n = e.n };
 	for (size_t i = 1; i < d->n; i++)
-		d->r[i] = e[i - 1] != 0 ? e[i] / e[i - 1] - 1 : 0;
+		d->r[i] = e.v[i - 1] != 0 ? e.v[i] / e.v[i - 1] - 1 : 0;
 	for (size_t i = 0; i < d->n; i++) {
 		dead = dead || d->r[i] <= -1;
 		if (d->r[i] != 0)
