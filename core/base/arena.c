@@ -39,6 +39,7 @@ enum {
 	FIRST_BLOCK = 64 * 1024,
 	LARGEST_STEP = 1024 * 1024,
 	LARGE = 4 * 1024 * 1024,
+	SPARES = 32,
 	RED_ZONE = ARENA_ASAN ? 16 : 0
 };
 
@@ -62,6 +63,8 @@ struct arena {
 	struct deferred *defers;
 	char *last;		/* latest allocation, for growth in place */
 	size_t cap, used, peak, step;
+	struct block *spare;	/* large ones that a rewind left, for the next */
+	unsigned nspare;
 	bool secret;
 };
 
@@ -80,6 +83,34 @@ block_hide(struct block *b)
 /* Under ASan blocks come from calloc, so that the leak checker follows the
  * pointers stored in them. */
 static struct block *
+block_take(struct arena *a, size_t size)
+{
+	struct block **p = &a->spare, *b;
+
+	while (*p != NULL && ((*p)->size < size || (*p)->size / 2 > size))
+		p = &(*p)->below;
+	if ((b = *p) != NULL) {
+		*p = b->below;
+		a->nspare--;
+	}
+	return b;
+}
+
+/* Work that is repeated between a mark and a rewind uses the same pages
+ * again: the system would have to clear new ones. */
+static bool
+block_keep(struct arena *a, struct block *b)
+{
+	if (ARENA_ASAN || a->secret || b->size < LARGEST_STEP ||
+	    a->nspare == SPARES)
+		return false;
+	b->below = a->spare;
+	a->spare = b;
+	a->nspare++;
+	return true;
+}
+
+static struct block *
 block_new(struct arena *a, size_t want)
 {
 	struct block *b;
@@ -92,6 +123,11 @@ block_new(struct arena *a, size_t want)
 		size = a->step;
 	if (a->step < LARGEST_STEP)
 		a->step *= 2;
+	if (size >= LARGEST_STEP && (b = block_take(a, size)) != NULL) {
+		b->below = a->top;
+		a->top = b;
+		return b;
+	}
 	if (ARENA_ASAN) {
 		if ((b = calloc(1, size)) == NULL)
 			check_oom();
@@ -131,17 +167,36 @@ block_cut(struct arena *a, struct block *b, size_t used)
 }
 
 static void
+block_free(struct block *b)
+{
+	UNPOISON(b->data, b->cap);
+	if (ARENA_ASAN)
+		free(b);
+	else
+		munmap(b, b->size);
+}
+
+static void
 block_drop(struct arena *a)
 {
 	struct block *b = a->top;
 
 	block_cut(a, b, 0);
 	a->top = b->below;
-	UNPOISON(b->data, b->cap);
-	if (ARENA_ASAN)
-		free(b);
-	else
-		munmap(b, b->size);
+	if (!block_keep(a, b))
+		block_free(b);
+}
+
+static void
+spares_free(struct arena *a)
+{
+	struct block *b;
+
+	while ((b = a->spare) != NULL) {
+		a->spare = b->below;
+		block_free(b);
+	}
+	a->nspare = 0;
 }
 
 static void
@@ -177,6 +232,7 @@ arena_free(struct arena *a)
 	run_defers(a, NULL);
 	while (a->top != NULL)
 		block_drop(a);
+	spares_free(a);
 	free(a);
 }
 
@@ -361,6 +417,7 @@ arena_reset(struct arena *a)
 	run_defers(a, NULL);
 	while (a->top->below != NULL)
 		block_drop(a);
+	spares_free(a);
 	block_cut(a, a->top, 0);
 	a->last = NULL;
 	a->step = 2 * FIRST_BLOCK;
@@ -383,6 +440,7 @@ arena_set_secret(struct arena *a)
 {
 	struct block *b;
 
+	spares_free(a);
 	a->secret = true;
 	for (b = a->top; b != NULL; b = b->below)
 		block_hide(b);

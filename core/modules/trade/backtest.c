@@ -88,7 +88,7 @@ enter(struct runner *r, struct trade_sim *s, struct trade_sim_lane *k,
 {
 	const struct trade_strategy *t = r->b->strategy;
 	double atr = r->atr == NULL ? NAN : r->atr[k->id][k->i];
-	double close = k->bars[k->i].c, size = size_of(r, s, close, atr);
+	double close = trade_sim_price(k), size = size_of(r, s, close, atr);
 	struct trade_sim_order o = { .size = side * size, .limit = NAN,
 	    .stop = NAN, .sl = NAN, .tp = NAN, .hold = t->hold,
 	    .whole = t->force == FORCE_FOK, .trail_from = t->trail_from };

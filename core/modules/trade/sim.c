@@ -45,7 +45,7 @@ trade_sim_equity(const struct trade_sim *s)
 
 		for (size_t i = 0; i < l->open.n; i++)
 			worth += l->open.v[i]->size *
-			    (trade_sim_now(l)->c - l->open.v[i]->entry);
+			    (trade_sim_price(l) - l->open.v[i]->entry);
 	}
 	return s->cash + worth;
 }
@@ -60,7 +60,7 @@ trade_sim_free(const struct trade_sim *s)
 
 		for (size_t i = 0; i < l->open.n; i++)
 			used += fabs(l->open.v[i]->size) *
-			    trade_sim_now(l)->c / (1 / s->t.margin);
+			    trade_sim_price(l) / (1 / s->t.margin);
 	}
 	return fmax(0, trade_sim_equity(s) - used);
 }
@@ -180,7 +180,7 @@ trade_sim_order(struct trade_sim *s, struct trade_sim_lane *k,
     struct trade_sim_order o)
 {
 	double price = trade_sim_or(trade_sim_or(o.limit, o.stop),
-	    trade_sim_now(k)->c * (1 + copysign(s->t.spread, o.size)));
+	    trade_sim_price(k) * (1 + copysign(s->t.spread, o.size)));
 	double low = o.size > 0 ? o.sl : o.tp, high = o.size > 0 ? o.tp : o.sl;
 
 	if (!(trade_sim_or(low, -INFINITY) < price) ||

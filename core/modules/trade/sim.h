@@ -135,6 +135,12 @@ int trade_sim_order(struct trade_sim *, struct trade_sim_lane *,
     struct trade_sim_order);
 void trade_sim_close(struct trade_sim *, struct trade_sim_lane *,
     struct trade_sim_trade *, const char *why);
+/* The close of the bar that is now. */
+static inline double
+trade_sim_price(const struct trade_sim_lane *k)
+{
+	return k->close != NULL ? k->close[k->i] : k->bars[k->i].c;
+}
 /* Signed units held. */
 double trade_sim_position(const struct trade_sim_lane *);
 double trade_sim_equity(const struct trade_sim *);

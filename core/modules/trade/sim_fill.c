@@ -236,13 +236,16 @@ look_again(const struct trade_sim_lane *k, const struct trade_sim_order *o,
 }
 
 /* How many whole times y goes into x, as Python's // has it: x / y may round
- * up to a whole number. */
+ * up to a whole number, which the exact rest tells. */
 static double
 whole(double x, double y)
 {
-	double div = (x - fmod(x, y)) / y, n = floor(div);
+	double n = floor(x / y), rest;
 
-	return div - n > 0.5 ? n + 1 : n;
+	if (!(n < 0x1p53) || n < 0)
+		return floor((x - fmod(x, y)) / y);
+	rest = fma(-n, y, x);
+	return rest < 0 ? n - 1 : rest >= y ? n + 1 : n;
 }
 
 static void

@@ -121,6 +121,7 @@ walk_closes(struct trade_sim *s, const struct trade_sim_lane *k, size_t i,
 			break;
 		equity[i] = e;
 	}
+	__builtin_prefetch(&k->bars[i + 1 < k->n ? i + 1 : i]);
 	return i;
 }
 

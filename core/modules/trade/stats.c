@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/arena.h"
+#include "base/vec.h"
 #include "schema/schema.h"
 #include "modules/trade/sim.h"
 #include "modules/trade/stats.h"
@@ -302,11 +303,11 @@ day_end(const struct trade_stats_in *in, size_t i)
 static void
 days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 {
-	double *e = arena_array(a, in->n, sizeof(*e)), logs = 0;
+	VEC(double) e = { 0 };
+	double logs = 0;
 	size_t weekend = 0, by[4] = { 0 }, next;
 	bool dead = false;
 
-	*d = (struct daily){ .r = arena_array(a, in->n, sizeof(*d->r)) };
 	for (size_t i = 0; i < in->n; i = next) {
 		/* Bars of a day lie less than six days apart. */
 		int64_t step = i > 0 ? (in->at[i].us - in->at[i - 1].us) /
@@ -315,10 +316,12 @@ days(struct arena *a, const struct trade_stats_in *in, struct daily *d)
 		next = day_end(in, i);
 		by[step >= 300 ? 3 : step >= 26 ? 2 : step >= 6 ? 1 : 0]++;
 		weekend += weekday(in->at[i].us / DAY_US) >= 5 ? next - i : 0;
-		e[d->n++] = in->equity[next - 1];
+		*VEC_ADD(a, &e) = in->equity[next - 1];
 	}
+	*d = (struct daily){ .r = arena_array(a, e.n, sizeof(*d->r)),
+	    .n = e.n };
 	for (size_t i = 1; i < d->n; i++)
-		d->r[i] = e[i - 1] != 0 ? e[i] / e[i - 1] - 1 : 0;
+		d->r[i] = e.v[i - 1] != 0 ? e.v[i] / e.v[i - 1] - 1 : 0;
 	for (size_t i = 0; i < d->n; i++) {
 		dead = dead || d->r[i] <= -1;
 		if (d->r[i] != 0)
@@ -429,18 +432,27 @@ drawdowns(const struct trade_stats_in *in, S *s)
 	s->ulcer = sqrt(squares / (double)in->n);
 }
 
-/* log(x / y). Near 1 by its series in z = (x-y)/(x+y), to the last bits and
- * without a call: most steps are that small. */
-static inline double
-log_step(double x, double y)
-{
-	double d = x - y, z, w;
+enum { STEPS = 128 };
 
-	if (!(fabs(d) < 0.015 * y))
-		return log(x / y);
-	z = d / (x + y);
-	w = z * z;
-	return 2 * z * (1 + w * (1.0 / 3 + w * (1.0 / 5 + w * (1.0 / 7))));
+/* log(v[i] / v[i-1]) of n steps to v[0…n-1]. Near 1 by its series in z =
+ * (x-y)/(x+y), to the last bits and without a call: most steps are that
+ * small. */
+static void
+log_steps(const double *v, size_t k, size_t n, double *restrict out)
+{
+	for (size_t i = 0; i < n; i++) {
+		double x = v[i * k], y = *(v + i * k - k);
+		double z = (x - y) / (x + y), w = z * z;
+
+		out[i] = 2 * z * (1 + w * (1.0 / 3 + w * (1.0 / 5 + w *
+		    (1.0 / 7))));
+	}
+	for (size_t i = 0; i < n; i++) {
+		double x = v[i * k], y = *(v + i * k - k);
+
+		if (!(fabs(x - y) < 0.015 * y))
+			out[i] = log(x / y);
+	}
 }
 
 /* Against holding: slope of the steps of log equity on those of log close. */
@@ -449,21 +461,25 @@ market(const struct trade_stats_in *in, S *s)
 {
 	double me = 0, mc = 0, ec = 0, cc = 0, n = (double)in->n - 1;
 	size_t k = in->stride == 0 ? 1 : in->stride;
-	const double *c = in->close, *e = in->equity;
+	const double *c = in->close;
+	double x[STEPS], y[STEPS];
 
 	s->beta = NAN;
 	s->buy_and_hold = in->first < in->n ? ratio(c[(in->n - 1) * k] -
 	    c[in->first * k], c[in->first * k]) : NAN;
-	for (size_t i = 1; i < in->n; i++) {
-		double x = log_step(c[i * k], c[(i - 1) * k]);
+	for (size_t i = 1; i < in->n; i += STEPS) {
+		size_t m = in->n - i < STEPS ? in->n - i : STEPS;
 
-		mc += x;
-		cc += x * x;
-		if (e[i] != e[i - 1] || e[i] <= 0) {
-			double y = log_step(e[i], e[i - 1]);
-
-			me += y;
-			ec += x * y;
+		if (k == 1)
+			log_steps(c + i, 1, m, x);
+		else
+			log_steps(c + i * k, k, m, x);
+		log_steps(in->equity + i, 1, m, y);
+		for (size_t j = 0; j < m; j++) {
+			mc += x[j];
+			cc += x[j] * x[j];
+			me += y[j];
+			ec += x[j] * y[j];
 		}
 	}
 	ec -= me * mc / n;

@@ -232,8 +232,34 @@ crosses(double *restrict out, const double *restrict x,
     const double *restrict y, double x0, double y0, size_t m)
 {
 	out[0] = x0 < y0 && x[0] > y[0];
-	for (size_t j = 1; j < m; j++)
-		out[j] = (x[j - 1] < y[j - 1]) & (x[j] > y[j]);
+	for (size_t j = 1; j < m; j++) {
+		double was = x[j - 1] < y[j - 1] ? 1.0 : 0.0;
+
+		out[j] = x[j] > y[j] ? was : 0.0;
+	}
+}
+
+/* Operators that need nothing but their operands, over a block: a loop for
+ * each, so that the operator is looked at once. The values are apply()'s. */
+static void
+each(enum trade_op op, double *restrict out, const double *restrict x,
+    const double *restrict y, size_t m)
+{
+#define LOOP(value) \
+	for (size_t j = 0; j < m; j++) \
+		out[j] = (value); \
+	return
+	switch (op) {
+	case OP_ADD: LOOP(x[j] + y[j]);
+	case OP_SUB: LOOP(x[j] - y[j]);
+	case OP_MUL: LOOP(x[j] * y[j]);
+	case OP_LT: LOOP(x[j] < y[j] ? 1.0 : 0.0);
+	case OP_LE: LOOP(x[j] <= y[j] ? 1.0 : 0.0);
+	case OP_GT: LOOP(x[j] > y[j] ? 1.0 : 0.0);
+	case OP_GE: LOOP(x[j] >= y[j] ? 1.0 : 0.0);
+	default: LOOP(apply(op, x[j], y[j]));
+	}
+#undef LOOP
 }
 
 static void
@@ -280,8 +306,7 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 			out[j] = shifted(&r->windows[i], x[j]);
 		break;
 	default:
-		for (size_t j = 0; j < m; j++)
-			out[j] = apply(n->op, x[j], y[j]);
+		each(n->op, out, x, y, m);
 	}
 }
 
@@ -338,6 +363,22 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 	v->atr = atr[0];
 }
 
+/* Bit k where the rule is true: neither 0 nor unknown, seen in the number's
+ * own bits. */
+static void
+mark(const double *v, int k, size_t m, uint8_t *said)
+{
+	const uint64_t top = UINT64_C(0xffe0000000000000);
+
+	for (size_t j = 0; j < m; j++) {
+		uint64_t u;
+
+		memcpy(&u, &v[j], sizeof(u));
+		u <<= 1;		/* without its sign */
+		said[j] |= (uint8_t)((u - 1 < top) << k);
+	}
+}
+
 void
 trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *b,
     const struct trade_candle_bar *units, const double *close, size_t n,
@@ -353,15 +394,9 @@ trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *b,
 			if (is_warm(r, j))
 				*warm = i + j;
 		memset(said + i, 0, m);
-		for (int k = 0; k < RULES; k++) {
-			const double *v = r->now[r->s->rule[k] == -1 ? 0 :
-			    r->s->rule[k]];
-
-			if (r->s->rule[k] == -1)
-				continue;
-			for (size_t j = 0; j < m; j++)
-				said[i + j] |= (uint8_t)(truth(v[j]) << k);
-		}
+		for (int k = 0; k < RULES; k++)
+			if (r->s->rule[k] != -1)
+				mark(r->now[r->s->rule[k]], k, m, said + i);
 		if (atr == NULL)
 			continue;
 		for (size_t j = 0; j < m; j++) {
