@@ -622,6 +622,8 @@ test_pace(void **state)
 	assert_true(r.n == 50 && r.per_s == 5);		/* 100 and 20/s */
 	r = spot_pace_rate("CreateFleet", 50, 1);
 	assert_true(r.n == 25 && r.per_s == 10);	/* 50 and 5/s */
+	r = spot_pace_rate("ReceiveMessage", 50, 1);
+	assert_true(r.n == 150 && r.per_s == 1);	/* 300 and 300/s */
 	r = spot_pace_rate("RunInstances", 0, 1);
 	assert_int_equal(r.n, 0);
 	r = spot_pace_rate("RunInstances", 50, 1.0 / 32);

@@ -13,10 +13,7 @@ struct filter_in {
 #define F struct filter_in
 static const struct field filter_fields[] = {
 	PAGE_LIMIT(F), PAGE_CURSOR(F),
-	FIELD(F, account_id, .flags = FF_NULLABLE, .ref = "spot_account",
-	    .doc = "Only of this account"),
-	FIELD(F, region, .flags = FF_NULLABLE, .max = 32,
-	    .doc = "Only in this region"),
+	SPOT_PLACE_FILTERS(F),
 	FIELD(F, kind, .flags = FF_NULLABLE, .oneof = ONEOF("volume",
 	    "snapshot", "image", "address", "interface", "template"),
 	    .doc = "Only these"),
@@ -24,8 +21,6 @@ static const struct field filter_fields[] = {
 	    .doc = "Only in this state"),
 	FIELD(F, idle, FIELD_HAS(F, has_idle), .flags = FF_NULLABLE,
 	    .doc = "Only what nothing uses, or only what is used"),
-	FIELD(F, gone, .def = "false",
-	    .doc = "Also those that went away"),
 	FIELD_END
 };
 #undef F

@@ -13,12 +13,7 @@ struct filter_in {
 #define F struct filter_in
 static const struct field filter_fields[] = {
 	PAGE_LIMIT(F), PAGE_CURSOR(F),
-	FIELD(F, account_id, .flags = FF_NULLABLE, .ref = "spot_account",
-	    .doc = "Only of this account"),
-	FIELD(F, region, .flags = FF_NULLABLE, .max = 32,
-	    .doc = "Only in this region"),
-	FIELD(F, gone, .def = "false",
-	    .doc = "Also those that went away"),
+	SPOT_PLACE_FILTERS(F),
 	FIELD_END
 };
 #undef F

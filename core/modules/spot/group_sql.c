@@ -34,12 +34,7 @@ static const struct field group_fields[] = {
 	FIELD(S, status, .doc = "Set while it is being deleted"),
 	FIELD(S, tags, .doc = "All tags"),
 	FIELD(S, created_at, .flags = FF_NULLABLE, .doc = "When it was made"),
-	FIELD(S, seen_generation, .doc = "Scan that saw it last"),
-	FIELD(S, first_seen, .doc = "First scan that saw it"),
-	FIELD(S, last_seen, .doc = "Last scan that saw it"),
-	FIELD(S, stale, .doc = "Two scans of its region were missed"),
-	FIELD(S, gone_at, .flags = FF_NULLABLE,
-	    .doc = "When a complete scan no longer saw it"),
+	SPOT_SEEN_FIELDS(S),
 	FIELD_END
 };
 #undef S

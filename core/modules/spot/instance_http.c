@@ -13,10 +13,7 @@ struct filter_in {
 #define F struct filter_in
 static const struct field filter_fields[] = {
 	PAGE_LIMIT(F), PAGE_CURSOR(F),
-	FIELD(F, account_id, .flags = FF_NULLABLE, .ref = "spot_account",
-	    .doc = "Only of this account"),
-	FIELD(F, region, .flags = FF_NULLABLE, .max = 32,
-	    .doc = "Only in this region"),
+	SPOT_PLACE_FILTERS(F),
 	FIELD(F, lifecycle, .flags = FF_NULLABLE, .oneof = ONEOF("on-demand",
 	    "spot", "scheduled", "capacity-block"), .doc = "Only these"),
 	FIELD(F, type, .flags = FF_NULLABLE, .max = 64,
@@ -25,8 +22,6 @@ static const struct field filter_fields[] = {
 	    .doc = "Only in this state"),
 	FIELD(F, stale, FIELD_HAS(F, has_stale), .flags = FF_NULLABLE,
 	    .doc = "Only stale ones, or only fresh ones"),
-	FIELD(F, gone, .def = "false",
-	    .doc = "Also those that went away"),
 	FIELD_END
 };
 #undef F

@@ -96,13 +96,6 @@ ask_simulated(struct asking *k, struct err *e)
 	return 0;
 }
 
-static bool
-away(const struct err *e)
-{
-	return e->status == 503 && e->code != NULL &&
-	    strncmp(e->code, "db_", 3) == 0;
-}
-
 static int
 simulated(struct loop_ctx *c, struct utc now, struct err *e)
 {
@@ -120,7 +113,7 @@ simulated(struct loop_ctx *c, struct utc now, struct err *e)
 		err_clear(e);
 		rc = ask_simulated(&k, e);
 		arena_free(k.a);
-		if (rc == -1 && away(e))
+		if (rc == -1 && spot_db_away(e))
 			return -1;
 		if (rc == -1)
 			log_warn("notices", "the simulated cloud was not asked",

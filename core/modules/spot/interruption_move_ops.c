@@ -22,25 +22,6 @@
 enum { TARGETS = 3, REFUSALS_TOLD = 20, MARKET_S = 5,
     REGION_CAP = 64 << 20, MARKET_CAP = 4 << 20 };
 
-static const char *
-refused_json(struct arena *a, const struct spot_ranking *r)
-{
-	struct str s;
-
-	str_init(&s, a);
-	str_addc(&s, '[');
-	for (size_t i = 0; i < r->nrefused && i < REFUSALS_TOLD; i++) {
-		str_add(&s, i > 0 ? ",{\"alternative\":" :
-		    "{\"alternative\":");
-		str_json(&s, r->refused[i].pool);
-		str_add(&s, ",\"reason\":");
-		str_json(&s, r->refused[i].reason);
-		str_addc(&s, '}');
-	}
-	str_addc(&s, ']');
-	return s.p;
-}
-
 /* ---- the market ---------------------------------------------------------------- */
 
 /* What fits in place of one kind of machine. */
@@ -161,7 +142,8 @@ rank(struct region *r, const struct spot_noticed *i, struct utc now,
 	spot_pools_rank(r->a, r->v, r->n, &need, &k);
 	str_init(&s, r->a);
 	*out = (struct spot_candidates){ .n = k.n < TARGETS ? k.n : TARGETS,
-	    .ranked = k.v, .refused = refused_json(r->a, &k),
+	    .ranked = k.v, .refused = spot_pool_refused(r->a, &k,
+	    REFUSALS_TOLD),
 	    .oldest = k.oldest, .model = r->model, .model_id = r->model_id,
 	    .on_demand = on_demand };
 	for (size_t j = 0; j < out->n; j++) {

@@ -190,19 +190,6 @@ static const struct schema template_schema = {
 	.fields = template_fields
 };
 
-static struct list
-words(struct arena *a, const char *text)
-{
-	VEC(const char *) v = { 0 };
-
-	for (size_t n; text != NULL && *text != '\0'; text += n) {
-		text += *text == ',';
-		n = strcspn(text, ",");
-		*VEC_ADD(a, &v) = arena_strndup(a, text, n);
-	}
-	return (struct list){ v.v, v.n };
-}
-
 /* An instance that was made without a template is copied: image, subnet,
  * security groups, role, key and what it was told at its first boot. Not its
  * disks: one that keeps something on a volume of its own is not replaced. */
@@ -229,7 +216,7 @@ check_copy(struct spot_saga *g, const struct ec2_instance *old,
 		    "InstanceAttribute, to copy what it was told at its first "
 		    "boot, is missing");
 	}
-	copy->groups = words(g->a, old->groups);
+	copy->groups = spot_names_split(g->a, old->groups);
 	copy->profile = old->profile != NULL ? old->profile : "";
 	copy->key_name = old->key_name != NULL ? old->key_name : "";
 	copy->user_data = *data != '\0';

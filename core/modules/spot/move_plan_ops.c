@@ -17,25 +17,6 @@
 
 enum { POOLS = 5, REFUSALS = 20 };
 
-static const char *
-refused_text(struct arena *a, const struct spot_ranking *r)
-{
-	struct str s;
-
-	str_init(&s, a);
-	str_addc(&s, '[');
-	for (size_t i = 0; i < r->nrefused && i < REFUSALS; i++) {
-		str_add(&s, i > 0 ? ",{\"alternative\":" :
-		    "{\"alternative\":");
-		str_json(&s, r->refused[i].pool);
-		str_add(&s, ",\"reason\":");
-		str_json(&s, r->refused[i].reason);
-		str_addc(&s, '}');
-	}
-	str_addc(&s, ']');
-	return s.p;
-}
-
 /* Behind the spot pools the instance's own type on demand, in its zone. */
 static void
 fill(struct arena *a, struct spot_move_new *n, const struct spot_ranking *r,
@@ -89,7 +70,7 @@ find_pools(struct db *db, struct arena *a, struct spot_move_new *n,
 	if (n->npools == 0)
 		return err_set(e, 409, "no_pool", "No pool of %.40s fits: see "
 		    "the refusals of /api/v1/evaluate", n->region);
-	n->refused.p = refused_text(a, &r);
+	n->refused.p = spot_pool_refused(a, &r, REFUSALS);
 	n->oldest = r.oldest;
 	n->model = r.model;
 	if (r.n > 0)

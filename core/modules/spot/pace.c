@@ -33,7 +33,11 @@ static const struct published table[] = {
 	{ "AttachInstances", 50, 5 },
 	{ "DetachInstances", 50, 5 },
 	{ "TerminateInstanceInAutoScalingGroup", 50, 5 },
-	{ "SetInstanceProtection", 50, 5 }
+	{ "SetInstanceProtection", 50, 5 },
+	/* SQS: nearly unlimited for standard queues; the 300 calls a second of
+	 * FIFO ones hold for all */
+	{ "ReceiveMessage", 300, 300 },
+	{ "DeleteMessageBatch", 300, 300 }
 };
 
 void

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/number.h"
 #include "base/vec.h"
+#include "base/str.h"
 #include "modules/spot/pool.h"
 
 #define HOURS_PER_MONTH 730.0
@@ -410,4 +411,23 @@ spot_pools_rank(struct arena *a, const struct spot_offer *v, size_t n,
 	out->refused = bad.v;
 	out->nrefused = bad.n;
 	order(a, good.v, good.n, out);
+}
+
+const char *
+spot_pool_refused(struct arena *a, const struct spot_ranking *r, size_t max)
+{
+	struct str s;
+
+	str_init(&s, a);
+	str_addc(&s, '[');
+	for (size_t i = 0; i < r->nrefused && i < max; i++) {
+		str_add(&s, i > 0 ? ",{\"alternative\":" :
+		    "{\"alternative\":");
+		str_json(&s, r->refused[i].pool);
+		str_add(&s, ",\"reason\":");
+		str_json(&s, r->refused[i].reason);
+		str_addc(&s, '}');
+	}
+	str_addc(&s, ']');
+	return s.p;
 }

@@ -111,6 +111,9 @@ const char *spot_pool_unfit_text(struct arena *, enum spot_unfit,
 /* Every offer is ranked or refused, except the one where it is now. */
 void spot_pools_rank(struct arena *, const struct spot_offer *, size_t n,
     const struct spot_need *, struct spot_ranking *);
+/* The first refusals as a JSON array, for a decision record. */
+const char *spot_pool_refused(struct arena *, const struct spot_ranking *,
+    size_t max);
 /* Figures of an offer for an instance of this age; move in USD. */
 struct spot_cost spot_pool_cost(const struct spot_offer *,
     const struct spot_rules *, double age_h, double move,

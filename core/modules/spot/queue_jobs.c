@@ -18,6 +18,7 @@
 #include "modules/spot/account.h"
 #include "modules/spot/conf.h"
 #include "modules/spot/interruption.h"
+#include "modules/spot/pace.h"
 #include "modules/spot/provider.h"
 #include "modules/spot/queue.h"
 #include "modules/spot/sqs_wire.h"
@@ -84,13 +85,6 @@ mine(const struct spot_source *s, const struct spot_queue_turn *t)
 	return s->id.b[15] % t->shards == t->shard;
 }
 
-static bool
-ours_failed(const struct err *e)
-{
-	return e->status == 503 && e->code != NULL &&
-	    strncmp(e->code, "db_", 3) == 0;
-}
-
 static void
 add_lanes(struct round *r, struct queue *first)
 {
@@ -126,7 +120,7 @@ load(struct round *r, struct err *e)
 			add_lanes(r, q);
 			continue;
 		}
-		if (ours_failed(&why)) {
+		if (spot_db_away(&why)) {
 			*e = why;
 			return -1;
 		}
@@ -147,16 +141,45 @@ polled(struct round *r, struct queue *q, const char *error)
 	struct err e = { 0 };
 
 	if (spot_source_polled(r->db, q->s->id, error, clock_now(), &e) ==
-	    -1 && ours_failed(&e)) {
+	    -1 && spot_db_away(&e)) {
 		r->stop = true;
 		r->err = e;
 	}
+}
+
+static struct pace_key
+pace_of(const struct queue *q, bool deletes)
+{
+	return (struct pace_key){ .account = q->acc.id.b,
+	    .account_len = sizeof(q->acc.id.b), .region = q->s->region,
+	    .action = deletes ? "DeleteMessageBatch" : "ReceiveMessage" };
+}
+
+/* Its turn by the rate limit, which all processes of the host keep to; else
+ * it is asked again when there is room. */
+static bool
+its_turn(const struct round *r, struct queue *q, int64_t now)
+{
+	const struct spot_conf *cf = conf_get(r->env->conf, &spot_settings);
+	const struct pace_key k = pace_of(q, q->n > 0);
+	int64_t wait;
+
+	if (spot_pace_take(r->env->shm, &k, cf->rate_percent, (uint64_t)now,
+	    &wait))
+		return true;
+	q->ready_ns = now + wait;
+	return false;
 }
 
 static void
 failed(struct round *r, struct queue *q, const struct net_reply *reply,
     const struct err *e)
 {
+	const struct pace_key k = pace_of(q, q->n > 0);
+
+	if (strcmp(e->code, "aws_throttle") == 0)
+		spot_pace_throttled(r->env->shm, &k,
+		    (uint64_t)clock_boot_ns());
 	if (strcmp(e->code, "aws_clock") == 0 && reply != NULL &&
 	    !q->corrected) {
 		q->corrected = true;
@@ -213,7 +236,8 @@ next_call(void *arg, struct arena *a, struct net_call *call, void **tag)
 	for (size_t k = 0; !r->stop && k < r->n; k++) {
 		struct queue *q = &r->v[(r->at + k) % r->n];
 
-		if (!ready(r, q, now) || !build(r, q, a, call))
+		if (!ready(r, q, now) || !its_turn(r, q, now) ||
+		    !build(r, q, a, call))
 			continue;
 		r->at = (r->at + k + 1) % r->n;
 		q->busy = true;
@@ -255,11 +279,11 @@ messages(struct round *r, struct queue *q, const struct sqs_message *m,
 	r->t->messages += n;
 	if (take(r, q, m, n, &e) == 0)
 		return;
-	for (size_t i = 0; n > 1 && i < n && !ours_failed(&e); i++) {
+	for (size_t i = 0; n > 1 && i < n && !spot_db_away(&e); i++) {
 		err_clear(&e);
 		(void)take(r, q, &m[i], 1, &e);
 	}
-	if (ours_failed(&e)) {
+	if (spot_db_away(&e)) {
 		r->stop = true;
 		r->err = e;
 	} else if (q->n < n)

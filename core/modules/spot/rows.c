@@ -65,6 +65,13 @@ spot_found(int rc, const char *noun, struct err *e)
 	return db_found(rc, noun, e);
 }
 
+bool
+spot_db_away(const struct err *e)
+{
+	return e->status == 503 && e->code != NULL &&
+	    strncmp(e->code, "db_", 3) == 0;
+}
+
 const char *
 spot_product(const char *p)
 {

@@ -22,9 +22,28 @@ struct list spot_names_split(struct arena *, const char *);
 const char *spot_names_join(struct arena *, struct list);
 /* Turns "no such row" (1) into 404 "<noun> not found"; passes 0 and -1. */
 int spot_found(int rc, const char *noun, struct err *);
+/* Our database failed, not what it was about: nothing goes on without it. */
+bool spot_db_away(const struct err *);
 /* "Linux/UNIX (Amazon VPC)" and other spellings of the same product. */
 const char *spot_product(const char *);
 /* "Linux" or "Windows", as the advisor has it. */
 const char *spot_product_os(const char *product);
+
+
+/* What a scan tells of everything it sees. */
+#define SPOT_SEEN_FIELDS(S) \
+	FIELD(S, seen_generation, .doc = "Scan that saw it last"), \
+	FIELD(S, first_seen, .doc = "First scan that saw it"), \
+	FIELD(S, last_seen, .doc = "Last scan that saw it"), \
+	FIELD(S, stale, .doc = "Two scans of its region were missed"), \
+	FIELD(S, gone_at, .flags = FF_NULLABLE, \
+	    .doc = "When a complete scan no longer saw it")
+/* Filters of lists of such things, beside the page's. */
+#define SPOT_PLACE_FILTERS(F) \
+	FIELD(F, account_id, .flags = FF_NULLABLE, .ref = "spot_account", \
+	    .doc = "Only of this account"), \
+	FIELD(F, region, .flags = FF_NULLABLE, .max = 32, \
+	    .doc = "Only in this region"), \
+	FIELD(F, gone, .def = "false", .doc = "Also those that went away")
 
 #endif

@@ -162,13 +162,6 @@ ask_account(struct asking *k, struct err *e)
 	return 0;
 }
 
-static bool
-away(const struct err *e)
-{
-	return e->status == 503 && e->code != NULL &&
-	    strncmp(e->code, "db_", 3) == 0;
-}
-
 static int
 run(struct loop_ctx *c, struct err *e)
 {
@@ -189,7 +182,7 @@ run(struct loop_ctx *c, struct err *e)
 		err_clear(e);
 		rc = ask_account(&k, e);
 		arena_free(k.a);
-		if (rc == -1 && away(e))
+		if (rc == -1 && spot_db_away(e))
 			return -1;
 		if (rc == -1)
 			log_warn("notices", "statuses could not be asked",
