@@ -16,7 +16,10 @@ const struct page trade_pages[] = {
 	    { "session", "trade.session.get", NULL, 0 },
 	    { "positions", "trade.position.list", NULL, 0 },
 	    { "orders", "trade.order.list", "open=true&limit=50", 0 },
-	    { "fills", "trade.fill.list", "limit=20", 0 }) },
+	    { "fills", "trade.fill.list", "limit=20", 0 },
+	    { "links", "trade.link.list", NULL, 0 },
+	    { "differences", "trade.difference.list", "open=true&limit=20",
+	      0 }) },
 	{ .path = "/ui/trade/orders", .title = "Orders",
 	  .permission = "trade:read", .template = "trade/orders.html",
 	  .loads = LOADS(
@@ -26,11 +29,29 @@ const struct page trade_pages[] = {
 	  .loads = LOADS(
 	    { "order", "trade.order.get", NULL, LOAD_MAIN },
 	    { "events", "trade.order.events", NULL, 0 }) },
+	{ .path = "/ui/trade/strategies", .title = "Strategies",
+	  .permission = "trade:read", .template = "trade/strategies.html",
+	  .loads = LOADS(
+	    { "armings", "trade.arming.list", "limit=50", LOAD_MAIN },
+	    { "strategies", "trade.strategy.list", "limit=100", 0 },
+	    { "leaders", "trade.leaderboard.list", NULL, 0 },
+	    { "acts", "trade.act.list", "limit=30", 0 }) },
+	{ .path = "/ui/trade/signals", .title = "Signals",
+	  .permission = "trade:read", .template = "trade/signals.html",
+	  .loads = LOADS(
+	    { "signals", "trade.signal.list", "limit=50", LOAD_MAIN },
+	    { "suggestions", "trade.suggestion.list", "limit=20", 0 }) },
+	{ .path = "/ui/trade/news", .title = "News",
+	  .permission = "trade:read", .template = "trade/news.html",
+	  .loads = LOADS(
+	    { "news", "trade.news.list", "limit=50", LOAD_MAIN },
+	    { "sentiment", "trade.sentiment.list", NULL, 0 }) },
 	{ .path = "/ui/trade/instruments", .title = "Market data",
 	  .permission = "trade:read", .template = "trade/instruments.html",
 	  .loads = LOADS(
 	    { "instruments", "trade.instrument.list", "limit=100",
-	      LOAD_MAIN }) },
+	      LOAD_MAIN },
+	    { "feeds", "trade.feed.list", "limit=50", 0 }) },
 	{ .path = "/ui/trade/chart", .title = "Chart",
 	  .permission = "trade:read", .template = "trade/chart.html",
 	  .loads = LOADS(
