@@ -11,9 +11,18 @@
 #include "base/number.h"
 #include "base/random.h"
 #include "modules/trade/order_inner.h"
+#include "shm/shm.h"
 
 #define O struct trade_order
 __extension__ typedef __int128 wide;
+
+static const struct metric untrue = { "trade_reports_refused_total",
+    "What was heard about orders and cannot be true", METRIC_COUNTER,
+    { NULL, NULL } };
+static const struct metric bare = { "trade_exits_rejected_total",
+    "Exits that a broker did not take: a position without protection",
+    METRIC_COUNTER, { NULL, NULL } };
+const struct metric *const trade_order_metrics[] = { &untrue, &bare, NULL };
 
 static const struct {
 	enum trade_order_happening happens;
@@ -77,6 +86,7 @@ keep(struct trade_desk *d, struct trade_session *s, O *o,
 
 	n.cause = arena_printf(d->a, "%s (%s)", cause(d, r), why);
 	o->refused++;
+	metric_add(&untrue, 0, 0, 1);
 	return trade_order_write(d, s, o, &n, e) == -1 ? -1 : 1;
 }
 
@@ -278,6 +288,8 @@ effects(struct trade_desk *d, struct trade_session *s, O *o,
 		o->triggered_at = d->now;
 		break;
 	case REPORT_REJECTED:
+		if (!uuid_is_nil(o->parent_id))
+			metric_add(&bare, 0, 0, 1);
 		o->reject_code = "rejected";
 		o->reject_detail = clip(d->a, r->reason, 290);
 		break;

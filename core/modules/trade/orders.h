@@ -97,6 +97,7 @@ extern const struct query *const trade_order_queries[],
     *const trade_fill_queries[];
 extern const struct table trade_order_tables[], trade_fill_tables[];
 extern const struct event trade_order_events[];
+extern const struct metric *const trade_order_metrics[];
 extern const struct route trade_order_routes[], trade_order_read_routes[];
 
 struct trade_order_filter {

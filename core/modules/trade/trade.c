@@ -139,6 +139,10 @@ static const struct alert alerts[] = {
 	    "for ten minutes", "trade_orders_unknown > 0", 0, 60, "critical",
 	    NULL, NULL, "GET /api/trade/differences shows it; look at the "
 	    "broker, then accept it there" },
+	{ "TradeExitRejected", "A broker did not take the exit of a position",
+	    "sum(increase(trade_exits_rejected_total[5m])) > 0", 0, 300,
+	    "critical", NULL, NULL, "GET /api/trade/orders?state=rejected "
+	    "names it; place the exit anew" },
 	{ "TradeBooks", "The books of an account do not agree",
 	    "max(trade_book_faults) > 0", 0, 60, "critical", NULL, NULL,
 	    "GET /api/trade/books says which figures; the account should be "
@@ -228,7 +232,7 @@ const struct module trade_module = {
 		trade_paper_loops, trade_reward_loops, trade_portfolio_loops,
 		trade_corporate_loops, NULL },
 	.metrics = (const struct metric *const *const[]){
-		trade_ledger_metrics, trade_feed_metrics,
+		trade_order_metrics, trade_ledger_metrics, trade_feed_metrics,
 		trade_stream_metrics, NULL },
 	.gauges = trade_gauges,
 	.jobs = (const struct job *const[]){ trade_result_jobs,
