@@ -943,6 +943,36 @@ positions_that_differ(void **state)
 }
 
 static void
+cash_is_the_broker_s(void **state)
+{
+	O o;
+
+	(void)state;
+	enter("kite");
+	o = place(10);
+	turn();
+	/* not while something is open */
+	tell("options", "{\"cash\":99000.5}");
+	look_again();
+	turn();
+	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "cash FROM trade_session WHERE id = X'%s'",
+	    hex(lk.session_id))), "100000.00000000");
+	tell("set", "{\"symbol\":\"SBIN\",\"status\":\"cancelled\"}");
+	look_again();
+	until(&o, "cancelled");
+	look_again();
+	turn();
+	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "cash FROM trade_session WHERE id = X'%s'",
+	    hex(lk.session_id))), "99000.50000000");
+	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
+	    "trade_cash WHERE session_id = X'%s' AND kind = 'adjustment' AND "
+	    "amount = -999.5", hex(lk.session_id))), 1);
+	books_balance();
+}
+
+static void
 a_person_decides_in_the_end(void **state)
 {
 	struct env late = boot("trade.unknown_patience=1");
@@ -1083,6 +1113,7 @@ main(void)
 		cmocka_unit_test(paper_never_reaches_a_broker),
 		cmocka_unit_test(compared_before_anything_is_sent),
 		cmocka_unit_test(positions_that_differ),
+		cmocka_unit_test(cash_is_the_broker_s),
 		cmocka_unit_test(a_person_decides_in_the_end),
 		cmocka_unit_test(secrets_are_sealed),
 		cmocka_unit_test(a_state_is_ours_and_used_once),
