@@ -67,9 +67,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct arena *a = arena_new((size_t)256 << 20);
 
 	ticks(a, data, n);
-	if (n > 0)
-		answer(a, data[0], arena_strndup(a, (const char *)data + 1,
-		    n - 1), n - 1);
+	if (n > 0) {
+		char *text = arena_alloc(a, n);	/* ends with NUL, as replies */
+
+		memcpy(text, data + 1, n - 1);
+		answer(a, data[0], text, n - 1);
+	}
 	arena_free(a);
 	return 0;
 }
