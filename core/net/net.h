@@ -51,6 +51,7 @@ struct net_call {
 					 * definition. Others are sent on a
 					 * connection of their own, so that
 					 * nothing below us repeats them */
+	bool once;			/* never repeated, whatever the method */
 	bool retry;			/* repeat it; for the outermost layer
 					 * that knows how */
 	bool repeated;			/* by rules of the caller: adds nothing

@@ -152,8 +152,8 @@ set_rest(struct transfer *t)
 bool
 request_repeatable(const struct net_call *c)
 {
-	return c->repeatable || (strcmp(c->method, "POST") != 0 &&
-	    strcmp(c->method, "PATCH") != 0);
+	return !c->once && (c->repeatable || (strcmp(c->method, "POST") !=
+	    0 && strcmp(c->method, "PATCH") != 0));
 }
 
 int

@@ -371,8 +371,74 @@ an_order_goes_and_is_filled(void **state)
 	}
 }
 
+/* Other terms, and the answer to it lost: the same in the end, once. */
 static void
-cancel_and_change(void **state)
+terms_change(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		const char *b = brokers[i % 3];
+		const char *verb = strcmp(b, "alpaca") == 0 ? "PATCH" : "PUT";
+		struct trade_terms t = { { 12 * DEC_ONE }, { 101 * DEC_ONE },
+		    { 0 } };
+		struct trade_desk d;
+		O o, out;
+
+		enter(b);
+		o = place(10);
+		turn();
+		if (i >= 3)
+			rules(arena_printf(a, "{\"method\":\"%s\","
+			    "\"lose\":true}", verb));
+		d = desk(&env);
+		good(db_begin(env.db, &err));
+		good(trade_order_replace(&d, o.id, &t, &out, &err));
+		good(db_commit(env.db, &err));
+		assert_string_equal(out.state, "pending_replace");
+		send_only();
+		rules("");
+		look_again();
+		until(&o, "accepted");
+		out = get(&o);
+		assert_int_equal(out.quantity.e8, 12 * DEC_ONE);
+		assert_int_equal(out.limit_price.e8, 101 * DEC_ONE);
+		assert_int_equal(fakebroker_requests(&fake, a, verb, "/"), 1);
+		/* filled under its new name */
+		tell("fill", "{\"symbol\":\"SBIN\",\"quantity\":12,"
+		    "\"price\":100}");
+		look_again();
+		until(&o, "filled");
+		assert_string_equal(session_state(), "active");
+		books_balance();
+	}
+}
+
+static void
+a_change_that_never_came(void **state)
+{
+	struct trade_terms t = { { 12 * DEC_ONE }, { 0 }, { 0 } };
+	struct trade_desk d;
+	O o, out;
+
+	(void)state;
+	enter("kite");
+	o = place(10);
+	turn();
+	rules("{\"method\":\"PUT\",\"drop\":true}");
+	d = desk(&env);
+	good(db_begin(env.db, &err));
+	good(trade_order_replace(&d, o.id, &t, &out, &err));
+	good(db_commit(env.db, &err));
+	send_only();
+	rules("");
+	look_again();
+	until(&o, "accepted");
+	assert_int_equal(get(&o).quantity.e8, 10 * DEC_ONE);
+	books_balance();
+}
+
+static void
+what_stands_is_taken_back(void **state)
 {
 	(void)state;
 	for (const char *const *b = brokers; *b != NULL; b++) {
@@ -877,6 +943,36 @@ positions_that_differ(void **state)
 }
 
 static void
+cash_is_the_broker_s(void **state)
+{
+	O o;
+
+	(void)state;
+	enter("kite");
+	o = place(10);
+	turn();
+	/* not while something is open */
+	tell("options", "{\"cash\":99000.5}");
+	look_again();
+	turn();
+	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "cash FROM trade_session WHERE id = X'%s'",
+	    hex(lk.session_id))), "100000.00000000");
+	tell("set", "{\"symbol\":\"SBIN\",\"status\":\"cancelled\"}");
+	look_again();
+	until(&o, "cancelled");
+	look_again();
+	turn();
+	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "cash FROM trade_session WHERE id = X'%s'",
+	    hex(lk.session_id))), "99000.50000000");
+	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
+	    "trade_cash WHERE session_id = X'%s' AND kind = 'adjustment' AND "
+	    "amount = -999.5", hex(lk.session_id))), 1);
+	books_balance();
+}
+
+static void
 a_person_decides_in_the_end(void **state)
 {
 	struct env late = boot("trade.unknown_patience=1");
@@ -999,7 +1095,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_order_goes_and_is_filled),
-		cmocka_unit_test(cancel_and_change),
+		cmocka_unit_test(what_stands_is_taken_back),
+		cmocka_unit_test(terms_change),
+		cmocka_unit_test(a_change_that_never_came),
 		cmocka_unit_test(lost_answers_make_one_order),
 		cmocka_unit_test(a_broker_that_thinks_too_long),
 		cmocka_unit_test(what_never_came_is_freed),
@@ -1015,6 +1113,7 @@ main(void)
 		cmocka_unit_test(paper_never_reaches_a_broker),
 		cmocka_unit_test(compared_before_anything_is_sent),
 		cmocka_unit_test(positions_that_differ),
+		cmocka_unit_test(cash_is_the_broker_s),
 		cmocka_unit_test(a_person_decides_in_the_end),
 		cmocka_unit_test(secrets_are_sealed),
 		cmocka_unit_test(a_state_is_ours_and_used_once),

@@ -263,6 +263,14 @@ brokers_answer_people(void **state)
 	    "SBIN");
 	assert_string_equal(json_text_at(r->json, "answer.net.0.quantity"),
 	    "10");
+	/* the document's own path, in the shape of all accounts */
+	r = http_get(&st, http_text(&st, "/mcp/positions?session=%s",
+	    session), ann);
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "items.0.quantity"), "10");
+	assert_true(strlen(json_text_at(r->json, "items.0.last_at")) > 0);
+	expect_status(http_get(&st, http_text(&st, "/mcp/holdings?"
+	    "session=%s", session), ann), 200);
 }
 
 static void

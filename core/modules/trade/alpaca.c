@@ -439,5 +439,5 @@ alpaca_event(struct arena *a, const char *body, size_t n,
 
 const struct trade_broker trade_broker_alpaca = { .name = "alpaca",
     .doc = "Alpaca", .live = true, .login = LOGIN_KEYS, .by_client = true,
-    .url = alpaca_url, .build = alpaca_build, .parse = alpaca_parse,
+    .tells_cash = true, .url = alpaca_url, .build = alpaca_build, .parse = alpaca_parse,
     .refusal = alpaca_refusal, .event = alpaca_event };

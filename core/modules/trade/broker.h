@@ -110,6 +110,7 @@ struct trade_broker {
 	bool by_client;			/* orders bear our id: it is found by it
 					 * and by nothing else */
 	bool add_holdings;		/* positions do not include holdings */
+	bool tells_cash;		/* FUNDS has it */
 	bool whole_list;		/* ORDERS tells all, of the day when
 					 * list_day_us is not 0 */
 	int64_t list_day_us;		/* its day begins so much before ours */

@@ -110,6 +110,7 @@ send(const struct trade_access *x, const struct trade_broker_conf *c,
 	struct net_call call = { .service = x->broker->name,
 	    .method = q->method, .headers = h, .body = q->body,
 	    .body_len = strlen(q->body), .timeout_ms = c->timeout_ms,
+	    .once = acts(v),	/* a change is no question either */
 	    .deadline_boot_ns = x->deadline_boot_ns, .max_bytes = ANSWER_MAX };
 
 	for (; call.nheaders < q->nheaders; call.nheaders++)

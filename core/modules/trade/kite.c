@@ -419,7 +419,8 @@ positions(struct arena *a, const struct tree *l, bool holding,
 	return 0;
 }
 
-/* The equity segment: that of shares. */
+/* The equity segment: that of shares. "net" moves with every order of the day,
+ * "cash" does not. */
 static int
 funds(const struct tree *data, struct trade_broker_funds *f, struct err *e)
 {
@@ -428,8 +429,8 @@ funds(const struct tree *data, struct trade_broker_funds *f, struct err *e)
 	if (q == NULL)
 		q = data;	/* asked for one segment alone */
 	f->currency = "INR";
-	return trade_answer_dec(tree_get(q, "available"), "cash", &f->cash,
-	    e) == -1 || trade_answer_dec(q, "net", &f->available, e) == -1 ||
+	return trade_answer_dec(q, "net", &f->cash, e) == -1 ||
+	    trade_answer_dec(q, "net", &f->available, e) == -1 ||
 	    trade_answer_dec(tree_get(q, "utilised"), "debits", &f->used,
 	    e) == -1 || dec_add(f->available, f->used, &f->equity) == -1 ?
 	    -1 : 0;
@@ -526,6 +527,6 @@ kite_event(struct arena *a, const char *body, size_t n,
 const struct trade_broker trade_broker_kite = { .name = "kite",
     .doc = "Kite Connect", .live = true, .login = LOGIN_LINK,
     .by_client = true, .add_holdings = true, .whole_list = true,
-    .list_day_us = IST_US, .url = kite_url,
+    .tells_cash = true, .list_day_us = IST_US, .url = kite_url,
     .build = kite_build, .parse = kite_parse, .refusal = kite_refusal,
     .event = kite_event };

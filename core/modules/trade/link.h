@@ -173,6 +173,10 @@ int trade_link_ask(struct env *, struct arena *, const struct trade_link *,
     enum trade_verb, struct utc now, const char **json, struct utc *at,
     struct err *);
 
+/* What the broker holds, as positions of ours; last_at: when it said so. */
+int trade_link_positions(struct env *, struct arena *, struct uuid session,
+    bool holdings, struct utc now, struct rows *, struct err *);
+
 /* ---- sender and reconciler (send_ops.c, reconcile_ops.c) -------------------- */
 
 /* Rings the loop after the commit of an order that is to be sent. */

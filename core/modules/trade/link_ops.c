@@ -471,3 +471,42 @@ trade_link_ask(struct env *env, struct arena *a, const struct trade_link *l,
 	return trade_answer_keep(env->db, l->session_id, trade_verbs[v],
 	    *json, *at, e);
 }
+
+static int
+one_position(struct arena *a, const struct tree *m, struct uuid session,
+    struct utc at, struct trade_position *p, struct err *e)
+{
+	*p = (struct trade_position){ .session_id = session,
+	    .symbol = trade_answer_text(a, m, "symbol"), .updated_at = at,
+	    .last_at = at };
+	return trade_answer_dec(m, "quantity", &p->quantity, e) == -1 ||
+	    trade_answer_dec(m, "avg_price", &p->avg_price, e) == -1 ||
+	    trade_answer_dec(m, "last", &p->last, e) == -1 ||
+	    trade_answer_dec(m, "pnl", &p->unrealized, e) == -1 ? -1 : 0;
+}
+
+int
+trade_link_positions(struct env *env, struct arena *a, struct uuid session,
+    bool holdings, struct utc now, struct rows *out, struct err *e)
+{
+	struct trade_link l;
+	const struct tree *j, *list;
+	struct trade_position *p;
+	const char *json, *name;
+	struct utc at;
+
+	if (db_found(trade_link_get(env->db, a, session, &l, e), "Session",
+	    e) == -1 || trade_link_ask(env, a, &l, holdings ?
+	    BROKER_HOLDINGS : BROKER_POSITIONS, now, &json, &at, e) == -1 ||
+	    tree_parse(a, json, strlen(json), &j, e) == -1)
+		return -1;
+	list = tree_get(j, holdings ? "holdings" : "net");
+	*out = (struct rows){ .n = tree_count(list),
+	    .schema = &trade_position_schema };
+	out->v = p = arena_array(a, out->n + 1, sizeof(*p));
+	for (size_t i = 0; i < out->n; i++)
+		if (one_position(a, tree_at(list, i, &name), session, at,
+		    &p[i], e) == -1)
+			return -1;
+	return 0;
+}

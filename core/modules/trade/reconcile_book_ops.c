@@ -350,10 +350,33 @@ count(struct trade_reconciliation *r, const D *d)
 		r->unknown++;
 }
 
+/* Fees, interest and what a person moved there: while nothing is open and all
+ * else agrees, our cash becomes the broker's, with an entry. */
+static int
+settle_cash(struct trade_look *k, bool differs, bool *changed,
+    struct err *e)
+{
+	struct dec diff;
+
+	if (!k->way.broker->tells_cash || differs || k->changes > 0 ||
+	    k->l->open > 0 || k->s.reserved.e8 != 0)
+		return 0;
+	if (dec_sub(k->cash, k->s.cash, &diff) == -1)
+		return err_set(e, 422, "overflow", "The broker's cash is too "
+		    "large");
+	*changed = diff.e8 != 0;
+	return !*changed ? 0 : trade_session_book(k->d.db, &k->s,
+	    "adjustment", diff, (struct uuid){ { 0 } }, k->d.now, e);
+}
+
 /* Only what we reduced ourselves is set free again. */
 static int
 settle_session(struct trade_look *k, bool differs, struct err *e)
 {
+	bool changed = false;
+
+	if (settle_cash(k, differs, &changed, e) == -1)
+		return -1;
 	if (differs && is(k->s.state, "active")) {
 		k->s.state = "reducing";
 		k->l->reduced = true;
@@ -361,7 +384,7 @@ settle_session(struct trade_look *k, bool differs, struct err *e)
 		k->l->reduced = false;
 		if (is(k->s.state, "reducing"))
 			k->s.state = "active";
-	} else {
+	} else if (!changed) {
 		return 0;
 	}
 	k->s.updated_at = k->d.now;

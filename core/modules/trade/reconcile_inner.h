@@ -17,6 +17,7 @@ struct trade_look {
 	struct utc from;		/* what changed after it is newer than
 					 * the broker's answers */
 	struct list orders, positions, holdings;	/* the broker's */
+	struct dec cash;
 	/* in the transaction */
 	struct trade_desk d;
 	struct trade_session s;

@@ -96,6 +96,12 @@ fetch(struct trade_look *k, struct err *e)
 	if (trade_broker_ask(&k->way, BROKER_POSITIONS, NULL, &ans, e) == -1)
 		return -1;
 	k->positions = ans.positions;
+	if (k->way.broker->tells_cash) {
+		if (trade_broker_ask(&k->way, BROKER_FUNDS, NULL, &ans, e) ==
+		    -1)
+			return -1;
+		k->cash = ans.funds.cash;
+	}
 	if (!k->way.broker->add_holdings)
 		return 0;
 	if (trade_broker_ask(&k->way, BROKER_HOLDINGS, NULL, &ans, e) == -1)

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "http/ctx.h"
 #include "modules/trade/conf.h"
+#include "modules/trade/link.h"
 #include "modules/trade/orders.h"
 
 struct open_in {
@@ -191,8 +192,14 @@ positions(struct ctx *c, struct uuid session, bool held_only)
 	struct rows rows;
 	size_t n = 0;
 
-	if (pick(c, session, &s) == -1 ||
-	    trade_position_all(c->db, c->a, s.id, &rows, &c->err) == -1)
+	if (pick(c, session, &s) == -1)
+		return fail_err(c);
+	/* a live account holds what its broker says */
+	if (strcmp(s.mode, "live") == 0)
+		return trade_link_positions(c->env, c->a, s.id, held_only,
+		    c->now, &rows, &c->err) == -1 ? fail_err(c) :
+		    reply_list(c, &rows, NULL);
+	if (trade_position_all(c->db, c->a, s.id, &rows, &c->err) == -1)
 		return fail_err(c);
 	for (size_t i = 0; i < rows.n; i++) {
 		struct trade_position *p = ROW(&rows, struct trade_position,
@@ -293,14 +300,14 @@ const struct route trade_session_routes[] = {
 	  .summary = "Positions", .auth = AUTH_USER,
 	  .permission = "trade:read", .in = &pick_schema,
 	  .out = &trade_position_schema,
-	  .ok = 200, .errors = ERRORS(404), .flags = R_LIST,
+	  .ok = 200, .errors = ERRORS(404, 409, 502, 503), .flags = R_LIST,
 	  .run = position_list },
 	{ .id = "trade.holding.list", .method = HTTP_GET,
 	  .path = "/api/trade/holdings", SEED("/mcp/holdings"),
 	  .summary = "What is owned", .auth = AUTH_USER,
 	  .permission = "trade:read", .in = &pick_schema,
 	  .out = &trade_position_schema,
-	  .ok = 200, .errors = ERRORS(404), .flags = R_LIST,
+	  .ok = 200, .errors = ERRORS(404, 409, 502, 503), .flags = R_LIST,
 	  .run = holding_list },
 	{ .id = "trade.cash.list", .method = HTTP_GET,
 	  .path = "/api/trade/cash", .summary = "Cash ledger",
