@@ -831,6 +831,47 @@ exits_protect_what_was_bought(void **state)
 	the_books_agree();
 }
 
+/* The paper market's terms are an input like any other; the day is replayed,
+ * over HTTP and in the terminal, and a changed log is found. */
+static void
+a_day_is_replayed(void **state)
+{
+	const struct reply *r;
+	const char *session, *out, *day;
+
+	(void)state;
+	r = jobs_send(&st, cat, "PATCH", "/api/trade/paper/terms",
+	    "{\"spread_ppm\":400,\"hash_every\":2}");
+	expect_status(r, 200);
+	assert_int_equal(json_int_at(r->json, "spread_ppm"), 400);
+	for (int i = 0; i < 3; i++)
+		expect_status(cats("POST", "/mcp/orders", http_text(&st,
+		    "{\"symbol\":\"OWN\",\"side\":\"buy\",\"type\":"
+		    "\"limit\",\"limit_price\":%d,\"quantity\":1}", 95 -
+		    i)), 201);
+	r = http_get(&st, "/api/trade/paper/hashes", cat);
+	expect_status(r, 200);
+	assert_true(json_object_array_length(json_at(r->json, "items")) >= 2);
+	assert_int_equal(strlen(json_text_at(r->json, "items.0.hex")), 64);
+	r = jobs_send(&st, cat, "POST", "/api/trade/paper/replay", "{}");
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "same"), "true");
+	assert_true(json_int_at(r->json, "fills") > 0);
+	session = json_text_at(r->json, "session_id");
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "replay", session, NULL }), 0);
+	assert_non_null(strstr(out, "same"));
+	day = mariadb_value(st.a, st.db, "SELECT DATE(UTC_TIMESTAMP())");
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "replay", day, "--json", NULL }), 0);
+	assert_non_null(strstr(out, session));
+	mariadb_sql(st.db, "UPDATE trade_paper_log SET body = REPLACE(body, "
+	    "'\"limit_price\":94', '\"limit_price\":94.5')");
+	assert_int_equal(stack_cli(&st, &out, (const char *[]){ "trade",
+	    "replay", session, NULL }), 1);
+	assert_non_null(strstr(out, "DIFFERS at input"));
+}
+
 int
 main(void)
 {
@@ -854,7 +895,8 @@ main(void)
 		cmocka_unit_test(a_stopped_account_takes_nothing),
 		cmocka_unit_test(several_at_once),
 		cmocka_unit_test(limits_and_refusals),
-		cmocka_unit_test(exits_protect_what_was_bought)
+		cmocka_unit_test(exits_protect_what_was_bought),
+		cmocka_unit_test(a_day_is_replayed)
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
