@@ -82,6 +82,9 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	if (loop.memory != NULL)
+		trade_feed_loops[0].end(&loop);
+	arena_free(loop.a);
 	arena_free(a);
 	scratch_remove(bells);
 	mariadb_stop();

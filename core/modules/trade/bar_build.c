@@ -141,7 +141,7 @@ look_for_silence(struct trade_builder *b, const struct trade_tick *t,
 		return;
 	from = trade_bar_end(&b->hours, TRADE_1M, trade_bar_start(&b->hours,
 	    TRADE_1M, b->at));
-	if (to.us - from.us < quiet * 60 * US_PER_S || to.us <= from.us)
+	if (to.us <= from.us || (to.us - from.us) / (60 * US_PER_S) < quiet)
 		return;
 	missing = trade_hours_minutes(&b->hours, from, to, GAP_CAP);
 	if (missing > 0 && missing >= quiet)
