@@ -148,6 +148,11 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	if (have) {
+		if (loop.memory != NULL)
+			trade_feed_loops[0].end(&loop);
+		arena_free(loop.a);
+	}
 	arena_free(a);
 	scratch_remove(bells);
 	mariadb_stop();
