@@ -23,7 +23,7 @@
 #include "conf/base.h"
 #include "modules/platform/platform.h"
 #include "modules/trade/conf.h"
-#include "modules/trade/engine.h"
+#include "modules/trade/engine_inner.h"
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/trade.h"
@@ -148,6 +148,11 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	if (have) {
+		if (loop.memory != NULL)
+			trade_feed_loops[0].end(&loop);
+		arena_free(loop.a);
+	}
 	arena_free(a);
 	scratch_remove(bells);
 	mariadb_stop();
@@ -408,6 +413,76 @@ a_restart_changes_no_decision(void **state)
 	IS(value(seen, "STAYS"), seen, "DIES");
 }
 
+/* ---- time goes back --------------------------------------------------------------------- */
+
+struct passing {
+	const int *minutes;
+	size_t n;
+	struct trade_seen seen;		/* at the last of them */
+};
+
+static struct trade_instrument passed;
+
+static struct trade_bar
+at_minute(int n)
+{
+	double open = 50 + n * 7 % 5, close = open + (n % 3 == 2 ? -1 : 1);
+
+	return (struct trade_bar){ minute(n), d(open), d(open + 2),
+	    d(open - 2), d(close), d(20 + n), 1 };
+}
+
+static int
+pass(struct db *db, void *arg, struct err *e)
+{
+	struct passing *p = arg;
+	struct arena *keep = arena_new((size_t)64 << 20);
+	struct trade_listen l = { .env = &env, .desk = trade_desk_make(
+	    conf_get(env.conf, &trade_settings), db, a, tenant,
+	    (struct uuid){ { 0 } }, clock_now()), .instrument = &passed,
+	    .keep = keep };
+	int rc = 0;
+
+	for (size_t i = 0; i < p->n && rc == 0; i++) {
+		const struct trade_bar_news n = { .timeframe = "1m",
+		    .bar = at_minute(p->minutes[i]) };
+
+		rc = trade_engine_on_bar(&l, &n, e);
+	}
+	if (rc == 0)
+		p->seen = trade_engine_watched(&l, "1m")->seen;
+	trade_engine_forget(l.memory);
+	arena_free(keep);
+	return rc;
+}
+
+/* A part of the day is played again, then the day goes on: what is known is
+ * what the rows make of it. */
+static void
+a_replay_leaves_no_trace(void **state)
+{
+	static const int straight[] = { 33 };
+	static const int again[] = { 30, 31, 32, 5, 6, 7, 6, 33 };
+	struct passing x = { straight, 1, { .bars = 0 } };
+	struct passing y = { again, 8, { .bars = 0 } };
+	struct trade_bar b[40];
+	uint64_t changed;
+
+	(void)state;
+	if (!have)
+		skip();
+	passed = instrument("PASSED");
+	(void)arm("passer", "PASSED", "");
+	for (int i = 0; i < 40; i++)
+		b[i] = at_minute(i);
+	good(trade_bar_put(env.db, passed.id, "1m", b, 40, a, &changed,
+	    &err));
+	good(db_txn(env.db, a, pass, &x, &err));
+	good(db_txn(env.db, a, pass, &y, &err));
+	assert_int_equal(x.seen.bars, 34);
+	assert_memory_equal(&x.seen, &y.seen, sizeof(x.seen));
+}
+
 /* ---- signals ----------------------------------------------------------------------------- */
 
 static struct trade_instrument told;
@@ -638,6 +713,7 @@ main(void)
 		cmocka_unit_test(a_strategy_at_work),
 		cmocka_unit_test(a_crash_makes_one_order),
 		cmocka_unit_test(a_restart_changes_no_decision),
+		cmocka_unit_test(a_replay_leaves_no_trace),
 		cmocka_unit_test(external_signals_go_the_same_way),
 		cmocka_unit_test(ticks_make_signals),
 		cmocka_unit_test(a_halted_session_orders_nothing),
