@@ -17,6 +17,7 @@ const struct manual_group manual_groups[] = {
 	{ "Events and alerts", WORDS("events", "webhook", "alerts") },
 	{ "Stop everything", WORDS("switch") },
 	{ "Spot instances", WORDS("spot", "moves", "interruptions") },
+	{ "Trading", WORDS("trade") },
 	{ "Data in, data out, switching over", WORDS("import", "export",
 	  "compat", "demo") },
 	{ "About the program", WORDS("help", "man", "completion", "routes",

@@ -232,8 +232,19 @@ a_symbol_has_a_sum(void **state)
 	expect_status(r, 200);
 	assert_string_equal(json_text_at(r->json, "sentiment.0.sources.0"),
 	    "blog");
-	r = http_get(&st, "/api/system/events?topics=trade.sentiment", ann);
-	expect_status(r, 200);
+	/* told as events, of the symbol, once the relay has seen it */
+	for (int i = 0; i < 300; i++) {
+		r = http_get(&st, "/api/system/events?since=0&topics="
+		    "trade.sentiment", ann);
+		expect_status(r, 200);
+		if (strstr(r->body, "\"news_score\"") != NULL)
+			break;
+		poll(NULL, 0, 100);
+	}
+	assert_non_null(strstr(r->body, "\"symbol\":\"AAPL\""));
+	r = http_get(&st, "/api/system/events?since=0&topics="
+	    "trade.sentiment", bob);
+	assert_null(strstr(r->body, "news_score"));
 }
 
 static void

@@ -111,10 +111,11 @@ joins(const struct sentence *s, const struct found *f)
 {
 	static const char *const words[] = { "in", "of", "for", "on", "its",
 	    "their", "his", "the", NULL };
-	const char *next = s->t[f->i + f->n].text;
+	const char *next;
 
 	if (f->i + f->n >= s->s->first + s->s->n)
 		return false;
+	next = s->t[f->i + f->n].text;
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (strcmp(words[i], next) == 0)
 			return true;
