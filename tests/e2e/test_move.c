@@ -112,23 +112,19 @@ group_is(int64_t max, int64_t desired)
 
 /* ---- moves -------------------------------------------------------------------------- */
 
+/* Asked for again and again: a scan that runs already may have passed the
+ * place. A busy database may say 503. */
 static bool
 known(void *arg)
 {
 	const struct reply *r = http_get(&st, http_text(&st,
 	    "/api/spot/instances?limit=200&type=m5.large"), token);
 
-	return r->status == 200 && strstr(r->body, arg) != NULL;
-}
-
-/* A busy database may say 503. */
-static bool
-asked(void *arg)
-{
-	(void)arg;
-	return http_send(&st, "POST", http_text(&st,
-	    "/api/spot/accounts/%s/rediscover", account), token,
-	    NULL)->status == 202;
+	if (r->status == 200 && strstr(r->body, arg) != NULL)
+		return true;
+	http_send(&st, "POST", http_text(&st,
+	    "/api/spot/accounts/%s/rediscover", account), token, NULL);
+	return false;
 }
 
 /* A group of one at its maximum, found by a scan. */
@@ -152,7 +148,6 @@ new_group(void)
 	o = json_tokener_parse(text);
 	json_object_put(o);
 	launched = count("launched", NULL);
-	assert_true(eventually(asked, NULL, SOON_MS));
 	assert_true(eventually(known, old, SOON_MS));
 }
 
@@ -345,7 +340,6 @@ copied(void **state)
 	    "profile/web\",\"keyName\":\"ops\",\"imageId\":\"ami-0c0ffee\","
 	    "\"userData\":\"IyEvYmluL3No\"}]}", old));
 	launched = count("launched", NULL);
-	assert_true(eventually(asked, NULL, SOON_MS));
 	assert_true(eventually(known, old, SOON_MS));
 	id = start();
 	ends(id, "succeeded");
@@ -353,7 +347,9 @@ copied(void **state)
 	    "/api/spot/moves/%s", id)), "new_instance"));
 	assert_int_equal(count("launched", NULL), launched + 1);
 	for (size_t i = 0; i < NITEMS(has); i++)
-		assert_int_equal(count("launched", has[i]), 1);
+		if (count("launched", has[i]) != 1)
+			fail_msg("%s is not in %s", has[i],
+			    control("/_control/acts", "{\"since\":0}"));
 	assert_int_equal(count("launched", next), 1);
 	assert_int_equal(count("terminated", old), 1);
 }

@@ -347,6 +347,32 @@ test_stack(void **state)
 }
 
 static void
+test_user_data(void **state)
+{
+	static const struct {
+		const char *inner, *want;	/* NULL: malformed */
+	} rows[] = {
+		{ "<userData><value>IyEvYmluL3No</value></userData>",
+		  "IyEvYmluL3No" }, { "<userData/>", "" }, { "", NULL }
+	};
+	const char *text;
+
+	(void)state;
+	for (size_t i = 0; i < NITEMS(rows); i++) {
+		const char *body = arena_printf(a, "<DescribeInstanceAttribute"
+		    "Response><instanceId>i-1</instanceId>%s</Describe"
+		    "InstanceAttributeResponse>", rows[i].inner);
+		int rc = spot_user_data_parse(a, body, strlen(body), &text,
+		    &e);
+
+		assert_int_equal(rc, rows[i].want == NULL ? -1 : 0);
+		if (rc == 0)
+			assert_string_equal(text, rows[i].want);
+		err_clear(&e);
+	}
+}
+
+static void
 test_group_example(void **state)
 {
 	const struct spot_member *m;
@@ -654,6 +680,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_run_request), T(test_fleet_request), T(test_same_bytes),
 		T(test_problems), T(test_recorded), T(test_group_example), T(test_stack),
+		T(test_user_data),
 		T(test_status_example), T(test_fleet_answers), T(test_classes),
 		T(test_retry_table), T(test_pace)
 	};

@@ -295,7 +295,7 @@ struct user_data_row {
 };
 static const struct aws_field user_data_fields[] = {
 	{ .off = offsetof(struct user_data_row, text), .type = AWS_TEXT,
-	    .path = "userData/value", .max = USER_DATA_MAX },
+	    .path = "value", .max = USER_DATA_MAX },
 	{ .path = NULL }
 };
 
@@ -304,7 +304,7 @@ spot_user_data_parse(struct arena *a, const void *body, size_t len,
     const char **text, struct err *e)
 {
 	const struct aws_list list = {
-		.item = "DescribeInstanceAttributeResponse", .holder = "",
+		.item = "userData", .holder = "userData",
 		.size = sizeof(struct user_data_row),
 		.fields = user_data_fields, .max_rows = 1 };
 	struct list rows = { 0 };
