@@ -303,7 +303,8 @@ const struct recipe contract_recipes[] = {
 	{ .id = "trade.backtest.equity", .path = "id=$backtest" },
 	{ .id = "trade.backtest.trades_csv", .path = "id=$backtest" },
 	{ .id = "trade.backtest.equity_csv", .path = "id=$backtest" },
-	{ .id = "trade.backtest.compare", .query = "ids=$backtest,$backtest" },
+	{ .id = "trade.backtest.compare", .query = "ids=$backtest,$backtest",
+	  .flags = CT_VOLATILE },
 	{ .id = "trade.pattern.list", .query = "symbol=SAME" },
 	{ .id = "trade.chart.list", .query = "symbol=SAME" },
 	{ .id = "trade.order.create", .body = "{\"symbol\":\"SAME\",\"side\":"

@@ -128,7 +128,8 @@ const struct event trade_ledger_events[] = {
 static const struct metric faults = { "trade_book_faults",
     "Figures of accounts that should agree and do not", METRIC_GAUGE,
     { NULL, NULL } };
-const struct metric *const trade_ledger_metrics[] = { &faults, NULL };
+const struct metric *const trade_ledger_metrics[] = { &faults,
+    &trade_orders_unknown, NULL };
 const struct gauge trade_gauges[] = { { &faults, &COUNT },
     { &trade_orders_unknown, &trade_orders_unknown_count }, GAUGE_END };
 

@@ -176,6 +176,13 @@ static const struct component components[] = {
 	{ .name = NULL }
 };
 
+/* What the alerts look back on. */
+static const struct history histories[] = {
+	{ "trade_orders_unknown", NULL }, { "trade_book_faults", NULL },
+	{ "trade_exits_rejected_total", NULL }, { "trade_feeds_stale", NULL },
+	{ "trade_listener_failures_total", NULL }, HISTORY_END
+};
+
 const struct module trade_module = {
 	.name = "trade",
 	.doc = "Trading: market data, indicators, patterns, backtests",
@@ -242,6 +249,7 @@ const struct module trade_module = {
 	.commands = (const struct command *const[]){ trade_research_commands,
 		trade_pattern_commands, trade_sentiment_commands,
 		trade_paper_commands, NULL },
+	.histories = histories,
 	.alerts = alerts,
 	.components = components,
 	.permissions = permissions,
