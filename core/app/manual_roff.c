@@ -49,8 +49,8 @@ add_text(struct str *s, const char *text)
 			str_add(s, "\\(dq");
 		else if (*text == '\'')
 			str_add(s, "\\(aq");
-		else if (*text == '/' && text[1] > ' ')
-			str_add(s, "/\\:");	/* long URLs may break */
+		else if ((*text == '/' || *text == ',') && text[1] > ' ')
+			str_addf(s, "%c\\:", *text);	/* long ones break */
 		else if ((unsigned char)*text >= 0x80)
 			text = add_unicode(s, text);
 		else if ((unsigned char)*text >= 0x20)
