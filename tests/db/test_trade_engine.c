@@ -652,6 +652,56 @@ says_yes(struct db *db, void *arg, struct err *e)
 	    (struct json){ plan }, true, "fine", clock_now(), e);
 }
 
+/* The rights that count are those of the moment. */
+static void
+who_lost_the_right_orders_nothing(void **state)
+{
+	struct trade_instrument i;
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("RIGHT");
+	arm("rightless", "RIGHT", "");
+	mariadb_sql(DB, "UPDATE auth_user SET role_names = 'viewer' WHERE "
+	    "username = 'ann'");
+	bar(i.id, 0, 100, 101);
+	bar(i.id, 1, 101, 102);
+	IS("disarmed Its owner may not place orders any more", "SELECT "
+	    "CONCAT_WS(' ', state, detail) FROM trade_arming WHERE name = "
+	    "'rightless'");
+	IS("0", "SELECT COUNT(*) FROM trade_order WHERE symbol = 'RIGHT'");
+	mariadb_sql(DB, "UPDATE auth_user SET role_names = 'admin' WHERE "
+	    "username = 'ann'");
+}
+
+/* What would be done otherwise than its backtest does is not armed. */
+static void
+only_what_is_followed_is_armed(void **state)
+{
+	static const char spec[] = "{\"entry_long\":[\">\",\"close\","
+	    "\"open\"],\"trail\":[\"pct\",0.02]}";
+	struct trade_strategy_row s = { .id = uuid_new(),
+	    .tenant_id = tenant, .name = "trails", .version = 1,
+	    .spec = { spec }, .made_by = "", .created_at = clock_now(),
+	    .updated_at = clock_now() };
+	const char *symbols[] = { "RIGHT" };
+	struct trade_arming r = { .name = "trails", .strategy_id = s.id,
+	    .params = { "{}" }, .timeframe = "1m", .exchange = "",
+	    .follow = "", .sizing = "strategy" };
+	struct trade_arming_new n = { &r, { symbols, 1 }, { { 0 } }, true };
+
+	(void)state;
+	if (!have)
+		skip();
+	s.digest = trade_digest(a, spec, strlen(spec), NULL);
+	good(trade_strategy_insert(env.db, &s, &err));
+	assert_int_equal(db_txn(env.db, a, make, &n, &err), -1);
+	assert_int_equal(err.status, 422);
+	assert_string_equal(err.code, "live");
+	err_clear(&err);
+}
+
 static void
 live_takes_two(void **state)
 {
@@ -717,6 +767,8 @@ main(void)
 		cmocka_unit_test(external_signals_go_the_same_way),
 		cmocka_unit_test(ticks_make_signals),
 		cmocka_unit_test(a_halted_session_orders_nothing),
+		cmocka_unit_test(who_lost_the_right_orders_nothing),
+		cmocka_unit_test(only_what_is_followed_is_armed),
 		cmocka_unit_test(live_takes_two)
 	};
 

@@ -148,6 +148,25 @@ auth_access_principal(struct env *env, struct db *db, struct arena *a,
 	    u->role_names, &out->permissions, e);
 }
 
+int
+auth_may(struct env *env, struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid user, const char *permission, struct err *e)
+{
+	struct principal p;
+	struct auth_user u;
+	int rc = auth_user_by_id(db, a, tenant, user, &u, e);
+
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
+	if (!u.active)
+		return 0;
+	if (env->auth == NULL)
+		auth_access_open(env);
+	auth_access_forget(env);	/* a worker hears of no epoch */
+	return auth_access_principal(env, db, a, &u, &p, e) == -1 ? -1 :
+	    principal_may(&p, permission);
+}
+
 /* ---- tokens ------------------------------------------------------------- */
 
 int64_t

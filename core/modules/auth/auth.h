@@ -48,6 +48,11 @@ int auth_keys_open(struct env *, struct err *);
  * "key_missing", naming table, column and key id. */
 int auth_keys_check(struct env *, struct err *);
 
+/* May this user do it now, by the roles they have at this moment? For what is
+ * done later in somebody's name. 1 yes, 0 no (or gone, or switched off), -1. */
+int auth_may(struct env *, struct db *, struct arena *, struct uuid tenant,
+    struct uuid user, const char *permission, struct err *);
+
 /* Audit row for programs and operations without a request. actor may be the
  * program's name. Call inside the transaction of the change. */
 int auth_audit_note(struct db *, struct uuid tenant, const char *actor,

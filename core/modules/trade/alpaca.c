@@ -277,23 +277,15 @@ one_order(struct arena *a, const struct tree *j, struct trade_broker_order *o,
 	    -1 ? -1 : 0;
 }
 
+/* A list, or the one that was asked for by our id. */
 static int
 orders(struct arena *a, const struct tree *j, struct trade_broker_answer *out,
     struct err *e)
 {
-	struct trade_broker_order *o;
-	const char *name;
-	size_t n = tree_kind(j) == TREE_OBJECT ? 1 : tree_count(j);
-
-	if (tree_kind(j) != TREE_LIST && tree_kind(j) != TREE_OBJECT)
-		return trade_answer_bad(e, "no list of orders");
-	o = trade_answer_list(a, &out->orders, n, sizeof(*o));
 	if (tree_kind(j) == TREE_OBJECT)
-		return one_order(a, j, o, e);
-	for (size_t i = 0; i < n; i++)
-		if (one_order(a, tree_at(j, i, &name), &o[i], e) == -1)
-			return -1;
-	return 0;
+		return one_order(a, j, trade_answer_list(a, &out->orders, 1,
+		    sizeof(struct trade_broker_order)), e);
+	return trade_answer_orders(a, j, NULL, one_order, &out->orders, e);
 }
 
 static int

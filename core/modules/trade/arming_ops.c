@@ -145,6 +145,7 @@ take_spec(struct db *db, struct arena *a, A *r, struct err *e)
 			return -1;
 		r->spec = row.spec;
 		if (trade_arming_strategy(a, r, &s, values, e) == -1 ||
+		    trade_strategy_live(&s, e) == -1 ||
 		    trade_rules_new(a, &s, values, &rules, e) == -1)
 			return -1;
 		if (*r->name == '\0')

@@ -19,26 +19,6 @@ struct runner {
 /* ---- orders ---------------------------------------------------------------------- */
 
 static double
-distance(const struct trade_exit *x, double close, double atr)
-{
-	switch (x->kind) {
-	case DISTANCE_PCT: return close * x->value;
-	case DISTANCE_ATR: return atr * x->value;
-	default: return NAN;
-	}
-}
-
-/* close * (1 - p) rather than close - close * p: the bits of a strategy that
- * was written with a factor. */
-static double
-price(const struct trade_exit *x, double close, double atr, int side)
-{
-	if (x->kind == DISTANCE_PCT)
-		return close * (1 + side * x->value);
-	return close + side * distance(x, close, atr);
-}
-
-static double
 size_of(const struct runner *r, const struct trade_sim *s, double close,
     double atr)
 {
@@ -52,7 +32,7 @@ size_of(const struct runner *r, const struct trade_sim *s, double close,
 		return t->size;
 	default:
 		units = floor(trade_sim_equity(s) * t->size /
-		    distance(&t->sl, close, atr));
+		    trade_exit_distance(&t->sl, close, atr));
 		return units >= 1 ? units : 0;
 	}
 }
@@ -96,17 +76,17 @@ enter(struct runner *r, struct trade_sim *s, struct trade_sim_lane *k,
 	if (size == 0 || (r->atr != NULL && isnan(atr)))
 		return;
 	if (t->sl.kind != DISTANCE_NONE && !t->sl.from_entry)
-		o.sl = price(&t->sl, close, atr, -side);
+		o.sl = trade_exit_price(&t->sl, close, atr, -side);
 	if (t->tp.kind != DISTANCE_NONE && !t->tp.from_entry)
-		o.tp = price(&t->tp, close, atr, side);
+		o.tp = trade_exit_price(&t->tp, close, atr, side);
 	if (t->sl.from_entry)
-		o.sl_part = distance(&t->sl, close, atr) / close;
+		o.sl_part = trade_exit_distance(&t->sl, close, atr) / close;
 	if (t->tp.from_entry)
-		o.tp_part = distance(&t->tp, close, atr) / close;
+		o.tp_part = trade_exit_distance(&t->tp, close, atr) / close;
 	if (t->limit.kind != DISTANCE_NONE)
-		o.limit = price(&t->limit, close, atr, -side);
+		o.limit = trade_exit_price(&t->limit, close, atr, -side);
 	if (t->trail.kind != DISTANCE_NONE)
-		o.trail = distance(&t->trail, close, atr) / close;
+		o.trail = trade_exit_distance(&t->trail, close, atr) / close;
 	o.until = waits_until(t, k, k->i + 1 + s->t.latency);
 	trade_sim_order(s, k, o);
 }

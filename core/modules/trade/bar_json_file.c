@@ -59,13 +59,7 @@ cell(struct json_object *o, int i)
 		for (int k = 0; k < NAMES && names[i][k] != NULL && v == NULL;
 		    k++)
 			json_object_object_get_ex(o, names[i][k], &v);
-	if (v == NULL || json_object_is_type(v, json_type_object) ||
-	    json_object_is_type(v, json_type_array) ||
-	    json_object_is_type(v, json_type_boolean))
-		return NULL;
-	return json_object_is_type(v, json_type_string) ?
-	    json_object_get_string(v) : json_object_to_json_string_ext(v,
-	    JSON_C_TO_STRING_PLAIN);
+	return trade_message_text(v);
 }
 
 static int

@@ -300,6 +300,29 @@ trade_answer_list(struct arena *a, struct list *l, size_t n, size_t size)
 	return l->items;
 }
 
+int
+trade_answer_orders(struct arena *a, const struct tree *l, const char *client,
+    int (*one)(struct arena *, const struct tree *,
+    struct trade_broker_order *, struct err *), struct list *out,
+    struct err *e)
+{
+	struct trade_broker_order *o;
+	const char *name;
+	size_t n = 0;
+
+	if (tree_kind(l) != TREE_LIST)
+		return trade_answer_bad(e, "no list of orders");
+	o = trade_answer_list(a, out, tree_count(l), sizeof(*o));
+	for (size_t i = 0; i < tree_count(l); i++) {
+		if (one(a, tree_at(l, i, &name), &o[n], e) == -1)
+			return -1;
+		if (client == NULL || strcmp(o[n].client_id, client) == 0)
+			n++;
+	}
+	out->n = n;
+	return 0;
+}
+
 const char *
 trade_broker_word(const struct trade_broker_word *w, const char *theirs)
 {

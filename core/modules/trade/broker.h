@@ -168,6 +168,12 @@ const char *trade_answer_text(struct arena *, const struct tree *,
 int trade_answer_bad(struct err *, const char *what);
 /* A list for n structs of this size. */
 void *trade_answer_list(struct arena *, struct list *, size_t n, size_t size);
+/* A list of orders, each read by one(); client: only those with this id of ours,
+ * NULL = all. */
+int trade_answer_orders(struct arena *, const struct tree *list,
+    const char *client, int (*one)(struct arena *, const struct tree *,
+    struct trade_broker_order *, struct err *), struct list *out,
+    struct err *);
 /* The entry of a map, ends with NULL names; NULL = none. */
 struct trade_broker_word {
 	const char *theirs, *ours;

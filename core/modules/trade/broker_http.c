@@ -54,18 +54,6 @@ static const struct schema said_schema = {
 	.size = sizeof(struct said), .fields = said_fields
 };
 
-/* The caller's own link of a session. */
-static int
-own(struct ctx *c, struct uuid session, struct trade_link *l)
-{
-	int rc = trade_link_get(c->db, c->a, session, l, &c->err);
-
-	if (rc == 0 && (!uuid_equal(l->tenant_id, c->who.tenant_id) ||
-	    !uuid_equal(l->user_id, c->who.user_id)))
-		rc = 1;
-	return db_found(rc, "Session", &c->err);
-}
-
 static int
 say(struct ctx *c, const void *in, enum trade_verb v)
 {
@@ -73,7 +61,7 @@ say(struct ctx *c, const void *in, enum trade_verb v)
 	struct said s = { .session_id = id };
 	struct trade_link l;
 
-	if (own(c, id, &l) == -1 || trade_link_ask(c->env, c->a, &l, v,
+	if (trade_link_own(c, id, &l) == -1 || trade_link_ask(c->env, c->a, &l, v,
 	    c->now, &s.answer.p, &s.heard_at, &c->err) == -1)
 		return fail_err(c);
 	s.broker = l.broker;

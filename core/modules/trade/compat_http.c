@@ -9,14 +9,19 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "http/ctx.h"
+#include "modules/trade/broker.h"
 #include "modules/trade/conf.h"
+#include "modules/trade/engine.h"
+#include "modules/trade/feed_inner.h"
 #include "modules/trade/limit.h"
 #include "modules/trade/news.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/portfolio.h"
 #include "shm/dependency.h"
 
-enum { STOCKS_MAX = 50, STOCK_BARS = 200, LIMITS_MAX = 64 };
+enum { STOCKS_MAX = 50, STOCK_BARS = 200, LIMITS_MAX = 64,
+	FEEDS_MAX = 200 };
+#define QUIET_US (INT64_C(30) * US_PER_S)
 
 /* ---- rules ---------------------------------------------------------------------- */
 
@@ -264,25 +269,62 @@ beside(struct ctx *c, const char *id, const char *name, const char *within,
 	    "does not answer" } : (struct part){ id, name, "ok", "answers" };
 }
 
+/* Patterns are seen where ticks are handled: a feed that should run and is not
+ * heard of says that nobody looks. */
+static int
+market(struct ctx *c, struct part *out)
+{
+	const struct utc limit = { c->now.us - QUIET_US };
+	struct rows rows;
+
+	*out = (struct part){ "pattern_engine", "Patterns", "ok",
+	    "no feed runs" };
+	if (trade_feed_page(c->db, c->a, c->who.tenant_id,
+	    (struct uuid){ { 0 } }, FEEDS_MAX, &rows, &c->err) == -1)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct trade_feed *f = ROW(&rows, struct trade_feed, i);
+
+		if (strcmp(f->wanted, "running") != 0)
+			continue;
+		out->details = "its feeds run";
+		if (strcmp(f->state, "running") == 0 &&
+		    (f->heard_at.us > limit.us || f->started_at.us > limit.us))
+			continue;
+		out->status = "error";
+		out->details = arena_printf(c->a, "the feed %.60s is %s and "
+		    "not heard of", f->name, f->state);
+		return 0;
+	}
+	return 0;
+}
+
 static int
 status_get(struct ctx *c, const void *in)
 {
 	const struct trade_news_conf *n = conf_get(c->env->conf,
 	    &trade_news_settings);
+	const struct trade_engine_conf *g = conf_get(c->env->conf,
+	    &trade_engine_settings);
+	const struct trade_broker_conf *b = conf_get(c->env->conf,
+	    &trade_broker_settings);
 	struct part v[] = {
 		{ "backend", "Backend", "ok", "answers" },
 		beside(c, "sentiment_engine", "Sentiment", "the lexicon of "
 		    "this program", "sentiment", *n->engine != '\0'),
-		{ "pattern_engine", "Patterns", "ok", "part of this program" },
-		{ "strategy_engine", "Strategies", "ok",
-		    "part of this program" },
-		{ "mcp", "Broker", "ok", "paper accounts; /api/trade/sessions "
-		    "tells of live ones" }
+		{ NULL, NULL, NULL, NULL },
+		beside(c, "strategy_engine", "Strategies", "the engine of "
+		    "this program", "strategy_engine", *g->strategy_url != '\0'),
+		beside(c, "onnx-runner", "Forecasts", "none is configured: "
+		    "answers are marked as a fallback", "onnx_runner",
+		    *g->onnx_url != '\0'),
+		beside(c, "mcp", "Broker", "paper accounts", "mcp",
+		    *b->mcp_url != '\0')
 	};
 	struct parts_out out = { c->now, { v, sizeof(v) / sizeof(*v) } };
 
 	(void)in;
-	return reply(c, &out);
+	return market(c, &v[2]) == -1 ? fail_err(c) : reply(c, &out);
 }
 
 #define READ(id_, path_, seed_, text) .id = id_, .method = HTTP_GET, \

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "base/err.h"
 #include "modules/trade/decide.h"
 
 struct trade_moves
@@ -25,23 +26,16 @@ trade_moves_of(const struct trade_verdict *v, double held, bool waits)
 	return m;
 }
 
-static double
-distance(const struct trade_exit *x, double close, double atr)
+int
+trade_strategy_live(const struct trade_strategy *t, struct err *e)
 {
-	switch (x->kind) {
-	case DISTANCE_PCT: return close * x->value;
-	case DISTANCE_ATR: return atr * x->value;
-	default: return NAN;
-	}
-}
+	const char *what = t->trail.kind != DISTANCE_NONE ? "trail" :
+	    t->hold > 0 ? "hold" : t->force != FORCE_USUAL ? "tif" :
+	    t->sl.from_entry ? "an sl from the entry" :
+	    t->tp.from_entry ? "a tp from the entry" : NULL;
 
-/* close * (1 - p), not close - close * p: the bits of a backtest. */
-static double
-price(const struct trade_exit *x, double close, double atr, int side)
-{
-	if (x->kind == DISTANCE_PCT)
-		return close * (1 + side * x->value);
-	return close + side * distance(x, close, atr);
+	return what == NULL ? 0 : err_set(e, 422, "live", "%s is followed in "
+	    "backtests only: a strategy with it cannot be armed", what);
 }
 
 bool
@@ -53,11 +47,11 @@ trade_entry_of(const struct trade_strategy *t, double close, double atr,
 	    t->tp.kind == DISTANCE_ATR || t->limit.kind == DISTANCE_ATR))
 		return false;
 	if (t->sl.kind != DISTANCE_NONE)
-		out->sl = price(&t->sl, close, atr, -side);
+		out->sl = trade_exit_price(&t->sl, close, atr, -side);
 	if (t->tp.kind != DISTANCE_NONE)
-		out->tp = price(&t->tp, close, atr, side);
+		out->tp = trade_exit_price(&t->tp, close, atr, side);
 	if (t->limit.kind != DISTANCE_NONE)
-		out->limit = price(&t->limit, close, atr, -side);
+		out->limit = trade_exit_price(&t->limit, close, atr, -side);
 	return true;
 }
 

@@ -9,6 +9,8 @@
 
 #include "modules/trade/strategy.h"
 
+struct err;
+
 struct trade_moves {
 	bool leave;			/* what is held is closed */
 	int enter;			/* 1 long, -1 short, 0 nothing */
@@ -18,6 +20,11 @@ struct trade_moves {
  * later one (short) wins, as in a backtest in which orders close each other. */
 struct trade_moves trade_moves_of(const struct trade_verdict *, double held,
     bool waits);
+
+/* 422 "live" for what only a backtest follows: trailing stops, closing after a
+ * number of bars, entries that wait by another rule than the usual, exits
+ * measured from the price paid. */
+int trade_strategy_live(const struct trade_strategy *, struct err *);
 
 /* Prices of an entry at this close; NaN = none. False: an exit or a limit asks
  * for an ATR that is not known yet. */

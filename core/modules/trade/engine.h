@@ -46,6 +46,7 @@ void trade_engine_forget(void *memory);
 /* ---- acting on a signal (engine_act_ops.c) -------------------------------------- */
 
 struct trade_deal {
+	struct env *env;
 	struct trade_desk desk;		/* of the arming's owner and session */
 	const struct trade_engine_conf *conf;
 	struct trade_arming *arming;

@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "modules/auth/auth.h"
 #include "modules/platform/platform.h"
 #include "modules/trade/engine.h"
 #include "modules/trade/orders.h"
@@ -335,21 +336,34 @@ enter(struct trade_deal *d, struct err *e)
 
 /* ---- whether at all ------------------------------------------------------------------- */
 
-/* 0 go on; 1 not any more: it is paused and said. */
+static int
+stop(struct trade_deal *d, const char *state, const char *why, struct err *e)
+{
+	return trade_arming_stop(d->desk.db, d->desk.a, d->arming, state, why,
+	    d->desk.now, e) == -1 ? -1 : 1;
+}
+
+/* 0 go on; 1 not any more: it is stopped and said. The owner's rights are
+ * those of now, not of the day it was armed. */
 static int
 still_armed(struct trade_deal *d, struct err *e)
 {
 	struct trade_arming *r = d->arming;
+	int may;
 
 	if (strcmp(r->state, "armed") != 0)
 		return 1;
+	may = auth_may(d->env, d->desk.db, d->desk.a, r->tenant_id,
+	    r->user_id, "trade:order", e);
+	if (may != 1)
+		return may == -1 ? -1 : stop(d, "disarmed",
+		    "Its owner may not place orders any more", e);
 	if (strcmp(r->mode, "paper") == 0)
 		return 0;
 	if (r->armed_until.us > d->desk.now.us)
 		return 0;
-	return trade_arming_stop(d->desk.db, d->desk.a, r, "paused",
-	    "The approval is older than a day: arm it again", d->desk.now,
-	    e) == -1 ? -1 : 1;
+	return stop(d, "paused", "The approval is older than a day: arm it "
+	    "again", e);
 }
 
 int

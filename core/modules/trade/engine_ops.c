@@ -167,7 +167,8 @@ decide(struct trade_listen *l, const struct trade_bar_news *n,
 {
 	static const char *const said[] = { "entry_long", "exit_long",
 	    "entry_short", "exit_short" };
-	struct trade_deal d = { .desk = l->desk, .arming = r,
+	struct trade_deal d = { .env = l->env, .desk = l->desk,
+	    .arming = r,
 	    .conf = conf_get(l->env->conf, &trade_engine_settings),
 	    .instrument = l->instrument, .strategy = &rules->strategy,
 	    .close = dec_real(n->bar.close), .atr = v->atr };
@@ -279,7 +280,8 @@ static int
 follow_one(struct trade_listen *l, struct trade_arming *r,
     struct trade_signal *s, struct err *e)
 {
-	struct trade_deal d = { .desk = l->desk, .arming = r,
+	struct trade_deal d = { .env = l->env, .desk = l->desk,
+	    .arming = r,
 	    .conf = conf_get(l->env->conf, &trade_engine_settings),
 	    .instrument = l->instrument, .signal = s,
 	    .close = dec_real(s->price) };

@@ -326,27 +326,6 @@ one_order(struct arena *a, const struct tree *j, struct trade_broker_order *o,
 }
 
 static int
-orders(struct arena *a, const struct tree *l, const char *client,
-    struct trade_broker_answer *out, struct err *e)
-{
-	struct trade_broker_order *o;
-	const char *name;
-	size_t n = 0;
-
-	if (tree_kind(l) != TREE_LIST)
-		return trade_answer_bad(e, "no list of orders");
-	o = trade_answer_list(a, &out->orders, tree_count(l), sizeof(*o));
-	for (size_t i = 0; i < tree_count(l); i++) {
-		if (one_order(a, tree_at(l, i, &name), &o[n], e) == -1)
-			return -1;
-		if (client == NULL || strcmp(o[n].client_id, client) == 0)
-			n++;
-	}
-	out->orders.n = n;
-	return 0;
-}
-
-static int
 trades(struct arena *a, const struct tree *l, struct trade_broker_answer *out,
     struct err *e)
 {
@@ -481,9 +460,11 @@ kite_parse(struct arena *a, enum trade_verb v, const struct trade_ticket *t,
 		return *out->order_id != '\0' ? 0 :
 		    trade_answer_bad(e, "an order without order_id");
 	case BROKER_FIND:
-		return orders(a, data, t->client_id, out, e);
+		return trade_answer_orders(a, data, t->client_id,
+		    one_order, &out->orders, e);
 	case BROKER_ORDERS:
-		return orders(a, data, NULL, out, e);
+		return trade_answer_orders(a, data, NULL,
+		    one_order, &out->orders, e);
 	case BROKER_TRADES:
 		return trades(a, data, out, e);
 	case BROKER_POSITIONS:

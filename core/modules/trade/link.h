@@ -16,6 +16,8 @@
 #include "modules/trade/orders.h"
 #include "modules/trade/session.h"
 
+struct ctx;
+
 struct principal;
 
 struct trade_link {
@@ -75,6 +77,8 @@ int trade_link_put(struct db *, const struct trade_link *, struct err *);
 /* 0 found, 1 none. */
 int trade_link_get(struct db *, struct arena *, struct uuid session,
     struct trade_link *, struct err *);
+/* The caller's own. 404, also for another's. */
+int trade_link_own(struct ctx *, struct uuid session, struct trade_link *);
 /* Of a person, newest first; and all that are not closed. */
 int trade_link_mine(struct db *, struct arena *, struct uuid tenant,
     struct uuid user, struct rows *, struct err *);

@@ -288,9 +288,8 @@ static const struct schema which_schema = {
 	.size = sizeof(struct which_in), .fields = which_fields
 };
 
-/* The caller's own link of a session. */
-static int
-own(struct ctx *c, struct uuid session, struct trade_link *l)
+int
+trade_link_own(struct ctx *c, struct uuid session, struct trade_link *l)
 {
 	int rc = trade_link_get(c->db, c->a, session, l, &c->err);
 
@@ -307,7 +306,7 @@ logout(struct ctx *c, const void *in)
 	struct trade_link l;
 
 	ctx_target_id(c, "session", id);
-	if (own(c, id, &l) == -1 || trade_link_logout(c->env, c->a, &l,
+	if (trade_link_own(c, id, &l) == -1 || trade_link_logout(c->env, c->a, &l,
 	    c->now, &c->err) == -1)
 		return fail_err(c);
 	return reply_none(c);

@@ -193,28 +193,6 @@ one_order(struct arena *a, const struct tree *j, struct trade_broker_order *o,
 	return 0;
 }
 
-static int
-orders(struct arena *a, const struct tree *j, const char *client,
-    struct trade_broker_answer *out, struct err *e)
-{
-	const struct tree *l = tree_get(j, "orders");
-	struct trade_broker_order *o;
-	const char *name;
-	size_t n = 0;
-
-	if (tree_kind(l) != TREE_LIST)
-		return trade_answer_bad(e, "no list of orders");
-	o = trade_answer_list(a, &out->orders, tree_count(l), sizeof(*o));
-	for (size_t i = 0; i < tree_count(l); i++) {
-		if (one_order(a, tree_at(l, i, &name), &o[n], e) == -1)
-			return -1;
-		if (client == NULL || strcmp(o[n].client_id, client) == 0)
-			n++;
-	}
-	out->orders.n = n;
-	return 0;
-}
-
 /* Short positions come with a negative quantity, or as side "short". */
 static int
 positions(struct arena *a, const struct tree *j, const char *what,
@@ -278,9 +256,11 @@ mcp_parse(struct arena *a, enum trade_verb v, const struct trade_ticket *t,
 		out->order_id = t->broker_id;
 		return 0;
 	case BROKER_FIND:
-		return orders(a, j, t->client_id, out, e);
+		return trade_answer_orders(a, tree_get(j, "orders"), t->client_id,
+		    one_order, &out->orders, e);
 	case BROKER_ORDERS:
-		return orders(a, j, NULL, out, e);
+		return trade_answer_orders(a, tree_get(j, "orders"), NULL,
+		    one_order, &out->orders, e);
 	case BROKER_POSITIONS:
 		return positions(a, j, "positions", out, e);
 	case BROKER_HOLDINGS:

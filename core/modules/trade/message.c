@@ -33,9 +33,8 @@ member(struct json_object *o, const char *const *names)
 	return NULL;
 }
 
-/* Text of a string or number; NULL: neither. */
-static const char *
-text_of(struct json_object *v)
+const char *
+trade_message_text(struct json_object *v)
 {
 	if (v == NULL || json_object_is_type(v, json_type_object) ||
 	    json_object_is_type(v, json_type_array) ||
@@ -64,7 +63,7 @@ amount(struct json_object *o, const char *const *names, const char *what,
     struct dec *out, struct err *e)
 {
 	struct json_object *v = member(o, names);
-	const char *s = text_of(v);
+	const char *s = trade_message_text(v);
 
 	if (v == NULL || (s != NULL && *s == '\0'))
 		return 0;
@@ -92,7 +91,7 @@ static int
 moment(struct json_object *o, struct utc heard, struct utc *out,
     struct err *e)
 {
-	const char *s = text_of(member(o, NAMED("at", "timestamp", "ts",
+	const char *s = trade_message_text(member(o, NAMED("at", "timestamp", "ts",
 	    "time", "exchange_timestamp", "last_trade_time", "t")));
 
 	*out = heard;
@@ -117,7 +116,7 @@ of_depth(struct json_object *o, const char *side, struct dec *out)
 	p = json_object_array_get_idx(list, 0);
 	if (!json_object_is_type(p, json_type_object))
 		return;
-	s = text_of(member(p, NAMED("price")));
+	s = trade_message_text(member(p, NAMED("price")));
 	if (s != NULL && trade_message_decimal(s, out) == -1)
 		out->e8 = 0;
 }
@@ -125,7 +124,7 @@ of_depth(struct json_object *o, const char *side, struct dec *out)
 static int
 sequence(struct json_object *o, int64_t *out, struct err *e)
 {
-	const char *s = text_of(member(o, NAMED("seq", "sequence",
+	const char *s = trade_message_text(member(o, NAMED("seq", "sequence",
 	    "sequence_number")));
 
 	*out = 0;
@@ -152,7 +151,7 @@ read_one(struct arena *a, struct json_object *o, const char *key,
     struct utc heard, struct trade_message *m, struct err *e)
 {
 	struct trade_tick *t = &m->tick;
-	const char *symbol = text_of(member(o, NAMED("symbol", "sym",
+	const char *symbol = trade_message_text(member(o, NAMED("symbol", "sym",
 	    "ticker", "tradingsymbol", "instrument", "s", "S")));
 
 	*t = (struct trade_tick){ .heard_at = heard };
@@ -160,7 +159,7 @@ read_one(struct arena *a, struct json_object *o, const char *key,
 		symbol = key;
 	if (symbol == NULL || *symbol == '\0')
 		return err_set(e, 422, "message", "It names no symbol");
-	name_it(a, m, symbol, text_of(member(o, NAMED("exchange", "ex"))));
+	name_it(a, m, symbol, trade_message_text(member(o, NAMED("exchange", "ex"))));
 	if (amount(o, NAMED("price", "last", "last_price", "lastPrice",
 	    "ltp", "p", "close"), "price", &t->last, e) == -1 ||
 	    amount(o, NAMED("bid", "bid_price", "bidPrice", "bp"), "bid",
@@ -218,7 +217,7 @@ open_text(struct arena *a, const char *s, size_t n, struct json_object **out,
 static void
 note_topic(struct arena *a, struct json_object *o, const char **topic)
 {
-	const char *s = text_of(member(o, NAMED("topic", "type", "event",
+	const char *s = trade_message_text(member(o, NAMED("topic", "type", "event",
 	    "channel")));
 
 	if (s != NULL && **topic == '\0')
@@ -243,7 +242,7 @@ innermost(struct arena *a, struct json_object *o, const char **topic)
 				continue;
 			if (json_object_is_type(v, json_type_object))
 				in = v;
-			s = text_of(v);
+			s = trade_message_text(v);
 			if (s != NULL && *s == '{' && open_text(a, s,
 			    strlen(s), &in, &e) == -1)
 				in = NULL;
@@ -339,7 +338,7 @@ list_all(struct listing *l, struct json_object *o, int depth)
 		return;
 	in = member(o, NAMED("items", "data", "quotes", "result", "trades",
 	    "ticks"));
-	if (in != NULL && depth < DEPTH && text_of(in) == NULL) {
+	if (in != NULL && depth < DEPTH && trade_message_text(in) == NULL) {
 		list_all(l, in, depth + 1);
 		return;
 	}

@@ -8,6 +8,7 @@
 
 #include "modules/trade/tick.h"
 
+struct json_object;
 struct pair;
 
 struct trade_message {
@@ -34,6 +35,8 @@ int trade_message_list(struct arena *, const char *json, size_t n,
     struct utc heard, struct trade_message *out, size_t max, size_t *count,
     size_t *bad, struct err *);
 
+/* Text of a string or number; NULL: neither. */
+const char *trade_message_text(struct json_object *);
 /* Text of a number, rounded to eight places; of a time. -1: it is none. */
 int trade_message_decimal(const char *, struct dec *);
 int trade_message_instant(const char *, struct utc *);

@@ -250,23 +250,22 @@ order_replace(struct ctx *c, const void *in)
 	    fail_err(c) : reply(c, &o);
 }
 
-struct one_in {
-	struct uuid id, session;
-};
-static const struct field one_fields[] = {
-	FIELD(struct one_in, id, .flags = FF_REQUIRED, .doc = "Order"),
-	FIELD(struct one_in, session, .flags = FF_NULLABLE,
+#define W struct trade_order_which
+static const struct field which_fields[] = {
+	FIELD(W, id, .flags = FF_REQUIRED, .doc = "Order"),
+	FIELD(W, session, .flags = FF_NULLABLE,
 	    .doc = "Account; the paper account when left out"), FIELD_END
 };
-static const struct schema one_schema = {
-	.name = "OrderOne", .doc = "Which order",
-	.size = sizeof(struct one_in), .fields = one_fields
+const struct schema trade_order_which_schema = {
+	.name = "OrderWhich", .doc = "Which order",
+	.size = sizeof(W), .fields = which_fields
 };
+#undef W
 
 static int
 order_cancel(struct ctx *c, const void *in)
 {
-	const struct one_in *i = in;
+	const struct trade_order_which *i = in;
 	struct trade_desk d = trade_desk_of(c);
 	O o;
 
@@ -516,7 +515,7 @@ const struct route trade_order_routes[] = {
 	  SEED("/mcp/orders/{id:uuid}"), .summary = "Cancel an order",
 	  .doc = "The exits of an entry stay: they protect what was bought. "
 	  "Of a pair both go.", .auth = AUTH_USER,
-	  .permission = "trade:order", .in = &one_schema,
+	  .permission = "trade:order", .in = &trade_order_which_schema,
 	  .out = &trade_order_schema, .ok = 200,
 	  .errors = ERRORS(404, 409), .flags = R_TXN | R_AUDIT,
 	  .run = order_cancel },

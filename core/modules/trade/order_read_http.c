@@ -72,21 +72,8 @@ order_list(struct ctx *c, const void *in)
 	    offsetof(O, id)));
 }
 
-struct one_in {
-	struct uuid id, session;
-};
-static const struct field one_fields[] = {
-	FIELD(struct one_in, id, .flags = FF_REQUIRED, .doc = "Order"),
-	FIELD(struct one_in, session, .flags = FF_NULLABLE,
-	    .doc = "Account; the paper account when left out"), FIELD_END
-};
-static const struct schema one_schema = {
-	.name = "OrderRead", .doc = "Which order",
-	.size = sizeof(struct one_in), .fields = one_fields
-};
-
 static int
-find(struct ctx *c, const struct one_in *i, O *o)
+find(struct ctx *c, const struct trade_order_which *i, O *o)
 {
 	struct trade_session s;
 
@@ -222,20 +209,20 @@ const struct route trade_order_read_routes[] = {
 	  .path = "/api/trade/orders/{id:uuid}",
 	  SEED("/mcp/orders/{id:uuid}"), .summary = "One order",
 	  .auth = AUTH_USER, .permission = "trade:read",
-	  .in = &one_schema, .out = &trade_order_schema, .ok = 200,
+	  .in = &trade_order_which_schema, .out = &trade_order_schema, .ok = 200,
 	  .errors = ERRORS(404), .run = order_get },
 	{ .id = "trade.order.events", .method = HTTP_GET,
 	  .path = "/api/trade/orders/{id:uuid}/events",
 	  SEED("/mcp/orders/{id:uuid}/events"),
 	  .summary = "What happened to an order", .auth = AUTH_USER,
-	  .permission = "trade:read", .in = &one_schema,
+	  .permission = "trade:read", .in = &trade_order_which_schema,
 	  .out = &trade_order_event_schema, .ok = 200,
 	  .errors = ERRORS(404), .flags = R_LIST, .run = order_events },
 	{ .id = "trade.order.fills", .method = HTTP_GET,
 	  .path = "/api/trade/orders/{id:uuid}/fills",
 	  SEED("/mcp/orders/{id:uuid}/trades"),
 	  .summary = "Trades of an order", .auth = AUTH_USER,
-	  .permission = "trade:read", .in = &one_schema,
+	  .permission = "trade:read", .in = &trade_order_which_schema,
 	  .out = &trade_fill_schema, .ok = 200, .errors = ERRORS(404),
 	  .flags = R_LIST, .run = order_fills },
 	{ .id = "trade.fill.list", .method = HTTP_GET,

@@ -91,6 +91,11 @@ struct trade_open {
 	struct dec notional, same_side;
 	int64_t alike, crossing;
 };
+/* An order of an account, as routes ask for it. */
+struct trade_order_which {
+	struct uuid id, session;
+};
+extern const struct schema trade_order_which_schema;
 extern const struct schema trade_order_schema, trade_order_event_schema,
     trade_fill_schema, trade_quote_schema;
 extern const struct query *const trade_order_queries[],

@@ -25,20 +25,13 @@ one_session(struct trade_desk *d, struct uuid id,
     const struct trade_paper_input *market, struct err *e)
 {
 	struct trade_paper_input in = *market;
-	struct trade_desk of = *d;
+	struct trade_paper_visit v;
 	struct trade_paper_run r;
-	struct trade_session s;
-	int rc = trade_session_lock(d->db, d->a, id, &s, e);
+	int rc = trade_paper_run_enter(&r, &v, d, id, in.instrument_id, e);
 
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	of.tenant = s.tenant_id;
-	of.user = s.user_id;
-	of.session = s.id;
-	if (trade_paper_run_open(&r, &of, &s, e) == -1 ||
-	    trade_paper_run_sync(&r, e) == -1 ||
-	    trade_paper_run_freeze(&r, in.instrument_id, e) == -1 ||
-	    trade_paper_run_input(&r, &in, e) == -1 ||
+	if (trade_paper_run_input(&r, &in, e) == -1 ||
 	    trade_paper_run_rest(&r, e) == -1)
 		return -1;
 	return trade_paper_run_close(&r, e);

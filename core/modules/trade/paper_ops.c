@@ -121,21 +121,14 @@ int
 trade_paper_wake(struct trade_desk *d, struct uuid session,
     int64_t instrument, struct err *e)
 {
-	struct trade_desk of = *d;
-	struct trade_session s;
+	struct trade_paper_visit v;
 	struct trade_paper_input in;
 	RUN r;
-	int rc = trade_session_lock(d->db, d->a, session, &s, e);
+	int rc = trade_paper_run_enter(&r, &v, d, session, instrument, e);
 
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	of.tenant = s.tenant_id;
-	of.user = s.user_id;
-	of.session = s.id;
-	if (trade_paper_run_open(&r, &of, &s, e) == -1 ||
-	    trade_paper_run_sync(&r, e) == -1 ||
-	    trade_paper_run_freeze(&r, instrument, e) == -1 ||
-	    trade_paper_run_known(d, instrument, "wake", &in, e) == -1 ||
+	if (trade_paper_run_known(d, instrument, "wake", &in, e) == -1 ||
 	    trade_paper_run_input(&r, &in, e) == -1 ||
 	    trade_paper_run_rest(&r, e) == -1)
 		return -1;

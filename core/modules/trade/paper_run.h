@@ -25,6 +25,15 @@ struct trade_paper_run {
 
 int trade_paper_run_open(struct trade_paper_run *, struct trade_desk *,
     struct trade_session *, struct err *);
+/* Whoever comes from outside: holds the session's row and makes the market in
+ * line with the rows and with what may fill now. 1: there is no such session. */
+struct trade_paper_visit {
+	struct trade_desk desk;		/* the session's own */
+	struct trade_session session;
+};
+int trade_paper_run_enter(struct trade_paper_run *, struct trade_paper_visit *,
+    const struct trade_desk *, struct uuid session, int64_t instrument,
+    struct err *);
 /* Keeps a hash of the state as it is: start, count, day. */
 int trade_paper_run_hash(struct trade_paper_run *, const char *kind,
     struct err *);

@@ -547,3 +547,21 @@ trade_paper_run_freeze(RUN *r, int64_t instrument, struct err *e)
 	}
 	return 0;
 }
+
+int
+trade_paper_run_enter(struct trade_paper_run *r, struct trade_paper_visit *v,
+    const struct trade_desk *d, struct uuid session, int64_t instrument,
+    struct err *e)
+{
+	int rc = trade_session_lock(d->db, d->a, session, &v->session, e);
+
+	if (rc != 0)
+		return rc;
+	v->desk = *d;
+	v->desk.tenant = v->session.tenant_id;
+	v->desk.user = v->session.user_id;
+	v->desk.session = v->session.id;
+	return trade_paper_run_open(r, &v->desk, &v->session, e) == -1 ||
+	    trade_paper_run_sync(r, e) == -1 ||
+	    trade_paper_run_freeze(r, instrument, e) == -1 ? -1 : 0;
+}

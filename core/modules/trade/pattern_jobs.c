@@ -153,7 +153,8 @@ pattern_scan(struct job_ctx *c, const void *in)
 const struct job trade_pattern_jobs[] = {
 	{ .name = "pattern_scan", .doc = "Candlestick patterns of many "
 	  "symbols", .in = &scan_schema, .out = &done_schema,
-	  .flags = JOB_API, .tries = 3, .timeout_s = 900, .cpu_s = 900,
+	  .lane = LANE_NORMAL, .flags = JOB_API, .tries = 3,
+	  .timeout_s = 900, .cpu_s = 900,
 	  .memory_mib = 1024, .permission = "trade:read",
 	  .run = pattern_scan },
 	JOB_END

@@ -74,7 +74,8 @@ backtest(struct job_ctx *c, const void *in)
 const struct job trade_result_jobs[] = {
 	{ .name = "backtest", .doc = "Run a strategy on recorded bars",
 	  .in = &trade_request_schema, .out = &done_schema,
-	  .flags = JOB_TXN | JOB_API, .tries = 3, .timeout_s = 1800,
+	  .lane = LANE_NORMAL, .flags = JOB_TXN | JOB_API, .tries = 3,
+	  .timeout_s = 1800,
 	  .cpu_s = 1800, .memory_mib = 1024, .permission = "trade:write",
 	  .run = backtest },
 	JOB_END

@@ -321,7 +321,8 @@ sentiment_analysis(struct job_ctx *c, const void *in)
 const struct job trade_sentiment_jobs[] = {
 	{ .name = "sentiment_analysis", .doc = "How texts or stored news bear "
 	  "on symbols", .in = &ask_schema, .out = &done_schema,
-	  .flags = JOB_API, .tries = 3, .timeout_s = 900, .cpu_s = 900,
+	  .lane = LANE_NORMAL, .flags = JOB_API, .tries = 3,
+	  .timeout_s = 900, .cpu_s = 900,
 	  .memory_mib = 768, .permission = "trade:read",
 	  .run = sentiment_analysis },
 	JOB_END

@@ -22,6 +22,27 @@ struct extreme {
 	size_t n, head, len, seen, unknown;
 };
 
+double
+trade_exit_distance(const struct trade_exit *x, double close, double atr)
+{
+	switch (x->kind) {
+	case DISTANCE_PCT: return close * x->value;
+	case DISTANCE_ATR: return atr * x->value;
+	default: return NAN;
+	}
+}
+
+/* close * (1 - p) rather than close - close * p: the bits of a strategy that
+ * was written with a factor. */
+double
+trade_exit_price(const struct trade_exit *x, double close, double atr,
+    int side)
+{
+	if (x->kind == DISTANCE_PCT)
+		return close * (1 + side * x->value);
+	return close + side * trade_exit_distance(x, close, atr);
+}
+
 struct trade_rules {
 	const struct trade_strategy *s;
 	const double *values;

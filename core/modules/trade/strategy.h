@@ -104,6 +104,13 @@ size_t trade_strategy_points(const struct trade_strategy *);
 bool trade_strategy_point(const struct trade_strategy *, size_t point,
     double *values);
 
+/* How far an exit or limit stands from the close; NaN without one. */
+double trade_exit_distance(const struct trade_exit *, double close,
+    double atr);
+/* Where: side 1 above, -1 below. */
+double trade_exit_price(const struct trade_exit *, double close, double atr,
+    int side);
+
 /* ---- judging bars ------------------------------------------------------------ */
 
 struct trade_rules;
