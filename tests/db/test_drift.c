@@ -15,6 +15,7 @@
 #include "db/lease.h"
 #include "db/table.h"
 #include "http/http.h"
+#include "jobs/job.h"
 #include "module.h"
 #include "tests/harness/mariadb.h"
 
@@ -241,6 +242,27 @@ test_every_field_is_a_column(void **state)
 	assert_int_equal(bad, 0);
 }
 
+/* The critical lane is for who asks for it: a row that forgets its lane would
+ * stand there, since it is the first. */
+static void
+test_no_declared_job_is_critical(void **state)
+{
+	size_t bad = 0, n = 0;
+
+	(void)state;
+	for (const struct module *const *m = modules; *m != NULL; m++)
+		for (const struct job *const *set = (*m)->jobs;
+		    set != NULL && *set != NULL; set++)
+			for (const struct job *j = *set; j->name; j++, n++)
+				if (j->lane == LANE_CRITICAL) {
+					print_message("%s is critical\n",
+					    j->name);
+					bad++;
+				}
+	assert_true(n > 10);
+	assert_int_equal(bad, 0);
+}
+
 int
 main(void)
 {
@@ -248,6 +270,7 @@ main(void)
 		cmocka_unit_test(test_every_query_prepares),
 		cmocka_unit_test(test_every_column_is_a_field),
 		cmocka_unit_test(test_every_field_is_a_column),
+		cmocka_unit_test(test_no_declared_job_is_critical),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -570,7 +570,7 @@ test_ten_thousand(void **state)
 {
 	static const char *const many[] = { "--instances", "10000",
 	    "--regions", "17", NULL };
-	struct fakeec2 small = fake;
+	struct fake small = fake;
 	struct env was = env;
 	struct spot_account x;
 	struct spot_scan s;
@@ -597,7 +597,7 @@ test_ten_thousand(void **state)
 	assert_int_equal(s.instances, count_fleet());
 	drop(&one, x.id);
 	shut(&env);
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	env = was;
 	fake = small;
 }

@@ -55,7 +55,7 @@ static const char *const fake_options[] = { "--instances", "200",
 static struct arena *a;
 static struct env env;
 static struct err err;
-static struct fakeec2 fake;
+static struct fake fake;
 static struct principal one = { .kind = PRINCIPAL_USER, .name = "one" },
     two = { .kind = PRINCIPAL_USER, .name = "two" };
 static struct spot_account acc, sim;	/* of one, of two */
@@ -210,7 +210,7 @@ teardown(void **state)
 	(void)state;
 	db_close(env.db);
 	arena_free(env.a);
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	arena_free(a);
 	mariadb_stop();
 	return 0;
@@ -998,7 +998,7 @@ places(void **state)
 static const char *
 queue(const char *name, const char *more, const char *body)
 {
-	struct fakeec2 *f = &fake;
+	struct fake *f = &fake;
 
 	return fakeec2_control(f, a, env.net, "/_control/queue",
 	    arena_printf(a, "{\"name\":\"%s\",\"region\":\"" REGION

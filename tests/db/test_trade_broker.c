@@ -32,6 +32,7 @@
 #include "modules/trade/link.h"
 #include "modules/trade/trade.h"
 #include "net/net.h"
+#include "tests/harness/env.h"
 #include "tests/harness/fakebroker.h"
 #include "tests/harness/mariadb.h"
 
@@ -49,7 +50,7 @@ static const struct settings *const all_settings[] = { &base_settings,
 static struct arena *a;
 static struct env env;
 static struct err err;
-static struct fakebroker fake;
+static struct fake fake;
 static struct principal who = { .kind = PRINCIPAL_USER, .name = "ann" };
 static struct trade_link lk;		/* of the session under test */
 static int64_t ticks;			/* for ids of ours */
@@ -84,21 +85,11 @@ boot(const char *more)
 	    "trade.broker_timeout=1500", "trade.broker_window=1", more, NULL };
 	char secret[] = "QUINCUNX_TRADE_KITE_API_SECRET=" FAKE_KITE_SECRET;
 	char *const vars[] = { secret, NULL };
-	struct env e = { .a = arena_new(64 << 20), .modules = mods,
-	    .program = "test", .process = uuid_new() };
-	struct keyring *ring;
-	struct conf *conf;
 
 	err_clear(&err);
-	good(conf_load(&conf, e.a, all_settings, &(struct conf_source){
-	    .file = "/none", .env = vars, .overrides = over }, &err));
-	e.conf = conf;
-	good(keyring_open(&ring, e.a, KEY, &err));
-	e.keys = ring;
-	good(net_open(&e.net, e.a, conf_get(conf, &net_settings), NULL,
-	    &err));
-	e.db = mariadb_open(e.a, DB);
-	return e;
+	return env_open(arena_new(64 << 20), &(struct env_options){
+	    .modules = mods, .groups = all_settings, .over = over,
+	    .vars = vars, .key = KEY, .db = DB });
 }
 
 static void
@@ -140,7 +131,7 @@ teardown(void **state)
 {
 	(void)state;
 	shut(&env);
-	fakebroker_stop(&fake);
+	fake_stop(&fake);
 	arena_free(a);
 	return 0;
 }

@@ -28,6 +28,7 @@
 #include "modules/trade/strategies.h"
 #include "modules/trade/trade.h"
 #include "proc/bell.h"
+#include "tests/harness/env.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
 
@@ -107,14 +108,12 @@ open_session(struct db *db, void *arg, struct err *e)
 static int
 setup(void **state)
 {
-	char *const none[] = { NULL };
 	const char *const over[] = { "trade.bar_grace=100",
 	    "trade.orders_per_second=10000", "trade.orders_per_minute=100000",
 	    "trade.quote_age=604800", NULL };
 	struct trade_strategy_row s = { .id = uuid_new(), .version = 1,
 	    .name = "follow the bar", .spec = { FOLLOW_BAR }, .made_by = "",
 	    .created_at = clock_now(), .updated_at = clock_now() };
-	struct conf *conf;
 
 	(void)state;
 	a = arena_new((size_t)512 << 20);
@@ -124,12 +123,8 @@ setup(void **state)
 	mariadb_migrated(DB, NULL);
 	scratch_dir(bells);
 	bell_dir(bells);
-	env = (struct env){ .a = a, .modules = mods, .program = "test",
-	    .process = uuid_new() };
-	good(conf_load(&conf, a, groups, &(struct conf_source){
-	    .file = "/none", .env = none, .overrides = over }, &err));
-	env.conf = conf;
-	env.db = mariadb_open(a, DB);
+	env = env_open(a, &(struct env_options){ .modules = mods,
+	    .groups = groups, .over = over, .db = DB });
 	tenant = uuid_new();
 	ann = person("ann");
 	bob = person("bob");

@@ -22,6 +22,7 @@
 #include "modules/trade/feed_inner.h"
 #include "modules/trade/trade.h"
 #include "proc/bell.h"
+#include "tests/harness/env.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/mariadb.h"
 
@@ -53,9 +54,7 @@ good(int rc)
 static int
 setup(void **state)
 {
-	char *const none[] = { NULL };
 	const char *const over[] = { "trade.bar_grace=100", NULL };
-	struct conf *conf;
 
 	(void)state;
 	a = arena_new((size_t)512 << 20);
@@ -65,12 +64,8 @@ setup(void **state)
 	mariadb_migrated(DB, NULL);
 	scratch_dir(bells);
 	bell_dir(bells);
-	env = (struct env){ .a = a, .modules = mods, .program = "test",
-	    .process = uuid_new() };
-	good(conf_load(&conf, a, groups, &(struct conf_source){
-	    .file = "/none", .env = none, .overrides = over }, &err));
-	env.conf = conf;
-	env.db = mariadb_open(a, DB);
+	env = env_open(a, &(struct env_options){ .modules = mods,
+	    .groups = groups, .over = over, .db = DB });
 	tenant = uuid_new();
 	trade_feed_turn_ms = 20;
 	loop = (struct loop_ctx){ .env = &env, .db = env.db,

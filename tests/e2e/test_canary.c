@@ -43,7 +43,7 @@ enum { PIDS = 64, WAIT_MS = 8000 };
 
 static struct stack st;
 static struct web web;
-static struct fakeec2 fake;
+static struct fake fake;
 static const char *admin;
 static pid_t by_env;		/* responders with secrets in variables */
 
@@ -522,7 +522,7 @@ close_all(void **state)
 	(void)state;
 	stack_end(&by_env, SIGTERM);
 	web_stop(&web);
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	stack_stop(&st);
 	return 0;
 }

@@ -25,7 +25,7 @@
 enum { SOON_MS = 30000, DEPENDENCIES = 4 };
 
 static struct stack st;
-static struct fakeec2 fake;
+static struct fake fake;
 static const char *token;
 
 /* ---- tools ------------------------------------------------------------------- */
@@ -242,7 +242,7 @@ by_itself(void **state)
 	const struct reply *r;
 
 	(void)state;
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	for (int i = 0; i < 10 && strcmp(of("aws", "state"), "open") != 0; i++)
 		assert_true(connect_account()->status >= 500);
 	assert_string_equal(of("aws", "state"), "open");
@@ -300,7 +300,7 @@ static int
 stop(void **state)
 {
 	(void)state;
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	stack_stop(&st);
 	return 0;
 }

@@ -33,7 +33,7 @@
 enum { SOON_MS = 180000 };	/* leases of killed workers run out */
 
 static struct stack st;
-static struct fakeec2 fake;
+static struct fake fake;
 static struct net *net;
 static const char *token, *account;
 static const char *tags = "{}";	/* of the next group */
@@ -447,7 +447,7 @@ teardown(void **state)
 {
 	(void)state;
 	stack_stop(&st);
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	return 0;
 }
 

@@ -39,7 +39,7 @@
 enum { SOON_MS = 60000, MACHINES = 5 };
 
 static struct stack st;
-static struct fakeec2 fake;
+static struct fake fake;
 static struct net *net;
 static const char *token, *account, *hook, *secret;
 static int counter;
@@ -698,7 +698,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	fakeec2_stop(&fake);	/* first: a poll of the queue waits 20 s */
+	fake_stop(&fake);	/* first: a poll of the queue waits 20 s */
 	stack_stop(&st);
 	return 0;
 }

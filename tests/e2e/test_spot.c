@@ -38,7 +38,7 @@ enum { FLEET = 120, PAGE = 10, REGIONS = 4,
     SERVICES = 8, SHARDS = REGIONS * SERVICES, RUN_MS = 120000 };
 
 static struct stack st;
-static struct fakeec2 fake;
+static struct fake fake;
 static struct net *net;
 static const char *token;
 static const char *account;	/* id of the one connected by keys */
@@ -628,7 +628,7 @@ external_id(void **state)
 	r = http_get(&st, http_text(&st, "/api/spot/accounts/%s", id), token);
 	assert_string_not_equal(json_text_at(r->json, "credential_state"),
 	    "ok");
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	cloud((const char *const[]){ "--port", http_text(&st, "%u",
 	    fake.port), "--role", http_text(&st, "%s:%s", ROLE_ARN, ours),
 	    NULL });
@@ -712,7 +712,7 @@ static int
 stop(void **state)
 {
 	(void)state;
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	stack_stop(&st);
 	return 0;
 }

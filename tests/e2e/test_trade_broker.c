@@ -23,7 +23,7 @@
 #include "tests/harness/mariadb.h"
 
 static struct stack st;
-static struct fakebroker fake;
+static struct fake fake;
 static struct arena *a;
 static const char *ann, *bob, *key, *session;
 static int n;
@@ -71,7 +71,7 @@ stop(void **state)
 {
 	(void)state;
 	stack_stop(&st);
-	fakebroker_stop(&fake);
+	fake_stop(&fake);
 	arena_free(a);
 	return 0;
 }

@@ -426,7 +426,7 @@ const struct recipe contract_recipes[] = {
 
 /* ---- around the routes ------------------------------------------------------ */
 
-static struct fakeec2 cloud;
+static struct fake cloud;
 
 void
 contract_stack(struct stack *st)
@@ -454,7 +454,7 @@ contract_stack(struct stack *st)
 void
 contract_end(void)
 {
-	fakeec2_stop(&cloud);
+	fake_stop(&cloud);
 }
 
 static const char *

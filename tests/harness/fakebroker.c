@@ -1,16 +1,10 @@
 /*
- * Starts, scripts and stops the fake brokers. They end with the test, however
- * the test ends.
+ * Starts and scripts the fake brokers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <curl/curl.h>
 #include <json.h>
@@ -21,47 +15,10 @@
 #include "base/str.h"
 #include "tests/harness/fakebroker.h"
 
-static _Noreturn void
-run(int out)
-{
-	dup2(out, STDOUT_FILENO);
-	execlp("python3", "python3", "-B", "tests/harness/fake_broker.py",
-	    "--die-with-parent", (char *)NULL);
-	_exit(127);
-}
-
 void
-fakebroker_start(struct fakebroker *f, struct arena *a)
+fakebroker_start(struct fake *f, struct arena *a)
 {
-	char line[64] = "";
-	FILE *in;
-	int p[2];
-
-	assert_int_equal(pipe(p), 0);
-	fflush(NULL);
-	f->pid = fork();
-	assert_true(f->pid >= 0);
-	if (f->pid == 0) {
-		close(p[0]);
-		run(p[1]);
-	}
-	close(p[1]);
-	in = fdopen(p[0], "r");
-	if (fgets(line, sizeof(line), in) == NULL ||
-	    strncmp(line, "port ", 5) != 0)
-		fail_msg("the fake brokers did not start: %s", line);
-	fclose(in);
-	f->port = (unsigned)strtoul(line + 5, NULL, 10);
-	f->url = arena_printf(a, "http://127.0.0.1:%u", f->port);
-}
-
-void
-fakebroker_stop(struct fakebroker *f)
-{
-	int status;
-
-	kill(f->pid, SIGTERM);
-	waitpid(f->pid, &status, 0);
+	fake_start(f, a, "tests/harness/fake_broker.py", NULL);
 }
 
 static size_t
@@ -78,7 +35,7 @@ put(void *j)
 }
 
 struct json_object *
-fakebroker_control(const struct fakebroker *f, struct arena *a,
+fakebroker_control(const struct fake *f, struct arena *a,
     const char *path, const char *json)
 {
 	CURL *c = curl_easy_init();
@@ -111,7 +68,7 @@ fakebroker_control(const struct fakebroker *f, struct arena *a,
 }
 
 static struct json_object *
-ledger(const struct fakebroker *f, struct arena *a, const char *name)
+ledger(const struct fake *f, struct arena *a, const char *name)
 {
 	struct json_object *list = NULL;
 
@@ -131,7 +88,7 @@ text(struct json_object *o, const char *name)
 }
 
 size_t
-fakebroker_orders(const struct fakebroker *f, struct arena *a)
+fakebroker_orders(const struct fake *f, struct arena *a)
 {
 	struct json_object *l = ledger(f, a, "orders");
 	size_t n = 0;
@@ -143,7 +100,7 @@ fakebroker_orders(const struct fakebroker *f, struct arena *a)
 }
 
 size_t
-fakebroker_requests(const struct fakebroker *f, struct arena *a,
+fakebroker_requests(const struct fake *f, struct arena *a,
     const char *method, const char *path)
 {
 	struct json_object *l = ledger(f, a, "requests");

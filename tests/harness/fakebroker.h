@@ -5,7 +5,7 @@
 #ifndef HARNESS_FAKEBROKER_H
 #define HARNESS_FAKEBROKER_H
 
-#include <sys/types.h>
+#include "tests/harness/fake.h"
 
 struct arena;
 struct json_object;
@@ -15,23 +15,16 @@ struct json_object;
 #define FAKE_ALPACA_KEY "AKFAKE"
 #define FAKE_ALPACA_SECRET "fakealpacasecret"
 
-struct fakebroker {
-	pid_t pid;
-	unsigned port;
-	const char *url;	/* "http://127.0.0.1:PORT" */
-};
-
 /* Fails the test on any trouble. */
-void fakebroker_start(struct fakebroker *, struct arena *);
-void fakebroker_stop(struct fakebroker *);
+void fakebroker_start(struct fake *, struct arena *);
 /* POST to a control path ("/_control/rules"), or GET when json is NULL; the
  * answer, which lives as long as the arena. */
-struct json_object *fakebroker_control(const struct fakebroker *,
+struct json_object *fakebroker_control(const struct fake *,
     struct arena *, const char *path, const char *json);
 /* Orders of ours the broker has accepted, whatever became of them. */
-size_t fakebroker_orders(const struct fakebroker *, struct arena *);
+size_t fakebroker_orders(const struct fake *, struct arena *);
 /* Requests it has seen with this method and this start of the path. */
-size_t fakebroker_requests(const struct fakebroker *, struct arena *,
+size_t fakebroker_requests(const struct fake *, struct arena *,
     const char *method, const char *path);
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef HARNESS_FAKEEC2_H
 #define HARNESS_FAKEEC2_H
 
-#include <sys/types.h>
+#include "tests/harness/fake.h"
 
 struct arena;
 struct net;
@@ -13,17 +13,10 @@ struct net;
 #define FAKE_SECRET_KEY "fakesecretfakesecretfakesecretfakesecret0"
 #define FAKE_ACCOUNT "111122223333"
 
-struct fakeec2 {
-	pid_t pid;
-	unsigned port;
-	const char *url;	/* "http://127.0.0.1:PORT" */
-};
-
 /* argv: further options, NULL-terminated. Fails the test on any trouble. */
-void fakeec2_start(struct fakeec2 *, struct arena *, const char *const *argv);
-void fakeec2_stop(struct fakeec2 *);
+void fakeec2_start(struct fake *, struct arena *, const char *const *argv);
 /* POST to a control path ("/_control"); the answer's text. */
-const char *fakeec2_control(const struct fakeec2 *, struct arena *,
+const char *fakeec2_control(const struct fake *, struct arena *,
     struct net *, const char *path, const char *json);
 
 #endif

@@ -41,6 +41,7 @@
 #include "modules/spot/spot.h"
 #include "modules/spot/summary.h"
 #include "net/net.h"
+#include "tests/harness/env.h"
 #include "tests/harness/fakeec2.h"
 #include "tests/harness/mariadb.h"
 
@@ -66,7 +67,7 @@ FIXTURE const char *const fake_options[] = { "--instances", "300",
 FIXTURE struct arena *a;
 FIXTURE struct env env;
 FIXTURE struct err err;
-FIXTURE struct fakeec2 fake;
+FIXTURE struct fake fake;
 FIXTURE struct net *control;		/* to talk to the fake itself */
 FIXTURE struct principal one = { .kind = PRINCIPAL_USER, .name = "one" },
     two = { .kind = PRINCIPAL_USER, .name = "two" };
@@ -99,21 +100,11 @@ boot(const char *more)
 	    more, NULL };
 	char secret[] = "AWS_SECRET_ACCESS_KEY=" FAKE_SECRET_KEY;
 	char *const none[] = { secret, NULL };
-	struct env e = { .a = arena_new(64 << 20), .modules = mods,
-	    .program = "test", .process = uuid_new() };
-	struct keyring *ring;
-	struct conf *conf;
 
 	err_clear(&err);
-	good(conf_load(&conf, e.a, all_settings, &(struct conf_source){
-	    .file = "/none", .env = none, .overrides = over }, &err));
-	e.conf = conf;
-	good(keyring_open(&ring, e.a, KEY, &err));
-	e.keys = ring;
-	good(net_open(&e.net, e.a, conf_get(conf, &net_settings), NULL,
-	    &err));
-	e.db = mariadb_open(e.a, DB);
-	return e;
+	return env_open(arena_new(64 << 20), &(struct env_options){
+	    .modules = mods, .groups = all_settings, .over = over,
+	    .vars = none, .key = KEY, .db = DB });
 }
 
 FIXTURE void
@@ -158,7 +149,7 @@ teardown(void **state)
 {
 	(void)state;
 	shut(&env);
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	arena_free(a);
 	return 0;
 }

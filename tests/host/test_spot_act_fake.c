@@ -38,7 +38,7 @@ static const struct guard guards[] = {
 	    .cap_s = 10 }, .busy_503 = true }, { .name = NULL }
 };
 
-static struct fakeec2 fake;
+static struct fake fake;
 static char dir[SCRATCH_PATH];
 static struct arena *a;		/* of the program */
 static struct arena *t;		/* of one test */
@@ -86,7 +86,7 @@ static int
 stop(void **state)
 {
 	(void)state;
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	shm_detach(env.shm);
 	scratch_remove(dir);
 	arena_free(a);

@@ -30,7 +30,7 @@ static const char *const options[] = { "--instances", "60", "--regions", "5",
     FAKE_ACCESS_KEY ":" FAKE_SECRET_KEY ":" FAKE_ACCOUNT, "--key",
     "AKIADENIED0000000001:secretsecretsecret:" FAKE_ACCOUNT ":denied", NULL };
 
-static struct fakeec2 fake;
+static struct fake fake;
 static struct arena *arena;
 static struct net *net;
 
@@ -52,7 +52,7 @@ static int
 stop(void **state)
 {
 	(void)state;
-	fakeec2_stop(&fake);
+	fake_stop(&fake);
 	arena_free(arena);
 	return 0;
 }
