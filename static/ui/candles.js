@@ -5,7 +5,7 @@
 import { call } from './api.js'
 import { css, load, number } from './chart.js'
 
-const FRESH_MS = 2000
+const FRESH_MS = 2000, SLOW_MS = 20000
 const overlays = ['', 'sma', 'ema', 'bbands', 'vwap', 'supertrend', 'donchian']
 
 const query = (el, more) => new URLSearchParams(Object.entries({
@@ -26,18 +26,26 @@ const wanted = () => {
 	return overlays.includes(name) ? name : ''
 }
 
+/* What stands beside the bars costs the server more: it is kept for a while. */
+let kept
+const beside = async (el, from) => {
+	const over = wanted(), key = query(el, { over })
+	if (kept?.key !== key || Date.now() - kept.at > SLOW_MS)
+		kept = { key, at: Date.now(), parts: await Promise.all([
+			maybe(`/api/trade/patterns?${query(el, { from })}`, { hits: [] }),
+			maybe(`/api/trade/signals?${query(el, { since: from, limit: 200 })}`, { items: [] }),
+			over ? maybe(`/api/trade/indicators/${over}?${query(el, { from })}`, { outputs: [], values: [] }) : { outputs: [], values: [] },
+		]) }
+	return kept.parts
+}
+
 const read = async (el) => {
 	const { items } = await call('GET', `/api/trade/bars?${query(el, { limit: el.dataset.bars ?? '180' })}`)
 	const bars = items.reverse().map((b) => ({ ...b, t: Date.parse(b.at) }))
 	if (bars.length === 0)
 		return { bars }
-	const from = bars[0].at, over = wanted()
-	const [patterns, signals, fills, values] = await Promise.all([
-		maybe(`/api/trade/patterns?${query(el, { from })}`, { hits: [] }),
-		maybe(`/api/trade/signals?${query(el, { since: from, limit: 200 })}`, { items: [] }),
-		maybe(`/api/trade/fills?symbol=${encodeURIComponent(el.dataset.symbol)}&limit=200`, { items: [] }),
-		over ? maybe(`/api/trade/indicators/${over}?${query(el, { from })}`, { outputs: [], values: [] }) : { outputs: [], values: [] },
-	])
+	const [patterns, signals, values] = await beside(el, bars[0].at)
+	const fills = await maybe(`/api/trade/fills?symbol=${encodeURIComponent(el.dataset.symbol)}&limit=200`, { items: [] })
 	const at = new Map(bars.map((b, i) => [b.t, i]))
 	/* a trade belongs to the last bar that began before it */
 	const bar = (time) => bars.findLastIndex((b) => b.t <= Date.parse(time))
@@ -144,7 +152,7 @@ const draw = async (el) => {
 	const plot = document.createElement('div')
 	plot.setAttribute('aria-hidden', 'true')
 	el.replaceChildren(words, plot)
-	const made = new U({
+	new U({
 		width: Math.max(260, el.clientWidth), height: 380,
 		legend: { show: false }, cursor: { points: { show: false }, drag: { x: false, y: false } },
 		scales: { x: { time: false, range: [-1, bars.length] }, y: { range: [low - room * 1.6, high + room] } },
@@ -158,16 +166,24 @@ const draw = async (el) => {
 		hooks: { drawAxes: [candles(data)],
 			setCursor: [(u) => { words.textContent = sentence(data, u.cursor.idx ?? bars.length - 1) }] },
 	}, [bars.map((b, i) => i), bars.map((b) => Number(b.close)), ...lines.map((l) => l.points)], plot)
-	el.dataset.drawn = bars.length
-	return made
 }
 
-const each = (el) => draw(el).catch((e) => {
-	const p = document.createElement('p')
-	p.className = 'empty'
-	p.textContent = e.message
-	el.replaceChildren(p)
-})
+/* One drawing at a time: a slow answer must not meet the next one. */
+let busy = false
+const each = async (el) => {
+	if (busy)
+		return
+	busy = true
+	try {
+		await draw(el)
+	} catch (e) {
+		const p = document.createElement('p')
+		p.className = 'empty'
+		p.textContent = e.message
+		el.replaceChildren(p)
+	}
+	busy = false
+}
 
 export const start = () => {
 	const all = () => document.querySelectorAll('[data-candles]').forEach(each)

@@ -30,7 +30,9 @@ const struct page platform_pages[] = {
 	    { "schedules", "system.schedule.list", "limit=1", 0 },
 	    { "events", "system.event.list", "last=25", 0 },
 	    { "accounts", "spot.account.list", "limit=5", LOAD_OPTIONAL },
-	    { "spot", "spot.summary.get", NULL, LOAD_OPTIONAL }) },
+	    { "spot", "spot.summary.get", NULL, LOAD_OPTIONAL },
+	    { "trading", "trade.session.get", NULL, LOAD_OPTIONAL },
+	    { "armings", "trade.arming.list", "limit=5", LOAD_OPTIONAL }) },
 	{ .path = "/ui/system/jobs", .title = "Jobs",
 	  .permission = "jobs:read", .template = "system/jobs.html",
 	  .loads = LOADS(
