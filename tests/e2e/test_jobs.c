@@ -81,7 +81,7 @@ as_the_document_writes_it(void **state)
 	    json_type_null));
 	assert_true(json_object_is_type(json_at(r->json, "error"),
 	    json_type_null));
-	assert_string_equal(json_text_at(r->json, "external"), "true");
+	assert_string_equal(json_text_at(r->json, "external"), "false");
 	/* the canonical path does not swallow what it does not know */
 	expect_place(post("/api/system/jobs", "{\"type\":\"x\",\"payload\":"
 	    "{},\"unknown\":1}"), "[\"body\",\"unknown\"]");

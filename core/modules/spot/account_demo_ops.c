@@ -9,6 +9,7 @@
 #include "base/principal.h"
 #include "db/demo.h"
 #include "modules/spot/account.h"
+#include "modules/spot/instance.h"
 
 #define NAME "demo"
 
@@ -36,12 +37,19 @@ make(struct env *env, const struct demo_owner *o, const char **told,
 	return rc;
 }
 
+/* Moves or not: nothing of a simulated cloud stays behind. */
+static int
+take_out(struct db *db, void *account, struct err *e)
+{
+	const struct spot_account *x = account;
+
+	return spot_account_delete(db, x->tenant_id, x->id, e);
+}
+
 static int
 reset(struct env *env, const struct demo_owner *o, const char **told,
     struct err *e)
 {
-	const struct principal by = { .kind = PRINCIPAL_SYSTEM, .name = NAME,
-	    .tenant_id = o->tenant };
 	struct spot_account x;
 	int64_t instances;
 	int rc = spot_account_by_name(env->db, env->a, o->tenant, NAME, &x, e);
@@ -51,7 +59,8 @@ reset(struct env *env, const struct demo_owner *o, const char **told,
 		*told = "there is no demonstration account";
 		return 0;
 	}
-	if (rc == -1 || spot_account_remove(env, env->a, &by, x.id, &instances,
+	if (rc == -1 || spot_instance_count(env->db, env->a, o->tenant, x.id,
+	    &instances, e) == -1 || db_txn(env->db, env->a, take_out, &x,
 	    e) == -1)
 		return -1;
 	*told = arena_printf(env->a, "the account \"" NAME "\" and its %lld "

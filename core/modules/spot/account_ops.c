@@ -338,8 +338,8 @@ remove_rows(struct db *db, void *arg, struct err *e)
 	    e) == -1)
 		return -1;
 	if (busy > 0)
-		return err_set(e, 409, "moves_run", "%lld moves run in this "
-		    "account: let them end or cancel them first",
+		return err_set(e, 409, "moves_run", "%lld moves of this "
+		    "account are not over: let them end or cancel them first",
 		    (long long)busy);
 	if (spot_instance_count(db, s->a, s->acc->tenant_id, s->acc->id,
 	    &s->instances, e) == -1)
@@ -354,16 +354,10 @@ spot_account_remove(struct env *env, struct arena *a,
 {
 	struct spot_account acc;
 	struct store s = { .a = a, .acc = &acc };
-	int64_t moves;
 
 	if (spot_found(spot_account_by_id(env->db, a, by->tenant_id, id, &acc,
-	    e), "Account", e) == -1 || spot_move_busy(env->db, a,
-	    by->tenant_id, id, &moves, e) == -1)
+	    e), "Account", e) == -1)
 		return -1;
-	if (moves > 0)
-		return err_set(e, 409, "moves_run", "%lld moves of this "
-		    "account are not over: cancel them first",
-		    (long long)moves);
 	/* The caller's transaction, if there is one. */
 	if ((db_in_txn(env->db) ? remove_rows(env->db, &s, e) :
 	    db_txn(env->db, a, remove_rows, &s, e)) == -1)
