@@ -22,7 +22,7 @@ first() {
 	timeout 120 quincunx setup || die "setup: status $?"
 	cp /var/lib/quincunx/admin.json /root/
 	until_ok 30 curl -fsS -o /dev/null $url/health/ready || die "not ready"
-	active || die "not all services run"
+	until_ok 30 active || die "not all services run"
 	# shellcheck disable=SC2016
 	printf '%s\n' 'argv = [ "/bin/sh", "-c", "cat >/dev/null; echo '"'{}'"'" ];' >/etc/quincunx/exec.d/room.echo.conf
 	systemctl reload $units # a job type more
@@ -43,7 +43,7 @@ first() {
 
 second() {
 	until_ok 60 curl -fsS -o /dev/null $url/health/ready || die "not there after a boot"
-	active || die "not all services run after a boot"
+	until_ok 60 active || die "not all services run after a boot"
 	login
 	a_job
 	say "booted again: at work by itself"
