@@ -243,12 +243,6 @@ event_pack_add(struct event_pack *p, const struct event *ev,
 	p->count++;
 }
 
-size_t
-event_pack_count(const struct event_pack *p)
-{
-	return p->count;
-}
-
 int
 event_pack_publish(struct db *db, struct event_pack *p, struct err *e)
 {

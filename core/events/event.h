@@ -60,7 +60,6 @@ struct event_pack *event_pack_new(struct arena *);
 void event_pack_add(struct event_pack *, const struct event *,
     struct uuid tenant, const char *entity, int64_t version,
     const void *payload);
-size_t event_pack_count(const struct event_pack *);
 /* Inserts what was gathered; nothing for an empty pack. */
 int event_pack_publish(struct db *, struct event_pack *, struct err *);
 

@@ -75,8 +75,6 @@ int platform_model_retire_live(struct db *, struct uuid tenant,
     const char *module, const char *name, struct utc at, struct err *);
 int platform_model_set_live(struct db *, struct uuid id, struct utc at,
     struct err *);
-int platform_model_set_retired(struct db *, struct uuid id, struct utc at,
-    struct err *);
 
 /* ---- use-cases -------------------------------------------------------------------- */
 

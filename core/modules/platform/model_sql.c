@@ -94,13 +94,10 @@ static const struct query MODEL_RETIRE = { "platform_model.retire",
 static const struct query MODEL_PROMOTE = { "platform_model.promote",
 	"UPDATE platform_model SET state = 'live', live = 1, "
 	"promoted_at = ?, retired_at = NULL WHERE id = ?", NULL };
-static const struct query MODEL_DROP = { "platform_model.set_retired",
-	"UPDATE platform_model SET state = 'retired', live = NULL, "
-	"retired_at = ? WHERE id = ?", NULL };
 
 const struct query *const platform_model_queries[] = {
 	&MODEL_INSERT, &MODEL_BY_ID, &MODEL_LOCK, &MODEL_PAGE, &MODEL_TOP,
-	&MODEL_LIVE, &MODEL_RETIRE, &MODEL_PROMOTE, &MODEL_DROP, NULL
+	&MODEL_LIVE, &MODEL_RETIRE, &MODEL_PROMOTE, NULL
 };
 
 static const char *const sql_only[] = { "live", "content", NULL };
@@ -207,11 +204,4 @@ platform_model_set_live(struct db *db, struct uuid id, struct utc at,
     struct err *e)
 {
 	return db_exec(db, &MODEL_PROMOTE, ARGS(V(at), V(id)), NULL, e);
-}
-
-int
-platform_model_set_retired(struct db *db, struct uuid id, struct utc at,
-    struct err *e)
-{
-	return db_exec(db, &MODEL_DROP, ARGS(V(at), V(id)), NULL, e);
 }

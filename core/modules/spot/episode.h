@@ -36,14 +36,11 @@ struct spot_episode_end {
 int spot_episode_close_many(struct db *, struct arena *, struct uuid account,
     const struct spot_episode_end *, size_t n, uint64_t *closed,
     struct err *);
-/* As spot_episode_reword(). */
+/* Those that were closed by an interruption-less end, told better later: only
+ * "unknown" and "user" ends of the last hour are reworded. */
 int spot_episode_reword_many(struct db *, struct arena *,
     struct uuid account, const struct spot_episode_end *, size_t n,
     struct err *);
-/* One that was closed by an interruption-less end, told better later: only
- * "unknown" and "user" ends of the last hour are reworded. */
-int spot_episode_reword(struct db *, struct uuid account, const char *region,
-    const char *instance_id, const char *why, struct utc at, struct err *);
 /* After a complete shard of a scan: spot machines that run get an episode
  * (since their launch), open ones of machines that are gone are closed
  * ("interrupted" where there was a notice, else "unknown"). */

@@ -106,14 +106,6 @@ spot_episode_close(struct db *db, struct uuid account, const char *region,
 	return 0;
 }
 
-int
-spot_episode_reword(struct db *db, struct uuid account, const char *region,
-    const char *instance, const char *why, struct utc at, struct err *e)
-{
-	return db_exec(db, &REWORD, ARGS(V(why), V(account), V(region),
-	    V(instance), V(at), V(at)), NULL, e);
-}
-
 enum { CLOSE_COLS = 5, REWORD_COLS = 6 };
 
 int

@@ -119,7 +119,6 @@ int spot_move_stuck(struct db *, struct arena *, struct utc due,
     struct rows *, struct err *);
 int spot_move_parked(struct db *, struct arena *, struct rows *,
     struct err *);
-int spot_move_wake(struct db *, struct uuid id, struct utc, struct err *);
 /* Account and region of moves since. */
 struct spot_move_place {
 	struct uuid tenant_id, account_id;

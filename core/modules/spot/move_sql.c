@@ -165,8 +165,6 @@ static const struct query MOVE_PARKED = { "spot_move.parked",
 	"WHERE m.state = 'parked' AND m.error_code IN ('aws_auth', "
 	"'aws_denied') AND c.state = 'ok' AND c.checked_at > m.wakes_at "
 	"ORDER BY m.id LIMIT 100", &spot_move_schema };
-static const struct query MOVE_WAKE = { "spot_move.wake",
-	"UPDATE spot_move SET wakes_at = ? WHERE id = ?", NULL };
 static const struct query MOVE_BUSY = { "spot_move.busy",
 	"SELECT COUNT(*) AS n FROM spot_move WHERE tenant_id = ? "
 	"AND account_id = ? AND state IN " LIVE, &spot_count_schema };
@@ -211,7 +209,7 @@ const struct query *const spot_move_queries[] = {
 	&MOVE_INSERT, &MOVE_UPDATE, &MOVE_BY_ID, &MOVE_LOCK, &MOVE_PAGE,
 	&MOVE_LIVE, &MOVE_PROPOSAL,
 	&MOVE_LIVE_SOME, &MOVE_PROPOSAL_SOME, &MOVE_DECIDED, &MOVE_STUCK, &MOVE_PARKED,
-	&MOVE_WAKE, &MOVE_BUSY, &MOVE_ANY, &MOVE_PLACES, &STEP_PUT,
+	&MOVE_BUSY, &MOVE_ANY, &MOVE_PLACES, &STEP_PUT,
 	&STEP_UPDATE, &STEP_LAST, &STEP_ALL, NULL
 };
 
@@ -411,12 +409,6 @@ spot_move_parked(struct db *db, struct arena *a, struct rows *out,
     struct err *e)
 {
 	return many(db, a, &MOVE_PARKED, NO_ARGS, out, e);
-}
-
-int
-spot_move_wake(struct db *db, struct uuid id, struct utc at, struct err *e)
-{
-	return db_exec(db, &MOVE_WAKE, ARGS(V(at), V(id)), NULL, e);
 }
 
 int

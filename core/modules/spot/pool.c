@@ -62,21 +62,9 @@ spot_class_label(int64_t i)
 }
 
 double
-spot_class_monthly(int64_t i)
-{
-	return class_of(i)->monthly;
-}
-
-double
 spot_class_hazard(int64_t i)
 {
 	return -log1p(-class_of(i)->monthly) / HOURS_PER_MONTH;
-}
-
-double
-spot_class_loss(int64_t i, double hours)
-{
-	return -expm1(-spot_class_hazard(i) * hours);
 }
 
 /* ---- names --------------------------------------------------------------- */

@@ -131,12 +131,8 @@ const char *spot_pool_name(struct arena *, const char *az, const char *type);
 
 /* "<5 %", "5-10 %", … ; "unknown" outside 0-4. */
 const char *spot_class_label(int64_t interruption);
-/* Share of instances lost in a month that the class stands for. */
-double spot_class_monthly(int64_t interruption);
-/* The same as losses per hour. */
+/* Losses per hour that the class stands for. */
 double spot_class_hazard(int64_t interruption);
-/* Loss within so many hours. */
-double spot_class_loss(int64_t interruption, double hours);
 enum { SPOT_CLASSES = 5 };
 
 #endif

@@ -82,9 +82,3 @@ spot_product(const char *p)
 		return "Windows";
 	return p;
 }
-
-const char *
-spot_product_os(const char *product)
-{
-	return strncmp(product, "Windows", 7) == 0 ? "Windows" : "Linux";
-}

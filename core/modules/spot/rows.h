@@ -26,9 +26,6 @@ int spot_found(int rc, const char *noun, struct err *);
 bool spot_db_away(const struct err *);
 /* "Linux/UNIX (Amazon VPC)" and other spellings of the same product. */
 const char *spot_product(const char *);
-/* "Linux" or "Windows", as the advisor has it. */
-const char *spot_product_os(const char *product);
-
 
 /* What a scan tells of everything it sees. */
 #define SPOT_SEEN_FIELDS(S) \

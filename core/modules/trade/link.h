@@ -199,9 +199,6 @@ struct trade_turn {
 int trade_send_due(struct trade_turn *, struct err *);
 /* Asks about orders without an outcome, looks at open ones, compares. */
 int trade_reconcile_due(struct trade_turn *, struct err *);
-/* One session now; cause is for the books. */
-int trade_reconcile(struct trade_turn *, struct trade_link *,
-    const char *cause, struct err *);
 /* A person accepts a difference; in a transaction. */
 int trade_difference_accept(struct trade_desk *, struct trade_difference *,
     const char *who, struct err *);

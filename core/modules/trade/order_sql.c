@@ -142,9 +142,6 @@ static const struct query ORDER_TO_ASK = { "trade_order.to_ask",
 	"('submitting', 'unknown', 'pending_replace', 'pending_cancel') AND "
 	"mode = 'live' AND sent_at < ? AND (asked_at IS NULL OR asked_at < ?) "
 	"ORDER BY asked_at, id LIMIT ?", &trade_order_schema };
-static const struct query ORDER_BY_BROKER = { "trade_order.by_broker",
-	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND "
-	"broker_order_id = ? LIMIT 1 FOR UPDATE", &trade_order_schema };
 static const struct query ORDER_BY_CLIENT = { "trade_order.by_client",
 	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND "
 	"client_order_id = ? LIMIT 1", &trade_order_schema };
@@ -200,9 +197,6 @@ static const struct query ORDER_SUM_OPEN = { "trade_order.sum_open",
 	"SELECT COUNT(*) AS orders, CAST(COALESCE(SUM(version), 0) AS SIGNED) "
 	"AS versions FROM trade_order WHERE session_id = ? AND open = 1",
 	&sum_schema };
-static const struct query ORDER_RESTING = { "trade_order.resting",
-	"SELECT " ORDER " FROM trade_order WHERE instrument_id = ? AND open = "
-	"1 AND mode = 'paper' ORDER BY id LIMIT 5000", &trade_order_schema };
 /* Two ranges of the key (session_id, open, id): the open ones, and those of
  * the last minute, however many an old account has. Exits that were made for
  * an entry are nobody's haste, and what is reduce_only takes no position away
@@ -242,9 +236,9 @@ static const struct query QUOTE_PUT = { "trade_quote.put",
 
 const struct query *const trade_order_queries[] = {
 	&ORDER_INSERT, &ORDER_UPDATE, &ORDER_MARK, &ORDER_TO_SEND,
-	&ORDER_TO_ASK, &ORDER_BY_BROKER, &ORDER_BY_CLIENT, &ORDER_BY_ID,
+	&ORDER_TO_ASK, &ORDER_BY_CLIENT, &ORDER_BY_ID,
 	&ORDER_LOCK, &ORDER_PAGE, &ORDER_KIN, &ORDER_ALL_OPEN,
-	&ORDER_SWEEP_WAIT, &ORDER_SWEEP_ASK, &ORDER_SWEEP, &ORDER_RESTING,
+	&ORDER_SWEEP_WAIT, &ORDER_SWEEP_ASK, &ORDER_SWEEP,
 	&ORDER_SUM_OPEN, &ORDER_OPEN, &QUOTE_GET,
 	&QUOTE_PUT, NULL
 };
@@ -318,14 +312,6 @@ trade_order_to_ask(struct db *db, struct arena *a, struct utc before,
 }
 
 int
-trade_order_by_broker(struct db *db, struct arena *a, struct uuid session,
-    const char *broker_order_id, O *out, struct err *e)
-{
-	return db_one(db, a, &ORDER_BY_BROKER, ARGS(V(session),
-	    V(broker_order_id)), out, e);
-}
-
-int
 trade_order_by_client(struct db *db, struct arena *a, struct uuid session,
     const char *client, O *out, struct err *e)
 {
@@ -383,13 +369,6 @@ trade_order_sum_open(struct db *db, struct arena *a, struct uuid session,
     struct trade_order_sum *out, struct err *e)
 {
 	return db_one(db, a, &ORDER_SUM_OPEN, ARGS(V(session)), out, e);
-}
-
-int
-trade_order_resting(struct db *db, struct arena *a, int64_t instrument,
-    struct rows *out, struct err *e)
-{
-	return db_all(db, a, &ORDER_RESTING, ARGS(V(instrument)), out, e);
 }
 
 /* Ids begin with the millisecond they were made in: none of the last minute

@@ -129,12 +129,6 @@ struct trade_order_sum {
 };
 int trade_order_sum_open(struct db *, struct arena *, struct uuid session,
     struct trade_order_sum *, struct err *);
-/* Open paper orders of an instrument, over all sessions, oldest first. */
-int trade_order_resting(struct db *, struct arena *, int64_t instrument,
-    struct rows *, struct err *);
-/* By the broker's identifier, locked. */
-int trade_order_by_broker(struct db *, struct arena *, struct uuid session,
-    const char *broker_order_id, struct trade_order *, struct err *);
 /* Open ones of a session that an order's fill or end touches: exits of this
  * entry, others of its pair (nil: none), and what is reduce_only on the
  * instrument; locked. */

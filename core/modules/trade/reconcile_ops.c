@@ -359,13 +359,6 @@ run(struct trade_turn *t, struct trade_link *l, const char *cause,
 	return 0;
 }
 
-int
-trade_reconcile(struct trade_turn *t, struct trade_link *l,
-    const char *cause, struct err *e)
-{
-	return run(t, l, cause, true, e);
-}
-
 /* ---- the loop's part -------------------------------------------------------------------- */
 
 /* Sessions of orders that have left and whose answer is due to be asked. */

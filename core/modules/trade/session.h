@@ -96,8 +96,6 @@ int trade_position_tell(struct db *, struct arena *,
     const struct trade_position *, struct err *);
 int trade_position_entry_add(struct db *,
     const struct trade_position_entry *, struct err *);
-int trade_position_entry_all(struct db *, struct arena *, struct uuid session,
-    int64_t instrument, struct rows *, struct err *);
 int trade_cash_add(struct db *, const struct trade_cash *, struct err *);
 int trade_cash_page(struct db *, struct arena *, struct uuid session,
     int64_t below, int64_t limit, struct rows *, struct err *);

@@ -149,10 +149,6 @@ static const struct query ENTRY_ADD = { "trade_position_entry.add",
 	"INSERT INTO trade_position_entry (" ENTRY ") SELECT ?, ?, "
 	"COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM trade_position_entry "
 	"WHERE session_id = ? AND instrument_id = ?", NULL };
-static const struct query ENTRY_ALL = { "trade_position_entry.all",
-	"SELECT " ENTRY " FROM trade_position_entry WHERE session_id = ? AND "
-	"instrument_id = ? ORDER BY seq LIMIT 1000",
-	&trade_position_entry_schema };
 static const struct query CASH_ADD = { "trade_cash.add",
 	"INSERT INTO trade_cash (" CASH ") VALUES (?, ?, ?, ?, ?, ?, ?)",
 	NULL };
@@ -163,7 +159,7 @@ static const struct query CASH_PAGE = { "trade_cash.page",
 const struct query *const trade_session_queries[] = {
 	&SESSION_MINE, &SESSION_BY_ID, &SESSION_ALL, &SESSION_LOCK,
 	&SESSION_INSERT, &SESSION_UPDATE, &POSITION_ALL, &POSITION_GET,
-	&POSITION_PUT, &ENTRY_ADD, &ENTRY_ALL, &CASH_ADD, &CASH_PAGE, NULL
+	&POSITION_PUT, &ENTRY_ADD, &CASH_ADD, &CASH_PAGE, NULL
 };
 
 const struct table trade_session_tables[] = {
@@ -272,14 +268,6 @@ trade_position_entry_add(struct db *db, const N *n, struct err *e)
 	return db_exec(db, &ENTRY_ADD, ARGS(V(n->session_id),
 	    V(n->instrument_id), V(n->kind), V(n->quantity), V(n->note),
 	    V(n->at), V(n->session_id), V(n->instrument_id)), NULL, e);
-}
-
-int
-trade_position_entry_all(struct db *db, struct arena *a, struct uuid session,
-    int64_t instrument, struct rows *out, struct err *e)
-{
-	return db_all(db, a, &ENTRY_ALL, ARGS(V(session), V(instrument)),
-	    out, e);
 }
 
 int
