@@ -4,7 +4,10 @@
  * keepConnection = 1 and listen_sock = -1 before FCGX_Accept_r() libfcgi never
  * accepts: it parses the next request from that connection. A draining child
  * stops accepting and serves its kept connections until the web server closes
- * them; closing them itself would turn POSTs into 502.
+ * them; closing them itself would turn POSTs into 502. What is left unread of
+ * a body is never taken for the next request: libfcgi forgets its buffer when
+ * a request ends and goes on in the middle of the rest, whose author would
+ * write our parameters.
  */
 #include <errno.h>
 #include <fcgiapp.h>
@@ -22,7 +25,8 @@
 #include "base/log.h"
 #include "shm/shm.h"
 
-enum { REQUEST_CAP = 128 << 20, EVENTS = 64, IDLE_MS = 1000 };
+enum { REQUEST_CAP = 128 << 20, EVENTS = 64, IDLE_MS = 1000,
+	UNREAD_MAX = 1 << 20 };
 
 struct conn {
 	FCGX_Request q;
@@ -75,6 +79,21 @@ fcgi_write(void *t, const void *buf, size_t n)
 	    0 : -1;
 }
 
+/* Reads a body to its end; one that is much longer ends the connection. */
+static void
+finish_body(FCGX_Request *q)
+{
+	char buf[8192];
+	size_t n = 0;
+	int got;
+
+	while ((got = FCGX_GetStr(buf, sizeof(buf), q->in)) > 0 &&
+	    n < UNREAD_MAX)
+		n += (size_t)got;
+	if (got > 0)
+		q->keepConnection = 0;
+}
+
 static void
 serve(struct responder *r, struct arena *a, FCGX_Request *q)
 {
@@ -83,6 +102,7 @@ serve(struct responder *r, struct arena *a, FCGX_Request *q)
 
 	http_serve(r->http, &t, r->pool, a);
 	arena_reset(a);
+	finish_body(q);
 	FCGX_Finish_r(q);
 }
 

@@ -43,6 +43,8 @@ static const struct meaning meanings[] = {
 	{ 1048, VALUE }, { 1153, VALUE }, { 1264, VALUE }, { 1265, VALUE },
 	{ 1292, VALUE }, { 1365, VALUE }, { 1366, VALUE }, { 1406, VALUE },
 	{ 1411, VALUE }, { 1690, VALUE }, { 4025, VALUE },
+	{ 1267, VALUE }, { 1270, VALUE }, { 1271, VALUE }, /* text beyond ASCII
+				* compared with a column that has none */
 	{ CR_NET_PACKET_TOO_LARGE, VALUE },
 	{ 1054, SCHEMA }, { 1146, SCHEMA }, { 1305, SCHEMA },
 	{ 1461, 503, "db_busy", "The database is full of statements" },

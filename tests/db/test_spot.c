@@ -402,6 +402,9 @@ test_prices(void **state)
 	    .timestamp = { 1700000000000000 }, .price = { 5000000 } };
 	const char *count = "SELECT COUNT(*) FROM spot_price p JOIN "
 	    "spot_pool o ON o.id = p.pool_id WHERE o.region = 'eu-north-1'";
+	struct spot_offer *offers;
+	struct rows pools;
+	size_t n;
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
@@ -435,6 +438,18 @@ test_prices(void **state)
 	bad(import("az,instance_type,timestamp,price\neu-north-1a,m5.large,"
 	    "2022-01-01T00:00:00Z,NaN\n", &r), 422, "validation");
 	assert_int_equal(number(count), 6);
+	/* of a type that the catalog does not have yet */
+	p.instance_type = "x9.large";
+	p.region = "eu-west-9";
+	good(spot_price_put(env.db, &p, &err));
+	good(spot_pool_page(env.db, a, NULL, p.region, NULL, 0, 2, &pools,
+	    &err));
+	assert_int_equal(pools.n, 1);
+	good(spot_pool_offers(env.db, a, "aws", p.region, p.product, &offers,
+	    &n, &err));
+	assert_int_equal(n, 1);
+	assert_string_equal(offers[0].arch, "");
+	assert_int_equal(offers[0].vcpu, 0);
 }
 
 static void

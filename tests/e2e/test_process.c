@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -476,6 +479,124 @@ test_permits(void **state)
 	assert_true(stack_reload(&st));
 }
 
+/* ---- what nobody read ---- */
+
+enum { RECORD = 8, BUFFER = 8192 };	/* of libfcgi */
+enum { FCGI_BEGIN = 1, FCGI_END = 3, FCGI_PARAMS = 4, FCGI_STDIN = 5 };
+
+static void
+record(struct str *s, int type, const char *p, size_t n)
+{
+	const unsigned char head[RECORD] = { 1, (unsigned char)type, 0, 1,
+	    (unsigned char)(n >> 8), (unsigned char)n, 0, 0 };
+
+	str_addn(s, head, RECORD);
+	str_addn(s, p, n);
+}
+
+/* A request as a web server writes it, up to its body. */
+static void
+fcgi_head(struct str *s, const char *method, const char *uri, size_t body)
+{
+	const char *pairs[][2] = { { "REQUEST_METHOD", method },
+	    { "REQUEST_URI", uri }, { "REMOTE_ADDR", "127.0.0.1" },
+	    { "CONTENT_TYPE", "application/json" }, { "CONTENT_LENGTH",
+	    arena_printf(st.a, "%zu", body) } };
+	struct str v;
+
+	str_init(&v, st.a);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		str_addc(&v, (char)strlen(pairs[i][0]));
+		str_addc(&v, (char)strlen(pairs[i][1]));
+		str_addf(&v, "%s%s", pairs[i][0], pairs[i][1]);
+	}
+	record(s, FCGI_BEGIN, "\0\1\1\0\0\0\0\0", 8);	/* keep it open */
+	record(s, FCGI_PARAMS, v.p, v.len);
+	record(s, FCGI_PARAMS, "", 0);
+}
+
+static void
+send_all(int fd, const struct str *s)
+{
+	for (size_t done = 0; done < s->len; ) {
+		ssize_t n = send(fd, s->p + done, s->len - done, MSG_NOSIGNAL);
+
+		assert_true(n > 0);
+		done += (size_t)n;
+	}
+}
+
+/* Up to the end of the reply; "" when the connection ends before. */
+static const char *
+fcgi_reply(int fd)
+{
+	unsigned char head[RECORD];
+	char content[65536 + 256];
+	struct str s;
+
+	str_init(&s, st.a);
+	while (recv(fd, head, RECORD, MSG_WAITALL) == RECORD) {
+		size_t n = (size_t)head[4] << 8 | head[5];
+
+		if (n + head[6] > 0 && recv(fd, content, n + head[6],
+		    MSG_WAITALL) != (ssize_t)(n + head[6]))
+			return "";
+		if (head[1] == FCGI_END)
+			return s.p;
+		str_addn(&s, content, n);
+	}
+	return "";
+}
+
+static int
+fcgi_connect(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strncpy(to.sun_path, stack_path(&st, "run/api.sock"),
+	    sizeof(to.sun_path) - 1);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO,
+	    &(struct timeval){ .tv_sec = 20 }, sizeof(struct timeval)), 0);
+	return fd;
+}
+
+/* A refused body that is longer than libfcgi's buffer, with a request in it
+ * where the buffer ends: it stays a body, and whoever has the connection next
+ * gets the answer to what he asked. */
+static void
+test_unread_body(void **state)
+{
+	enum { BODY = 3 * BUFFER };
+	const char *refused = "/api/auth/keys?x=%u";
+	struct str q, inner, body;
+	int fd = fcgi_connect();
+
+	(void)state;
+	str_init(&q, st.a);
+	str_init(&inner, st.a);
+	str_init(&body, st.a);
+	fcgi_head(&q, "POST", refused, BODY);
+	fcgi_head(&inner, "GET", "/api/auth/hidden", 0);
+	record(&inner, FCGI_STDIN, "", 0);
+	while (body.len < BODY)
+		if (q.len + RECORD + body.len == BUFFER)
+			str_addn(&body, inner.p, inner.len);
+		else
+			str_addc(&body, 'x');
+	record(&q, FCGI_STDIN, body.p, BODY);
+	record(&q, FCGI_STDIN, "", 0);
+	send_all(fd, &q);
+	assert_non_null(strstr(fcgi_reply(fd), "400 Bad Request"));
+	q.len = 0;
+	fcgi_head(&q, "GET", "/health/live", 0);
+	record(&q, FCGI_STDIN, "", 0);
+	send_all(fd, &q);
+	assert_non_null(strstr(fcgi_reply(fd), "\"alive\""));
+	close(fd);
+}
+
 /* ---- main ---- */
 
 static int
@@ -508,7 +629,7 @@ static enum web_shape shapes[] = { WEB_NGINX, WEB_SPAWN, WEB_BINPATH,
 	&shapes[i] }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_scoreboard, end_test),
@@ -520,10 +641,13 @@ main(void)
 		cmocka_unit_test_teardown(test_reload_under_load, end_test),
 		cmocka_unit_test_teardown(test_retirement, end_test),
 		cmocka_unit_test_teardown(test_drain, end_test),
+		cmocka_unit_test(test_unread_body),
 		PERMITS(0, "manager"), PERMITS(1, "spawn_fcgi"),
 		PERMITS(2, "binpath"), PERMITS(3, "fcgid"),
 		PERMITS(4, "lighttpd_cgi"), PERMITS(5, "apache_cgi")
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -34,6 +34,8 @@ const struct schema spot_price_schema = {
 };
 
 #define P struct spot_pool
+/* Of a type that the catalog does not have (yet): NULL, so zero. */
+#define UNKNOWN (FF_HIDDEN | FF_NULLABLE)
 static const struct field pool_fields[] = {
 	FIELD(P, id, .doc = "Identifier"),
 	FIELD(P, market, .doc = "Whose market"),
@@ -53,17 +55,18 @@ static const struct field pool_fields[] = {
 	FIELD(P, interruption_label, .flags = FF_NOSQL,
 	    .doc = "Share of instances interrupted in a month"),
 	FIELD(P, interruption_at, .flags = FF_NULLABLE, .doc = "As of"),
-	FIELD(P, arch, .flags = FF_HIDDEN, .doc = "Architecture"),
-	FIELD(P, vcpu, .flags = FF_HIDDEN, .doc = "Virtual processors"),
-	FIELD(P, mem_mib, .flags = FF_HIDDEN, .doc = "Memory"),
-	FIELD(P, gpu, .flags = FF_HIDDEN, .doc = "GPUs"),
-	FIELD(P, nvme_gb, .flags = FF_HIDDEN, .doc = "Local storage"),
-	FIELD(P, ebs_mbps, .flags = FF_HIDDEN, .doc = "EBS bandwidth"),
-	FIELD(P, interfaces, .flags = FF_HIDDEN, .doc = "Interfaces"),
-	FIELD(P, hypervisor, .flags = FF_HIDDEN, .doc = "Virtualization"),
+	FIELD(P, arch, .flags = UNKNOWN, .doc = "Architecture"),
+	FIELD(P, vcpu, .flags = UNKNOWN, .doc = "Virtual processors"),
+	FIELD(P, mem_mib, .flags = UNKNOWN, .doc = "Memory"),
+	FIELD(P, gpu, .flags = UNKNOWN, .doc = "GPUs"),
+	FIELD(P, nvme_gb, .flags = UNKNOWN, .doc = "Local storage"),
+	FIELD(P, ebs_mbps, .flags = UNKNOWN, .doc = "EBS bandwidth"),
+	FIELD(P, interfaces, .flags = UNKNOWN, .doc = "Interfaces"),
+	FIELD(P, hypervisor, .flags = UNKNOWN, .doc = "Virtualization"),
 	FIELD_END
 };
 #undef P
+#undef UNKNOWN
 const struct schema spot_pool_schema = {
 	.name = "SpotPool", .doc = "Zone, type and product with its figures",
 	.size = sizeof(struct spot_pool), .fields = pool_fields
