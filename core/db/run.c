@@ -73,13 +73,15 @@ db_text(struct db *db, const char *name, const char *sql, enum sent sent,
 	int64_t start;
 	int tries = 0;
 
-	if (db_ready(db, err) == -1)
+	if (db_ready(db, err) == -1 || (sent != SENT_NOTHING &&
+	    db_alone(db, err) == -1) || db_collect(db, err) == -1)
 		return -1;
 	ASSERT(db->reading == 0 || db->in_txn);
 	crumb(name);
 	start = clock_boot_ns();
 	for (;;) {
 		db->statements++;
+		db->trips++;
 		if (mysql_real_query(db->my, sql, strlen(sql)) == 0) {
 			drop_rows(db);
 			return db_still(db, name, err);
@@ -110,6 +112,7 @@ set_cursor(struct stmt *st, bool cursor)
 	if (cursor)
 		mysql_stmt_attr_set(st->h, STMT_ATTR_PREFETCH_ROWS, &rows);
 	st->cursor = cursor;
+	st->stored = true;
 }
 
 /* The server may answer with other types than it promised (expressions over
@@ -143,10 +146,10 @@ send(struct db *db, struct stmt *st, int64_t start, int *tries,
 	const struct query *q = st->q;
 	enum sent sent = q->row != NULL ? SENT_READ : SENT_WRITE;
 	unsigned native;
+	int rc = db_await(db, st, err);
 
-	db->statements++;
-	if (mysql_stmt_execute(st->h) == 0)
-		return 0;
+	if (rc != 1)
+		return rc;
 	native = mysql_stmt_errno(st->h);
 	if (native == CR_SERVER_GONE_ERROR && !db->in_txn && *tries == 0) {
 		if (try_again(db, native, true, start, tries))
@@ -184,7 +187,7 @@ db_execute(struct db *db, const struct query *q, const struct val *v,
 	int64_t start;
 	int tries = 0, rc;
 
-	if (db_ready(db, err) == -1)
+	if (db_ready(db, err) == -1 || db_alone(db, err) == -1)
 		return -1;
 	crumb(q->name);
 	start = clock_boot_ns();
@@ -474,7 +477,8 @@ db_exec_many(struct db *db, const struct query *q, const struct val *v,
 	struct many m = { q, v, ncols, nrows, affected };
 
 	ASSERT(q->row == NULL && ncols > 0);
-	if (db_ready(db, err) == -1)
+	if (db_ready(db, err) == -1 || db_alone(db, err) == -1 ||
+	    db_collect(db, err) == -1)
 		return -1;
 	if (db->in_txn || chunk(v, ncols, nrows) == nrows)
 		return send_all(db, &m, err);

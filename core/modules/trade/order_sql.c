@@ -254,7 +254,7 @@ const struct table trade_order_tables[] = {
 int
 trade_order_insert(struct db *db, const O *o, struct err *e)
 {
-	return db_exec(db, &ORDER_INSERT, ARGS(V(o->id), V(o->tenant_id),
+	return db_post(db, &ORDER_INSERT, ARGS(V(o->id), V(o->tenant_id),
 	    V(o->session_id), V(o->client_order_id), V(o->instrument_id),
 	    V(o->symbol), V(o->side), V(o->type), V(o->tif), V(o->quantity),
 	    V(o->limit_price), V(o->stop_price), V(o->reduce_only),
@@ -270,13 +270,13 @@ trade_order_insert(struct db *db, const O *o, struct err *e)
 	    V(o->cancel_wanted), V(o->want_quantity),
 	    V(o->want_limit_price), V(o->want_stop_price),
 	    V(o->want_reserved), V(o->display), V(o->late),
-	    V(o->refused)), NULL, e);
+	    V(o->refused)), e);
 }
 
 int
 trade_order_update(struct db *db, const O *o, struct err *e)
 {
-	return db_exec(db, &ORDER_UPDATE, ARGS(V(o->quantity),
+	return db_post(db, &ORDER_UPDATE, ARGS(V(o->quantity),
 	    V(o->limit_price), V(o->stop_price), V(o->state), V(o->has_open),
 	    V(o->filled), V(o->avg_price), V(o->reserved), V(o->reject_code),
 	    V(o->reject_detail), V(o->version), V(o->updated_at),
@@ -285,7 +285,7 @@ trade_order_update(struct db *db, const O *o, struct err *e)
 	    V(o->asked_at), V(o->asks), V(o->cancel_wanted),
 	    V(o->want_quantity), V(o->want_limit_price),
 	    V(o->want_stop_price), V(o->want_reserved), V(o->late),
-	    V(o->refused), V(o->id)), NULL, e);
+	    V(o->refused), V(o->id)), e);
 }
 
 int
