@@ -113,6 +113,12 @@ int db_post(struct db *, const struct query *, const struct val *, size_t,
  * somebody else has changed what the statement names (.version). */
 int db_post_one(struct db *, const struct query *, const struct val *, size_t,
     struct err *);
+/* db_all() in the same way: *out (all zero until then) is filled at the latest
+ * by db_hear(), in the arena, which must not be rewound before. */
+int db_ask(struct db *, struct arena *, const struct query *,
+    const struct val *, size_t, struct rows *out, struct err *);
+/* Waits for all that was asked and posted. -1: one of them failed. */
+int db_hear(struct db *, struct err *);
 /* AUTO_INCREMENT value of the last db_exec(). */
 uint64_t db_insert_id(const struct db *);
 /* Many rows in one statement: query ends with "VALUES (?,?)" or

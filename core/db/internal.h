@@ -83,6 +83,8 @@ struct waiting {
 	const char *name;
 	int64_t start_ns;
 	bool one;			/* must change one row */
+	struct rows *rows;		/* what it asks for; NULL: nothing */
+	struct arena *a;
 };
 
 struct db_hook {
@@ -177,6 +179,11 @@ int  db_post_begin(struct db *);
 /* Executes; the rows are not read yet. */
 int  db_execute(struct db *, const struct query *, const struct val *,
     size_t n, bool cursor, struct stmt **, struct err *);
+/* An answer with rows has begun; -1: its columns do not fit. */
+int  db_rows_come(struct db *, struct stmt *, struct err *);
+/* All of them. */
+int  db_read_all(struct db *, struct stmt *, struct arena *, int64_t start_ns,
+    struct rows *, struct err *);
 /* Text without parameters or rows: BEGIN, SAVEPOINT, DDL of migrations. */
 int  db_text(struct db *, const char *name, const char *sql, enum sent,
     struct err *);

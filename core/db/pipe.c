@@ -48,13 +48,6 @@ hand_over(struct db *db, struct stmt *st, struct err *err)
 	    SENT_NOTHING : SENT_WRITE, err);
 }
 
-static void
-waits(struct db *db, struct waiting w)
-{
-	ASSERT(db->nwaiting < DB_WAITING);
-	db->waiting[db->nwaiting++] = w;
-}
-
 static int
 hand_over_text(struct db *db, const char *name, const char *sql,
     struct err *err)
@@ -64,7 +57,7 @@ hand_over_text(struct db *db, const char *name, const char *sql,
 	if (request(db, COM_QUERY, sql, strlen(sql), NULL) != 0)
 		return db_fail(db, name, mysql_errno(db->my),
 		    mysql_error(db->my), SENT_NOTHING, err);
-	waits(db, (struct waiting){ .name = name });
+	db->waiting[db->nwaiting++] = (struct waiting){ .name = name };
 	return 0;
 }
 
@@ -121,6 +114,9 @@ hear(struct db *db, const struct waiting *w, struct err *err)
 	if (lib->db_read_execute_response(w->st->h) != 0)
 		return db_fail(db, w->name, mysql_stmt_errno(w->st->h),
 		    mysql_stmt_error(w->st->h), SENT_WRITE, err);
+	if (w->rows != NULL)
+		return db_rows_come(db, w->st, err) == -1 ? -1 :
+		    db_read_all(db, w->st, w->a, w->start_ns, w->rows, err);
 	db_observe(w->st, w->start_ns);
 	if (db_still(db, w->name, err) == -1)
 		return -1;
@@ -173,11 +169,10 @@ db_await(struct db *db, struct stmt *st, struct err *err)
 
 static int
 post(struct db *db, const struct query *q, const struct val *v, size_t n,
-    bool one, struct err *err)
+    struct waiting w, struct err *err)
 {
-	struct waiting w = { .name = q->name, .start_ns = clock_boot_ns(),
-	    .one = one };
-
+	w.name = q->name;
+	w.start_ns = clock_boot_ns();
 	if (db_ready(db, err) == -1)
 		return -1;
 	crumb(q->name);
@@ -185,14 +180,17 @@ post(struct db *db, const struct query *q, const struct val *v, size_t n,
 		return -1;
 	if (bind_params(w.st, v, n, err) == -1)
 		return db_refuse(db, err);
-	if (!db->manual && hand_over_text(db, "autocommit", off, err) == -1)
-		return -1;
-	db->manual = true;
+	if (q->row == NULL && !db->manual) {
+		if (hand_over_text(db, "autocommit", off, err) == -1)
+			return -1;
+		db->manual = true;
+	}
 	if (db->nwaiting == DB_WAITING && db_collect(db, err) == -1)
 		return -1;
 	if (hand_over(db, w.st, err) == -1)
 		return -1;
-	waits(db, w);
+	ASSERT(db->nwaiting < DB_WAITING);
+	db->waiting[db->nwaiting++] = w;
 	return 0;
 }
 
@@ -201,8 +199,9 @@ db_post(struct db *db, const struct query *q, const struct val *v, size_t n,
     struct err *err)
 {
 	ASSERT(q->row == NULL);
-	return db->in_txn && db->reading == 0 ? post(db, q, v, n, false,
-	    err) : db_exec(db, q, v, n, NULL, err);
+	return db->in_txn && db->reading == 0 ? post(db, q, v, n,
+	    (struct waiting){ .st = NULL }, err) :
+	    db_exec(db, q, v, n, NULL, err);
 }
 
 int
@@ -213,9 +212,25 @@ db_post_one(struct db *db, const struct query *q, const struct val *v,
 
 	ASSERT(q->row == NULL);
 	if (db->in_txn && db->reading == 0)
-		return post(db, q, v, n, true, err);
+		return post(db, q, v, n, (struct waiting){ .one = true }, err);
 	return db_exec(db, q, v, n, &rows, err) == -1 ? -1 :
 	    one_row(db, q->name, rows, err);
+}
+
+int
+db_ask(struct db *db, struct arena *a, const struct query *q,
+    const struct val *v, size_t n, struct rows *out, struct err *err)
+{
+	*out = (struct rows){ .schema = q->row };
+	return db->in_txn && db->reading == 0 ? post(db, q, v, n,
+	    (struct waiting){ .rows = out, .a = a }, err) :
+	    db_all(db, a, q, v, n, out, err);
+}
+
+int
+db_hear(struct db *db, struct err *err)
+{
+	return db_ready(db, err) == -1 ? -1 : db_collect(db, err);
 }
 
 uint64_t

@@ -205,17 +205,20 @@ db_execute(struct db *db, const struct query *q, const struct val *v,
 	if (rc == -1)
 		return -1;
 	*out = st;
-	if (q->row != NULL) {
-		st->busy = true;
-		db->reading++;
-		if (check_types(db, st, err) == -1) {
-			mysql_stmt_free_result(st->h);
-			st->busy = false;
-			db->reading--;
-			return -1;
-		}
-	}
-	return 0;
+	return q->row != NULL ? db_rows_come(db, st, err) : 0;
+}
+
+int
+db_rows_come(struct db *db, struct stmt *st, struct err *err)
+{
+	st->busy = true;
+	db->reading++;
+	if (check_types(db, st, err) == 0)
+		return 0;
+	mysql_stmt_free_result(st->h);
+	st->busy = false;
+	db->reading--;
+	return -1;
 }
 
 /* A row that did not come: the library leaves the reason in the connection
@@ -308,15 +311,23 @@ int
 db_all(struct db *db, struct arena *a, const struct query *q,
     const struct val *v, size_t n, struct rows *out, struct err *err)
 {
-	size_t size = q->row->size, cap = 0;
 	struct stmt *st;
-	char *p = NULL;
 	int64_t t;
-	int rc;
 
 	*out = (struct rows){ .schema = q->row };
-	if (start(db, q, v, n, false, &st, &t, err) == -1)
-		return -1;
+	return start(db, q, v, n, false, &st, &t, err) == -1 ? -1 :
+	    db_read_all(db, st, a, t, out, err);
+}
+
+int
+db_read_all(struct db *db, struct stmt *st, struct arena *a, int64_t start_ns,
+    struct rows *out, struct err *err)
+{
+	const struct query *q = st->q;
+	size_t size = q->row->size, cap = 0;
+	char *p = NULL;
+	int rc;
+
 	for (;; out->n++) {
 		if (out->n == cap) {
 			p = arena_grow(a, p, cap * size,
@@ -334,7 +345,7 @@ db_all(struct db *db, struct arena *a, const struct query *q,
 	if (rc == -1)
 		return -1;
 	out->v = p;
-	db_observe(st, t);
+	db_observe(st, start_ns);
 	return 0;
 }
 

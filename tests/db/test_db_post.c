@@ -193,6 +193,73 @@ round_trips(void **state)
 	db_rollback(db);
 }
 
+static int64_t
+first(const struct rows *rows)
+{
+	assert_int_equal(rows->n, 1);
+	return ROW(rows, struct number, 0)->n;
+}
+
+static void
+ask(struct rows *out, int64_t id)
+{
+	assert_int_equal(db_ask(db, a, &GET, ARGS(V(id)), out, &err), 0);
+}
+
+static void
+hear(void)
+{
+	if (db_hear(db, &err) == -1)
+		fail_msg("%s (%s)", err.detail, err.cause);
+}
+
+/* Several questions, the same statement among them, and changes between. */
+static void
+questions(void **state)
+{
+	struct rows r[5];
+	uint64_t n;
+
+	(void)state;
+	ask(&r[0], 1);		/* outside a transaction: at once */
+	assert_int_equal(first(&r[0]), 0);
+	begin();
+	add(1);
+	put("a");
+	commit();
+	begin();
+	n = db_trips(db);
+	ask(&r[0], 1);
+	add(1);
+	ask(&r[1], 1);
+	ask(&r[2], 77);
+	assert_int_equal(db_post_one(db, &ADD, ARGS(V(1)), &err), 0);
+	ask(&r[3], 1);
+	hear();
+	assert_int_equal(db_trips(db) - n, 1);
+	assert_int_equal(first(&r[0]), 1);
+	assert_int_equal(first(&r[1]), 2);
+	assert_int_equal(r[2].n, 0);
+	assert_int_equal(first(&r[3]), 3);
+	ask(&r[4], 1);
+	assert_int_equal(get(2), 0);	/* comes after it */
+	assert_int_equal(first(&r[4]), 3);
+	put("a");
+	ask(&r[0], 1);
+	ask(&r[1], 1);
+	assert_int_equal(db_hear(db, &err), -1);
+	assert_string_equal(err.code, "duplicate");
+	err_clear(&err);
+	assert_int_equal(db_hear(db, &err), -1);
+	db_rollback(db);
+	err_clear(&err);
+	assert_int_equal(get(1), 1);
+	begin();
+	ask(&r[0], 1);
+	db_rollback(db);
+	assert_int_equal(get(1), 1);
+}
+
 /* What is no transaction commits by itself, also after one that posted. */
 static void
 alone_again(void **state)
@@ -431,6 +498,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(order_is_kept), CASE(many), CASE(round_trips),
+		CASE(questions),
 		CASE(alone_again), CASE(error_is_the_next_calls),
 		CASE(error_is_the_commits), CASE(one_row_or_none),
 		CASE(savepoints), CASE(deadlock), CASE(lost)
