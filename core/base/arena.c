@@ -225,6 +225,12 @@ arena_new(size_t cap)
 }
 
 void
+memory_free(void *p)
+{
+	free(p);
+}
+
+void
 arena_free(struct arena *a)
 {
 	if (a == NULL)

@@ -20,6 +20,8 @@ struct arena_mark {
 /* New arena that may hold at most cap bytes; reaching cap is a bug in the
  * bounds checks above it and aborts the process with a message. */
 struct arena *arena_new(size_t cap);
+/* Memory that a library took with malloc() and left to us. NULL is allowed. */
+void memory_free(void *);
 /* Runs the deferred calls, wipes and frees everything. NULL is allowed. */
 void arena_free(struct arena *);
 /* Zeroed, aligned for any type, never NULL; n = 0 gives a unique pointer. */

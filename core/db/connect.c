@@ -85,6 +85,8 @@ db_disconnect(struct db *db, bool silent)
 	stmt_drop_all(db);
 	mysql_close(db->my);
 	db->my = NULL;
+	db->nwaiting = 0;
+	db->manual = false;
 	arena_reset(db->conn);
 }
 
@@ -368,6 +370,8 @@ int
 db_ping(struct db *db, struct err *err)
 {
 	if (db_ready(db, err) == -1)
+		return -1;
+	if (db_collect(db, err) == -1)
 		return -1;
 	if (mysql_ping(db->my) == 0) {
 		db->used_ns = clock_boot_ns();

@@ -102,6 +102,23 @@ int db_each(struct db *, struct arena *, const struct query *,
  * cause. When the connection is lost after it was sent: "db_uncertain". */
 int db_exec(struct db *, const struct query *, const struct val *, size_t,
     uint64_t *affected, struct err *);
+/* Inside a transaction the same without waiting for the answer, which comes
+ * with that of the next statement: several round trips become one. They take
+ * effect in the order of the calls. An error is the next call's, or that of
+ * db_commit(), and poisons as any other; so only for what is written and not
+ * asked about. Outside a transaction as db_exec(). */
+int db_post(struct db *, const struct query *, const struct val *, size_t,
+    struct err *);
+/* The same where exactly one row must match: 503 "busy" otherwise, as when
+ * somebody else has changed what the statement names (.version). */
+int db_post_one(struct db *, const struct query *, const struct val *, size_t,
+    struct err *);
+/* db_all() in the same way: *out (all zero until then) is filled at the latest
+ * by db_hear(), in the arena, which must not be rewound before. */
+int db_ask(struct db *, struct arena *, const struct query *,
+    const struct val *, size_t, struct rows *out, struct err *);
+/* Waits for all that was asked and posted. -1: one of them failed. */
+int db_hear(struct db *, struct err *);
 /* AUTO_INCREMENT value of the last db_exec(). */
 uint64_t db_insert_id(const struct db *);
 /* Many rows in one statement: query ends with "VALUES (?,?)" or
@@ -147,6 +164,8 @@ void db_register_queries(const struct query *const *list);
 
 /* Statements executed since the connection object was made: budgets. */
 uint64_t db_statements(const struct db *);
+/* Times somebody waited for the server since then. */
+uint64_t db_trips(const struct db *);
 /* Database clock, for leases. */
 int db_now(struct db *, struct utc *, struct err *);
 /* Prepares every query and compares parameter and column counts and types

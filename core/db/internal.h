@@ -17,7 +17,8 @@ enum {
 	DB_CELL = 512,		/* longer texts are fetched by themselves */
 	DB_STMTS = 512,		/* prepared statements of one connection */
 	DB_SLOTS = 1024,	/* hash slots for them, a power of two */
-	DB_ROWS = 10000
+	DB_ROWS = 10000,
+	DB_WAITING = 32		/* answers nobody has read yet */
 };
 
 /* DATABASE_URL taken apart; texts live in the arena it was parsed into. */
@@ -72,6 +73,18 @@ struct stmt {
 	size_t metric;			/* index of the label, or SIZE_MAX */
 	bool busy;			/* its rows are being read */
 	bool cursor;			/* executed with a server-side cursor */
+	bool stored;			/* was so once: the library may hold
+					 * rows of it */
+};
+
+/* A statement that was sent and whose answer was not read. */
+struct waiting {
+	struct stmt *st;		/* NULL: a text without rows */
+	const char *name;
+	int64_t start_ns;
+	bool one;			/* must change one row */
+	struct rows *rows;		/* what it asks for; NULL: nothing */
+	struct arena *a;
 };
 
 struct db_hook {
@@ -97,8 +110,11 @@ struct db {
 	struct err poison;
 	struct arena *txn;		/* hooks of the open transaction */
 	VEC(struct db_hook) hooks;
+	struct waiting waiting[DB_WAITING];
+	size_t nwaiting;
+	bool manual;			/* the server's autocommit is off */
 	/* numbers */
-	uint64_t statements, insert_id;
+	uint64_t statements, trips, insert_id;
 	int64_t used_ns;		/* last answer */
 	int64_t retry_ns;		/* no reconnect before this instant */
 	unsigned fails;			/* connects that failed in a row */
@@ -148,10 +164,26 @@ int  bind_columns(struct db *, struct stmt *, struct err *);
 int  bind_store(struct db *, struct stmt *, struct arena *, void *row,
     struct err *);
 
+/* pipe.c */
+/* Reads the answers that wait. -1: one of them was an error (the first). */
+int  db_collect(struct db *, struct err *);
+/* Sends what is bound, and reads all answers up to its own. 0; 1: it failed,
+ * the library knows why; -1 one before it failed, or nothing was sent. */
+int  db_await(struct db *, struct stmt *, struct err *);
+/* Outside a transaction: what is sent next commits by itself. */
+int  db_alone(struct db *, struct err *);
+/* Begins without waiting, if what follows could not commit anyway. */
+int  db_post_begin(struct db *);
+
 /* run.c */
 /* Executes; the rows are not read yet. */
 int  db_execute(struct db *, const struct query *, const struct val *,
     size_t n, bool cursor, struct stmt **, struct err *);
+/* An answer with rows has begun; -1: its columns do not fit. */
+int  db_rows_come(struct db *, struct stmt *, struct err *);
+/* All of them. */
+int  db_read_all(struct db *, struct stmt *, struct arena *, int64_t start_ns,
+    struct rows *, struct err *);
 /* Text without parameters or rows: BEGIN, SAVEPOINT, DDL of migrations. */
 int  db_text(struct db *, const char *name, const char *sql, enum sent,
     struct err *);

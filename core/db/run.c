@@ -73,13 +73,15 @@ db_text(struct db *db, const char *name, const char *sql, enum sent sent,
 	int64_t start;
 	int tries = 0;
 
-	if (db_ready(db, err) == -1)
+	if (db_ready(db, err) == -1 || (sent != SENT_NOTHING &&
+	    db_alone(db, err) == -1) || db_collect(db, err) == -1)
 		return -1;
 	ASSERT(db->reading == 0 || db->in_txn);
 	crumb(name);
 	start = clock_boot_ns();
 	for (;;) {
 		db->statements++;
+		db->trips++;
 		if (mysql_real_query(db->my, sql, strlen(sql)) == 0) {
 			drop_rows(db);
 			return db_still(db, name, err);
@@ -110,6 +112,7 @@ set_cursor(struct stmt *st, bool cursor)
 	if (cursor)
 		mysql_stmt_attr_set(st->h, STMT_ATTR_PREFETCH_ROWS, &rows);
 	st->cursor = cursor;
+	st->stored = true;
 }
 
 /* The server may answer with other types than it promised (expressions over
@@ -143,10 +146,10 @@ send(struct db *db, struct stmt *st, int64_t start, int *tries,
 	const struct query *q = st->q;
 	enum sent sent = q->row != NULL ? SENT_READ : SENT_WRITE;
 	unsigned native;
+	int rc = db_await(db, st, err);
 
-	db->statements++;
-	if (mysql_stmt_execute(st->h) == 0)
-		return 0;
+	if (rc != 1)
+		return rc;
 	native = mysql_stmt_errno(st->h);
 	if (native == CR_SERVER_GONE_ERROR && !db->in_txn && *tries == 0) {
 		if (try_again(db, native, true, start, tries))
@@ -184,7 +187,7 @@ db_execute(struct db *db, const struct query *q, const struct val *v,
 	int64_t start;
 	int tries = 0, rc;
 
-	if (db_ready(db, err) == -1)
+	if (db_ready(db, err) == -1 || db_alone(db, err) == -1)
 		return -1;
 	crumb(q->name);
 	start = clock_boot_ns();
@@ -202,17 +205,20 @@ db_execute(struct db *db, const struct query *q, const struct val *v,
 	if (rc == -1)
 		return -1;
 	*out = st;
-	if (q->row != NULL) {
-		st->busy = true;
-		db->reading++;
-		if (check_types(db, st, err) == -1) {
-			mysql_stmt_free_result(st->h);
-			st->busy = false;
-			db->reading--;
-			return -1;
-		}
-	}
-	return 0;
+	return q->row != NULL ? db_rows_come(db, st, err) : 0;
+}
+
+int
+db_rows_come(struct db *db, struct stmt *st, struct err *err)
+{
+	st->busy = true;
+	db->reading++;
+	if (check_types(db, st, err) == 0)
+		return 0;
+	mysql_stmt_free_result(st->h);
+	st->busy = false;
+	db->reading--;
+	return -1;
 }
 
 /* A row that did not come: the library leaves the reason in the connection
@@ -305,15 +311,23 @@ int
 db_all(struct db *db, struct arena *a, const struct query *q,
     const struct val *v, size_t n, struct rows *out, struct err *err)
 {
-	size_t size = q->row->size, cap = 0;
 	struct stmt *st;
-	char *p = NULL;
 	int64_t t;
-	int rc;
 
 	*out = (struct rows){ .schema = q->row };
-	if (start(db, q, v, n, false, &st, &t, err) == -1)
-		return -1;
+	return start(db, q, v, n, false, &st, &t, err) == -1 ? -1 :
+	    db_read_all(db, st, a, t, out, err);
+}
+
+int
+db_read_all(struct db *db, struct stmt *st, struct arena *a, int64_t start_ns,
+    struct rows *out, struct err *err)
+{
+	const struct query *q = st->q;
+	size_t size = q->row->size, cap = 0;
+	char *p = NULL;
+	int rc;
+
 	for (;; out->n++) {
 		if (out->n == cap) {
 			p = arena_grow(a, p, cap * size,
@@ -331,7 +345,7 @@ db_all(struct db *db, struct arena *a, const struct query *q,
 	if (rc == -1)
 		return -1;
 	out->v = p;
-	db_observe(st, t);
+	db_observe(st, start_ns);
 	return 0;
 }
 
@@ -474,7 +488,8 @@ db_exec_many(struct db *db, const struct query *q, const struct val *v,
 	struct many m = { q, v, ncols, nrows, affected };
 
 	ASSERT(q->row == NULL && ncols > 0);
-	if (db_ready(db, err) == -1)
+	if (db_ready(db, err) == -1 || db_alone(db, err) == -1 ||
+	    db_collect(db, err) == -1)
 		return -1;
 	if (db->in_txn || chunk(v, ncols, nrows) == nrows)
 		return send_all(db, &m, err);

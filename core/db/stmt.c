@@ -222,11 +222,16 @@ stmt_get(struct db *db, const struct query *q, struct stmt **out,
 		return 0;
 	}
 	if (db->nstmts >= DB_STMTS && db->reading == 0) {
+		if (db_collect(db, err) == -1)
+			return -1;
 		stmt_drop_all(db);
 		arena_reset(db->conn);
 		i = slot_of(db, q);
 	}
 	ASSERT(db->nstmts < DB_SLOTS - 1);
+	if (db_collect(db, err) == -1)
+		return -1;
+	db->trips++;
 	st = arena_alloc(db->conn, sizeof(*st));
 	st->q = q;
 	st->metric = db_query_index(q);

@@ -28,8 +28,8 @@ db_begin(struct db *db, struct err *err)
 		err_cause(err, "a transaction is open already");
 		return db_refuse(db, err);
 	}
-	if (db_text(db, "begin", "START TRANSACTION", SENT_NOTHING,
-	    err) == -1)
+	if (db_ready(db, err) == -1 || (!db_post_begin(db) && db_text(db,
+	    "begin", "START TRANSACTION", SENT_NOTHING, err) == -1))
 		return -1;
 	db->in_txn = true;
 	db->poisoned = db->lost = false;
@@ -63,12 +63,15 @@ db_rollback(struct db *db)
 
 	if (!db->in_txn)
 		return;
+	err_clear(&ignored);
+	(void)db_collect(db, &ignored);
 	lost = db->lost || db->my == NULL;
 	end(db);
 	drop_hooks(db);
 	if (lost)
 		return;
 	db->statements++;
+	db->trips++;
 	crumb("rollback");
 	if (mysql_real_query(db->my, "ROLLBACK", 8) != 0) {
 		err_clear(&ignored);
@@ -95,13 +98,14 @@ db_commit(struct db *db, struct err *err)
 	unsigned native;
 
 	ASSERT(db->in_txn);
-	if (db->poisoned) {
+	if (db_collect(db, err) == -1 || db->poisoned) {
 		*err = db->poison;
 		db_rollback(db);
 		return -1;
 	}
 	crumb("commit");
 	db->statements++;
+	db->trips++;
 	if (mysql_real_query(db->my, "COMMIT", 6) != 0) {
 		native = mysql_errno(db->my);
 		db_fail(db, "commit", native, mysql_error(db->my),
@@ -186,6 +190,8 @@ db_savepoint(struct db *db, int (*fn)(struct db *, void *, struct err *),
 	db->savepoints = n;
 	rc = fn(db, arg, err);
 	db->savepoints = n - 1;
+	if (rc == 0 && !db->poisoned)
+		rc = db_collect(db, err);
 	if (rc == 0 && !db->poisoned)
 		return savepoint_text(db, "RELEASE SAVEPOINT", n, err);
 	if (db->poisoned && (rc == 0 || db->lost ||

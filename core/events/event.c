@@ -145,8 +145,8 @@ static int
 add_row(struct db *db, struct uuid tenant, size_t n, const struct str *body,
     struct err *e)
 {
-	return db_exec(db, &OUTBOX_ADD, ARGS(val_id(tenant), V((int64_t)n),
-	    val_sn(body->p, body->len), V(clock_now())), NULL, e);
+	return db_post(db, &OUTBOX_ADD, ARGS(val_id(tenant), V((int64_t)n),
+	    val_sn(body->p, body->len), V(clock_now())), e);
 }
 
 int

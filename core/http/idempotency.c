@@ -168,6 +168,6 @@ idempotency_end(struct ctx *c, const struct idempotency *id, int status)
 	if (!secret && r->type != NULL)
 		body = r->text != NULL ? val_sn(r->text, r->text_len) :
 		    val_sn(r->body.p, r->body.len);
-	return db_exec(c->db, &idem_keep, ARGS(V(status), body,
-	    bytes(id->hash)), NULL, &c->err);
+	return db_post(c->db, &idem_keep, ARGS(V(status), body,
+	    bytes(id->hash)), &c->err);
 }

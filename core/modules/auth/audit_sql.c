@@ -108,10 +108,10 @@ int
 auth_audit_insert(struct db *db, const struct auth_audit_row *r,
     struct err *e)
 {
-	return db_exec(db, &AUDIT_INSERT, ARGS(V(r->id), V(r->tenant_id),
+	return db_post(db, &AUDIT_INSERT, ARGS(V(r->id), V(r->tenant_id),
 	    V(r->at), V(r->actor_kind), V(r->actor_id), V(r->actor),
 	    V(r->action), V(r->status), V(r->target_kind), V(r->target_id),
-	    V(r->detail), V(r->request_id), V(r->ip)), NULL, e);
+	    V(r->detail), V(r->request_id), V(r->ip)), e);
 }
 
 int

@@ -94,9 +94,9 @@ const struct table trade_fill_tables[] = {
 int
 trade_order_event_add(struct db *db, const E *v, struct err *e)
 {
-	return db_exec(db, &EVENT_ADD, ARGS(V(v->order_id), V(v->seq),
+	return db_post(db, &EVENT_ADD, ARGS(V(v->order_id), V(v->seq),
 	    V(v->from_state), V(v->to_state), V(v->cause), V(v->quantity),
-	    V(v->price), V(v->at), V(v->applied), V(v->broker_at)), NULL, e);
+	    V(v->price), V(v->at), V(v->applied), V(v->broker_at)), e);
 }
 
 int

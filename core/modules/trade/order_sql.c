@@ -1,6 +1,7 @@
 /*
  * Rows of orders, and quotes. All SQL on trade_order and trade_quote is here.
  */
+#include "base/clock.h"
 #include "modules/trade/orders.h"
 
 #define O struct trade_order
@@ -104,6 +105,7 @@ const struct schema trade_quote_schema = {
 #define N struct trade_open
 static const struct field open_fields[] = {
 	FIELD(N, orders, .doc = "Open orders"),
+	FIELD(N, versions, .doc = "Sum of their versions"),
 	FIELD(N, last_second, .doc = "Placed in the last second"),
 	FIELD(N, last_minute, .doc = "Placed in the last minute"),
 	FIELD(N, notional, .doc = "Worth of open orders"),
@@ -201,30 +203,28 @@ static const struct query ORDER_SUM_OPEN = { "trade_order.sum_open",
  * the last minute, however many an old account has. Exits that were made for
  * an entry are nobody's haste, and what is reduce_only takes no position away
  * from others: it shrinks with it. */
-#define LOOKED "id, open, created_at, quantity, filled, limit_price, " \
-	"stop_price, instrument_id, side, type, reduce_only, reserved, " \
-	"parent_id, state"
 #define WORTH "IF(limit_price = 0 AND stop_price = 0, reserved, (quantity " \
 	"- filled) * GREATEST(limit_price, stop_price))"
+#define COUNTED(what, name) "COUNT(IF(" what ", 1, NULL)) AS " name
+#define HASTE COUNTED("parent_id IS NULL AND created_at > ?", "last_second") \
+	", " COUNTED("parent_id IS NULL AND created_at > ?", "last_minute") \
+	", " COUNTED("created_at > ? AND parent_id IS NULL AND " \
+	"instrument_id = ? AND side = ? AND type = ? AND quantity = ? AND " \
+	"limit_price = ?", "alike")
 static const struct query ORDER_OPEN = { "trade_order.open",
-	"SELECT CAST(COALESCE(SUM(open = 1), 0) AS SIGNED) AS orders, "
-	"CAST(COALESCE(SUM(parent_id IS NULL AND created_at > ? - INTERVAL 1 "
-	"SECOND), 0) AS SIGNED) AS last_second, "
-	"CAST(COALESCE(SUM(parent_id IS NULL AND created_at > ? - INTERVAL 1 "
-	"MINUTE), 0) AS SIGNED) AS last_minute, CAST(COALESCE(SUM(IF(open = "
-	"1, " WORTH ", 0)), 0) AS DECIMAL(20,8)) AS notional, "
-	"CAST(COALESCE(SUM(IF(open = 1 AND NOT reduce_only AND instrument_id "
-	"= ? AND side = ?, quantity - filled, 0)), 0) AS DECIMAL(20,8)) AS "
-	"same_side, CAST(COALESCE(SUM(parent_id IS NULL AND instrument_id = ? "
-	"AND side = ? AND type = ? AND quantity = ? AND limit_price = ? AND "
-	"created_at > ? - INTERVAL 500000 MICROSECOND), 0) AS SIGNED) AS "
-	"alike, CAST(COALESCE(SUM(open = 1 AND instrument_id = ? AND side <> "
-	"? AND type = 'limit' AND limit_price > 0 AND ((? = 'buy' AND "
-	"limit_price <= ?) OR (? = 'sell' AND limit_price >= ?))), 0) AS "
-	"SIGNED) AS crossing FROM (SELECT " LOOKED " FROM trade_order WHERE "
-	"session_id = ? AND open = 1 UNION ALL SELECT " LOOKED " FROM "
-	"trade_order WHERE session_id = ? AND open IS NULL AND id > ? AND "
-	"state <> 'denied') o WHERE id <> ?",
+	"SELECT o.orders, o.versions, o.last_second + c.last_second AS "
+	"last_second, o.last_minute + c.last_minute AS last_minute, "
+	"o.notional, o.same_side, o.alike + c.alike AS alike, o.crossing FROM "
+	"(SELECT COUNT(*) AS orders, CAST(COALESCE(SUM(version), 0) AS "
+	"SIGNED) AS versions, " HASTE ", CAST(COALESCE(SUM(" WORTH "), 0) AS "
+	"DECIMAL(20,8)) AS notional, CAST(COALESCE(SUM(IF(instrument_id = ? "
+	"AND side = ? AND NOT reduce_only, quantity - filled, NULL)), 0) AS "
+	"DECIMAL(20,8)) AS same_side, " COUNTED("instrument_id = ? AND side "
+	"<> ? AND type = 'limit' AND limit_price > 0 AND IF(? = 'buy', "
+	"limit_price <= ?, limit_price >= ?)", "crossing") " FROM trade_order "
+	"WHERE session_id = ? AND open = 1 AND id <> ?) o, "
+	"(SELECT " HASTE " FROM trade_order WHERE session_id = ? AND open IS "
+	"NULL AND id > ? AND id <> ? AND state <> 'denied') c LIMIT 1",
 	&open_schema };
 static const struct query QUOTE_GET = { "trade_quote.get",
 	"SELECT " QUOTE " FROM trade_quote WHERE instrument_id = ? LIMIT 1",
@@ -254,7 +254,7 @@ const struct table trade_order_tables[] = {
 int
 trade_order_insert(struct db *db, const O *o, struct err *e)
 {
-	return db_exec(db, &ORDER_INSERT, ARGS(V(o->id), V(o->tenant_id),
+	return db_post(db, &ORDER_INSERT, ARGS(V(o->id), V(o->tenant_id),
 	    V(o->session_id), V(o->client_order_id), V(o->instrument_id),
 	    V(o->symbol), V(o->side), V(o->type), V(o->tif), V(o->quantity),
 	    V(o->limit_price), V(o->stop_price), V(o->reduce_only),
@@ -270,13 +270,13 @@ trade_order_insert(struct db *db, const O *o, struct err *e)
 	    V(o->cancel_wanted), V(o->want_quantity),
 	    V(o->want_limit_price), V(o->want_stop_price),
 	    V(o->want_reserved), V(o->display), V(o->late),
-	    V(o->refused)), NULL, e);
+	    V(o->refused)), e);
 }
 
 int
 trade_order_update(struct db *db, const O *o, struct err *e)
 {
-	return db_exec(db, &ORDER_UPDATE, ARGS(V(o->quantity),
+	return db_post(db, &ORDER_UPDATE, ARGS(V(o->quantity),
 	    V(o->limit_price), V(o->stop_price), V(o->state), V(o->has_open),
 	    V(o->filled), V(o->avg_price), V(o->reserved), V(o->reject_code),
 	    V(o->reject_detail), V(o->version), V(o->updated_at),
@@ -285,7 +285,7 @@ trade_order_update(struct db *db, const O *o, struct err *e)
 	    V(o->asked_at), V(o->asks), V(o->cancel_wanted),
 	    V(o->want_quantity), V(o->want_limit_price),
 	    V(o->want_stop_price), V(o->want_reserved), V(o->late),
-	    V(o->refused), V(o->id)), NULL, e);
+	    V(o->refused), V(o->id)), e);
 }
 
 int
@@ -388,12 +388,18 @@ int
 trade_order_open(struct db *db, struct arena *a, const O *o, struct dec at,
     struct utc now, N *out, struct err *e)
 {
-	return db_one(db, a, &ORDER_OPEN, ARGS(V(now), V(now),
-	    V(o->instrument_id), V(o->side), V(o->instrument_id),
-	    V(o->side), V(o->type), V(o->quantity), V(o->limit_price),
-	    V(now), V(o->instrument_id), V(o->side), V(o->side), V(at),
-	    V(o->side), V(at), V(o->session_id), V(o->session_id),
-	    V(first_id(now)), V(o->id)), out, e);
+	struct utc second = { now.us - US_PER_S };
+	struct utc minute = { now.us - 60 * US_PER_S };
+	struct utc half = { now.us - US_PER_S / 2 };
+
+	return db_one(db, a, &ORDER_OPEN, ARGS(V(second), V(minute), V(half),
+	    V(o->instrument_id), V(o->side), V(o->type), V(o->quantity),
+	    V(o->limit_price), V(o->instrument_id), V(o->side),
+	    V(o->instrument_id), V(o->side), V(o->side), V(at), V(at),
+	    V(o->session_id), V(o->id), V(second), V(minute), V(half),
+	    V(o->instrument_id), V(o->side), V(o->type), V(o->quantity),
+	    V(o->limit_price), V(o->session_id), V(first_id(now)),
+	    V(o->id)), out, e);
 }
 
 int

@@ -87,7 +87,7 @@ struct trade_quote {
 };
 /* What is open in a session: for the checks. */
 struct trade_open {
-	int64_t orders, last_second, last_minute;
+	int64_t orders, versions, last_second, last_minute;
 	struct dec notional, same_side;
 	int64_t alike, crossing;
 };

@@ -197,9 +197,9 @@ trade_paper_row_get(struct db *db, struct arena *a, struct uuid session,
 int
 trade_paper_row_put(struct db *db, const R *r, struct err *e)
 {
-	return db_exec(db, &ROW_PUT, ARGS(V(r->session_id), V(r->tenant_id),
+	return db_post(db, &ROW_PUT, ARGS(V(r->session_id), V(r->tenant_id),
 	    V(r->spread_ppm), V(r->head), V(r->seq), V(r->hashed_seq),
-	    V(r->heard_at), V(r->seen_orders), V(r->seen_versions)), NULL,
+	    V(r->heard_at), V(r->seen_orders), V(r->seen_versions)),
 	    e);
 }
 
@@ -227,15 +227,15 @@ trade_paper_line_of(struct db *db, struct arena *a, int64_t instrument,
 int
 trade_paper_line_put(struct db *db, const L *l, struct err *e)
 {
-	return db_exec(db, &LINE_PUT, ARGS(V(l->session_id), V(l->order_id),
-	    V(l->instrument_id), V(l->due_at), V(l->line)), NULL, e);
+	return db_post(db, &LINE_PUT, ARGS(V(l->session_id), V(l->order_id),
+	    V(l->instrument_id), V(l->due_at), V(l->line)), e);
 }
 
 int
 trade_paper_line_drop(struct db *db, struct uuid session, struct uuid order,
     struct err *e)
 {
-	return db_exec(db, &LINE_DROP, ARGS(V(session), V(order)), NULL, e);
+	return db_post(db, &LINE_DROP, ARGS(V(session), V(order)), e);
 }
 
 int
@@ -248,9 +248,9 @@ trade_paper_line_due(struct db *db, struct arena *a, struct utc now,
 int
 trade_paper_log_add(struct db *db, const G *g, struct err *e)
 {
-	return db_exec(db, &LOG_ADD, ARGS(V(g->session_id), V(g->seq),
+	return db_post(db, &LOG_ADD, ARGS(V(g->session_id), V(g->seq),
 	    V(g->parent), V(g->step), V(g->kind), V(g->instrument_id),
-	    V(g->market_at), V(g->body), V(g->mark), V(g->at)), NULL, e);
+	    V(g->market_at), V(g->body), V(g->mark), V(g->at)), e);
 }
 
 int
@@ -272,8 +272,8 @@ trade_paper_log_bars(struct db *db, struct arena *a, int64_t instrument,
 int
 trade_paper_hash_add(struct db *db, const H *h, struct err *e)
 {
-	return db_exec(db, &HASH_ADD, ARGS(V(h->session_id), V(h->seq),
-	    V(h->kind), V(h->hash), V(h->state), V(h->at)), NULL, e);
+	return db_post(db, &HASH_ADD, ARGS(V(h->session_id), V(h->seq),
+	    V(h->kind), V(h->hash), V(h->state), V(h->at)), e);
 }
 
 int

@@ -225,17 +225,12 @@ trade_session_insert(struct db *db, const S *s, struct err *e)
 int
 trade_session_update(struct db *db, S *s, struct err *e)
 {
-	uint64_t n;
+	int rc = db_post_one(db, &SESSION_UPDATE, ARGS(V(s->state),
+	    V(s->cash), V(s->reserved), V(s->day), V(s->day_equity),
+	    V(s->entries), V(s->updated_at), V(s->id), V(s->version)), e);
 
-	if (db_exec(db, &SESSION_UPDATE, ARGS(V(s->state), V(s->cash),
-	    V(s->reserved), V(s->day), V(s->day_equity), V(s->entries),
-	    V(s->updated_at), V(s->id), V(s->version)), &n, e) == -1)
-		return -1;
-	if (n != 1)
-		return err_set(e, 503, "busy", "The account was changed "
-		    "meanwhile, try again");
 	s->version++;
-	return 0;
+	return rc;
 }
 
 int
@@ -256,26 +251,26 @@ trade_position_get(struct db *db, struct arena *a, struct uuid session,
 int
 trade_position_put(struct db *db, const P *p, struct err *e)
 {
-	return db_exec(db, &POSITION_PUT, ARGS(V(p->session_id),
+	return db_post(db, &POSITION_PUT, ARGS(V(p->session_id),
 	    V(p->instrument_id), V(p->tenant_id), V(p->symbol),
 	    V(p->quantity), V(p->avg_price), V(p->realized), V(p->fees),
-	    V(p->updated_at)), NULL, e);
+	    V(p->updated_at)), e);
 }
 
 int
 trade_position_entry_add(struct db *db, const N *n, struct err *e)
 {
-	return db_exec(db, &ENTRY_ADD, ARGS(V(n->session_id),
+	return db_post(db, &ENTRY_ADD, ARGS(V(n->session_id),
 	    V(n->instrument_id), V(n->kind), V(n->quantity), V(n->note),
-	    V(n->at), V(n->session_id), V(n->instrument_id)), NULL, e);
+	    V(n->at), V(n->session_id), V(n->instrument_id)), e);
 }
 
 int
 trade_cash_add(struct db *db, const C *c, struct err *e)
 {
-	return db_exec(db, &CASH_ADD, ARGS(V(c->session_id), V(c->seq),
+	return db_post(db, &CASH_ADD, ARGS(V(c->session_id), V(c->seq),
 	    V(c->kind), V(c->amount), V(c->balance), V(c->order_id),
-	    V(c->at)), NULL, e);
+	    V(c->at)), e);
 }
 
 int
