@@ -15,6 +15,7 @@
 #include "base/number.h"
 
 __extension__ typedef __int128 i128;
+__extension__ typedef unsigned __int128 u128;
 
 /* A number's text taken apart: digits x 10^exp, the digits being the integer
  * and fraction parts without zeros at either end. */
@@ -344,6 +345,154 @@ next_above(double x, char buf[DEC_TEXT])
 	return strtod_l(buf, NULL, c_locale()) == x;
 }
 
+/* ---- shortest text of usual doubles, exactly and without a call ------------- */
+
+enum { USUAL_LOW = -6, USUAL_HIGH = 14 };	/* decimal exponents */
+
+/* x = m * 2^-s with 10^low <= x < 10^(high+1): then m * 10^22 fits in 127 bits. */
+struct binary {
+	uint64_t m;
+	int s;
+	int expo;		/* decimal exponent of the leading digit */
+};
+
+static u128
+power_of_ten(int k)
+{
+	static const uint64_t low[] = { 1, 10, 100, 1000, 10000, 100000,
+	    1000000, 10000000, 100000000, 1000000000, 10000000000,
+	    100000000000 };
+
+	return k < 12 ? low[k] : (u128)low[k - 11] * low[11];
+}
+
+static bool
+usual(double x, struct binary *b)
+{
+	static const double powers[] = { 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1,
+	    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+	    1e13, 1e14, 1e15 };
+	uint64_t bits;
+	int two;
+
+	if (!(x >= powers[0] && x < powers[USUAL_HIGH - USUAL_LOW + 1]))
+		return false;
+	memcpy(&bits, &x, sizeof(bits));
+	two = (int)(bits >> 52) - 1023;
+	b->m = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
+	b->s = 52 - two;
+	/* log10(2) = 1233/4096 within what the powers then put right */
+	b->expo = two * 1233 / 4096;
+	b->expo += x >= powers[b->expo + 1 - USUAL_LOW];
+	b->expo -= x < powers[b->expo - USUAL_LOW];
+	return true;
+}
+
+/* The nearest number of so many digits, ties to even, as printf has it. True
+ * when it lies so near that it reads back as the same double. */
+static bool
+nearest(const struct binary *b, int digits, uint64_t *out)
+{
+	u128 unit = power_of_ten(digits - 1 - b->expo), all = unit * b->m;
+	u128 one = (u128)1 << b->s, rest = all & (one - 1), far;
+	uint64_t v = (uint64_t)(all >> b->s);
+	bool even = (b->m & 1) == 0;
+
+	far = rest;
+	if (rest > one / 2 || (rest == one / 2 && (v & 1) != 0)) {
+		v++;
+		far = one - rest;
+	}
+	*out = v;
+	/* The doubles below a power of two lie nearer than those above. */
+	if (b->m == UINT64_C(1) << 52)
+		return far == 0;
+	return 2 * far < unit || (2 * far == unit && even);
+}
+
+/* Digits as %g shows them when so many are asked for. */
+static void
+lay_out(const char *d, int n, int expo, int asked, char *p)
+{
+	if (expo < -4 || expo >= asked) {
+		*p++ = *d;
+		if (n > 1) {
+			*p++ = '.';
+			memcpy(p, d + 1, (size_t)n - 1);
+			p += n - 1;
+		}
+		*p++ = 'e';
+		*p++ = expo < 0 ? '-' : '+';
+		expo = abs(expo);
+		*p++ = (char)('0' + expo / 10);
+		*p++ = (char)('0' + expo % 10);
+	} else if (expo < 0) {
+		memcpy(p, "0.0000", 6);
+		memcpy(p + 1 - expo, d, (size_t)n);
+		p += 1 - expo + n;
+	} else {
+		int whole = expo + 1;
+
+		memcpy(p, d, (size_t)(n < whole ? n : whole));
+		if (n < whole)
+			memset(p + n, '0', (size_t)(whole - n));
+		p += whole;
+		if (n > whole) {
+			*p++ = '.';
+			memcpy(p, d + whole, (size_t)(n - whole));
+			p += n - whole;
+		}
+	}
+	*p = '\0';
+}
+
+/* The last n digits of v, two at a time. */
+static void
+add_digits(uint64_t v, int n, char *p)
+{
+	for (; n > 1; v /= 100) {
+		unsigned two = (unsigned)(v % 100);
+
+		p[--n] = (char)('0' + two % 10);
+		p[--n] = (char)('0' + two / 10);
+	}
+	if (n == 1)
+		p[0] = (char)('0' + v % 10);
+}
+
+/* False where another way is needed: very large, very small, or a power of two
+ * that needs more than 15 digits. */
+static bool
+usual_format(double x, char *buf)
+{
+	enum { FEW = 8 };		/* most prices have no more */
+	char text[20];
+	struct binary b;
+	uint64_t v;
+	int asked = 15, n = FEW;
+
+	if (x < 0)
+		*buf++ = '-';
+	if (!usual(fabs(x), &b))
+		return false;
+	if (b.expo >= FEW || !nearest(&b, FEW, &v)) {
+		while (!nearest(&b, asked, &v))
+			if (++asked > 17 || b.m == UINT64_C(1) << 52)
+				return false;
+		n = asked;
+	}
+	for (; v % 10 == 0; n--)
+		v /= 10;
+	/* Rounded up to the next power of ten it has a digit more. */
+	if (n <= 0) {
+		n = 1;
+		b.expo++;
+	}
+	add_digits(v, n, text);
+	lay_out(text, n, b.expo, asked, buf);
+	return true;
+}
+
 const char *
 real_format(double x, char buf[DEC_TEXT])
 {
@@ -354,6 +503,8 @@ real_format(double x, char buf[DEC_TEXT])
 		memcpy(buf, "null", 5);
 		return buf;
 	}
+	if (usual_format(x, buf))
+		return buf;
 	/* snprintf would write the decimal comma of the current locale. */
 	old = uselocale(c_locale());
 	p = fpclassify(x) == FP_SUBNORMAL ? 1 : 15;

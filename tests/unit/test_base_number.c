@@ -246,6 +246,48 @@ test_real_text(void **state)
 	}
 }
 
+/* The first of 15, 16 and 17 digits that reads back. */
+static void
+obvious(double x, char buf[DEC_TEXT])
+{
+	for (int p = 15; p <= 17; p++) {
+		snprintf(buf, DEC_TEXT, "%.*g", p, x);
+		if (strtod(buf, NULL) == x)
+			return;
+	}
+}
+
+/* Usual doubles take a way of their own; its text is that of the obvious one.
+ * Powers of ten and of two, and the doubles beside them, are where it could
+ * differ. */
+static void
+test_real_usual(void **state)
+{
+	char buf[DEC_TEXT], want[DEC_TEXT];
+	uint64_t bits;
+
+	(void)state;
+	for (int i = 0; i < 40000; i++) {
+		double x;
+
+		random_bytes(&bits, sizeof(bits));
+		x = (double)(bits % 1000000000) / 1000;
+		if (i % 4 == 1)
+			x = pow(10, (int)(bits % 24) - 8);
+		else if (i % 4 == 2)
+			x = ldexp((double)(bits >> 11), (int)(bits % 70) - 73);
+		else if (i % 4 == 3)
+			x = ldexp(1, (int)(bits % 80) - 25);
+		if (i % 4 == 3 || bits >> 63 != 0)
+			x = nextafter(x, (bits >> 62 & 1) != 0 ? 0 : 1e300);
+		x = i % 8 < 4 ? x : -x;
+		real_format(x, buf);
+		obvious(x, want);
+		if (fabs(frexp(x, &(int){ 0 })) != 0.5)
+			assert_string_equal(buf, want);
+	}
+}
+
 static void
 test_real_long(void **state)
 {
@@ -384,6 +426,7 @@ main(void)
 		cmocka_unit_test(test_dec_real),
 		cmocka_unit_test(test_real_vectors),
 		cmocka_unit_test(test_real_text),
+		cmocka_unit_test(test_real_usual),
 		cmocka_unit_test(test_real_long),
 		cmocka_unit_test(test_locale),
 		cmocka_unit_test(test_clock_parse),

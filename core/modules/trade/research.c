@@ -133,10 +133,25 @@ add_real(struct str *s, double v)
 }
 
 static void
+name_of(struct str *s, const char *name)
+{
+	str_add(s, ",\"");
+	str_add(s, name);
+	str_add(s, "\":");
+}
+
+static void
 member(struct str *s, const char *name, double v)
 {
-	str_addf(s, ",\"%s\":", name);
+	name_of(s, name);
 	add_real(s, v);
+}
+
+static void
+count(struct str *s, const char *name, int64_t v)
+{
+	name_of(s, name);
+	str_add_i64(s, v);
 }
 
 static void
@@ -228,17 +243,20 @@ trade(const R *r, const struct trade_sim_trade *t, struct str *s)
 		"carry"
 	};
 
-	str_addf(s, "{\"entry_bar\":%zu,\"exit_bar\":%zu,\"entry_ms\":%lld,"
-	    "\"exit_ms\":%lld", t->entry_bar, t->exit_bar,
-	    (long long)(at[t->entry_bar].us / 1000),
-	    (long long)(at[t->exit_bar].us / 1000));
+	str_add(s, "{\"entry_bar\":");
+	str_add_i64(s, (int64_t)t->entry_bar);
+	count(s, "exit_bar", (int64_t)t->exit_bar);
+	count(s, "entry_ms", at[t->entry_bar].us / 1000);
+	count(s, "exit_ms", at[t->exit_bar].us / 1000);
 	for (int k = 0; k < 7; k++)
 		member(s, names[k], v[k]);
 	if (r->symbols != NULL) {
 		str_add(s, ",\"symbol\":");
 		str_json(s, r->symbols[t->lane]);
 	}
-	str_addf(s, ",\"why\":\"%s\"}", t->why);
+	name_of(s, "why");
+	str_json(s, t->why);
+	str_addc(s, '}');
 }
 
 void
@@ -262,8 +280,9 @@ trade_research_equity(const R *r, size_t points, struct str *s)
 	for (size_t i = 0; i < n; i += each) {
 		size_t at = r->run.first_bar + (i + each >= n ? n - 1 : i);
 
-		str_addf(s, "%s[%lld,", i > 0 ? "," : "",
-		    (long long)(r->run.at[at].us / 1000));
+		str_add(s, i > 0 ? ",[" : "[");
+		str_add_i64(s, r->run.at[at].us / 1000);
+		str_addc(s, ',');
 		add_real(s, r->run.equity[at]);
 		str_addc(s, ']');
 	}
