@@ -17,6 +17,7 @@ struct ctx;
 struct db;
 struct env;
 struct err;
+struct rows;
 struct principal;
 
 extern const struct module platform_module;
@@ -141,6 +142,11 @@ struct platform_scope {
  * (503). */
 int platform_switch_ask(struct db *, struct arena *,
     const struct platform_scope *, struct err *);
+/* The same in two steps, for who asks more than this at once: the rows that
+ * cover the scope, asked only (db_ask); and what they say. */
+int platform_switch_look(struct db *, struct arena *,
+    const struct platform_scope *, struct rows *, struct err *);
+int platform_switch_says(const struct rows *, struct err *);
 
 /* ---- models ------------------------------------------------------------------ */
 

@@ -32,10 +32,6 @@ extern const struct command platform_switch_commands[];
 /* Rows of the tenant and of the whole installation. */
 int platform_switch_all(struct db *, struct arena *, struct uuid tenant,
     struct rows *, struct err *);
-/* The stopped rows that cover a scope, the widest first; lock: also keeps
- * others from stopping until the transaction ends. */
-int platform_switch_covering(struct db *, struct arena *,
-    const struct platform_scope *, bool lock, struct rows *, struct err *);
 /* Waits for everybody who reserved an act and has not committed yet. */
 int platform_switch_lock(struct db *, struct arena *, struct err *);
 int platform_switch_put(struct db *, struct arena *,

@@ -32,14 +32,19 @@ int
 platform_switch_ask(struct db *db, struct arena *a,
     const struct platform_scope *scope, struct err *e)
 {
-	bool all = false;
 	struct rows rows;
 
-	if (platform_switch_covering(db, a, scope, db_in_txn(db), &rows,
-	    e) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		const struct platform_switch *s = ROW(&rows,
+	return platform_switch_look(db, a, scope, &rows, e) == -1 ||
+	    db_hear(db, e) == -1 ? -1 : platform_switch_says(&rows, e);
+}
+
+int
+platform_switch_says(const struct rows *rows, struct err *e)
+{
+	bool all = false;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct platform_switch *s = ROW(rows,
 		    struct platform_switch, i);
 
 		all = all || strcmp(s->scope, "all") == 0;

@@ -82,13 +82,13 @@ platform_switch_all(struct db *db, struct arena *a, struct uuid tenant,
 }
 
 int
-platform_switch_covering(struct db *db, struct arena *a,
-    const struct platform_scope *s, bool lock, struct rows *out,
-    struct err *e)
+platform_switch_look(struct db *db, struct arena *a,
+    const struct platform_scope *s, struct rows *out, struct err *e)
 {
 	const struct val tenant = val_id(s->tenant);
 
-	return db_all(db, a, lock ? &SWITCH_RESERVE : &SWITCH_COVERING,
+	return db_ask(db, a, db_in_txn(db) ? &SWITCH_RESERVE :
+	    &SWITCH_COVERING,
 	    ARGS(V(s->module), tenant, V(s->module), tenant, tenant,
 	    V(s->account), tenant, V(s->session)), out, e);
 }

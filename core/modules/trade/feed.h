@@ -118,10 +118,16 @@ struct trade_market {
 	int64_t age_ms;			/* of the quote; -1 = none */
 	const char *why;		/* sentence, when something is wrong */
 };
+/* The feed that drives an instrument or spoke of it last. */
+struct trade_speaker {
+	bool driven;
+	const char *wanted;		/* NULL: nobody */
+	struct utc heard_at, due_at;
+};
 /* Checks 2 and 4 of the pre-trade checks. A replayed market is judged by its
- * own clock. stale_ms: setting trade.stale_after. */
-int trade_market_ask(struct db *, struct arena *,
-    const struct trade_instrument *, const struct trade_quote *,
+ * own clock. stale_ms: setting trade.stale_after. Pure. */
+int trade_market_judge(const struct trade_instrument *,
+    const struct trade_quote *, const struct trade_speaker *,
     int64_t stale_ms, struct utc now, struct trade_market *, struct err *);
 
 /* ---- a market to try things on --------------------------------------------------- */

@@ -297,7 +297,7 @@ trade_bars_post(struct db *db, struct arena *a, struct uuid tenant,
 /* ---- the market for an order --------------------------------------------------------------- */
 
 static bool
-overdue(const struct trade_feed *f, struct utc heard, int64_t stale_ms,
+overdue(const struct trade_speaker *f, struct utc heard, int64_t stale_ms,
     struct utc now)
 {
 	int64_t last = heard.us > f->due_at.us ? heard.us : f->due_at.us;
@@ -306,24 +306,17 @@ overdue(const struct trade_feed *f, struct utc heard, int64_t stale_ms,
 }
 
 int
-trade_market_ask(struct db *db, struct arena *a,
-    const struct trade_instrument *i, const struct trade_quote *q,
+trade_market_judge(const struct trade_instrument *i,
+    const struct trade_quote *q, const struct trade_speaker *f,
     int64_t stale_ms, struct utc now, struct trade_market *out,
     struct err *e)
 {
-	struct trade_progress p = { .seq = 0 };
-	struct trade_feed f = { .wanted = "" };
 	struct trade_hours h;
 	struct utc at = now;
 
 	*out = (struct trade_market){ .open = true, .tradable = i->tradable,
-	    .age_ms = -1, .why = "" };
-	if (trade_progress_get(db, a, i->id, &p, e) == -1 ||
-	    trade_hours_parse(&h, i->zone, i->hours, i->closed_on, e) == -1)
-		return -1;
-	out->driven = !uuid_is_nil(p.feed_id);
-	if (trade_feed_find(db, a, i->tenant_id, out->driven ? p.feed_id :
-	    p.source_id, false, &f, e) == -1)
+	    .driven = f->driven, .age_ms = -1, .why = "" };
+	if (trade_hours_parse(&h, i->zone, i->hours, i->closed_on, e) == -1)
 		return -1;
 	if (q->heard_at.us != 0)
 		out->age_ms = (now.us - q->heard_at.us) / 1000;
@@ -331,8 +324,8 @@ trade_market_ask(struct db *db, struct arena *a,
 	if (out->driven && q->heard_at.us != 0)
 		at.us = q->at.us + now.us - q->heard_at.us;
 	out->open = trade_hours_open(&h, at);
-	out->stale = f.wanted != NULL && strcmp(f.wanted, "running") == 0 &&
-	    overdue(&f, out->driven ? f.heard_at : q->heard_at, stale_ms,
+	out->stale = f->wanted != NULL && strcmp(f->wanted, "running") == 0 &&
+	    overdue(f, out->driven ? f->heard_at : q->heard_at, stale_ms,
 	    now);
 	if (!i->tradable)
 		out->why = "The instrument is not tradable";

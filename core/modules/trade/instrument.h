@@ -34,6 +34,8 @@ int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
 int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
     const char *symbol, const char *exchange, struct trade_instrument *,
     struct err *);
+/* Its refusal. */
+int trade_instrument_many(const char *symbol, struct err *);
 int trade_instrument_by_id(struct db *, struct arena *, struct uuid tenant,
     int64_t id, struct trade_instrument *, struct err *);
 int trade_instrument_any(struct db *, struct arena *, int64_t id,

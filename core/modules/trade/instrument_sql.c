@@ -97,10 +97,15 @@ trade_instrument_find(struct db *db, struct arena *a, struct uuid tenant,
 	if (rows.n == 0)
 		return 1;
 	*out = *ROW(&rows, I, 0);
-	if (rows.n > 1 && *out->exchange != '\0')
-		return err_set(e, 409, "exchange", "%s is traded at more than "
-		    "one exchange: say which", symbol);
-	return 0;
+	return rows.n > 1 && *out->exchange != '\0' ?
+	    trade_instrument_many(symbol, e) : 0;
+}
+
+int
+trade_instrument_many(const char *symbol, struct err *e)
+{
+	return err_set(e, 409, "exchange", "%s is traded at more than one "
+	    "exchange: say which", symbol);
 }
 
 int

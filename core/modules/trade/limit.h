@@ -30,6 +30,9 @@ extern const struct route trade_limit_routes[];
 /* Of the tenant and, unless nil, of the session; the tenant's first. */
 int trade_risk_limit_all(struct db *, struct arena *, struct uuid tenant,
     struct uuid session, struct rows *, struct err *);
+/* The same, asked only (db_ask). */
+int trade_risk_limit_ask(struct db *, struct arena *, struct uuid tenant,
+    struct uuid session, struct rows *, struct err *);
 /* Value 0 removes the row. */
 int trade_risk_limit_put(struct db *, const struct trade_risk_limit *,
     struct err *);
@@ -37,6 +40,7 @@ int trade_risk_limit_put(struct db *, const struct trade_risk_limit *,
  * the settings are by now changes nothing. */
 int trade_risk_limits(struct db *, struct arena *, struct uuid tenant,
     struct uuid session, struct trade_limits *, struct err *);
+void trade_risk_narrow(struct trade_limits *, const struct rows *);
 int trade_risk_hit_add(struct db *, const struct trade_risk_hit *,
     struct err *);
 int trade_risk_hit_page(struct db *, struct arena *, struct uuid tenant,

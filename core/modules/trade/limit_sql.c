@@ -83,6 +83,16 @@ trade_risk_limit_all(struct db *db, struct arena *a, struct uuid tenant,
 }
 
 int
+trade_risk_limit_ask(struct db *db, struct arena *a, struct uuid tenant,
+    struct uuid session, struct rows *out, struct err *e)
+{
+	const struct uuid all = { { 0 } };
+
+	return db_ask(db, a, &LIMIT_ALL, ARGS(V(tenant), val_id(all),
+	    val_id(session)), out, e);
+}
+
+int
 trade_risk_limit_put(struct db *db, const L *l, struct err *e)
 {
 	if (l->value.e8 == 0)
@@ -101,13 +111,19 @@ trade_risk_limits(struct db *db, struct arena *a, struct uuid tenant,
 
 	if (trade_risk_limit_all(db, a, tenant, session, &rows, e) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		const L *l = ROW(&rows, L, i);
+	trade_risk_narrow(limits, &rows);
+	return 0;
+}
+
+void
+trade_risk_narrow(struct trade_limits *limits, const struct rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		const L *l = ROW(rows, L, i);
 		struct err wider = { .status = 0 };
 
 		(void)trade_limit_narrow(limits, l->name, l->value, &wider);
 	}
-	return 0;
 }
 
 int

@@ -15,15 +15,17 @@
 #include "modules/trade/feed.h"
 #include "modules/trade/limit.h"
 #include "modules/trade/order_inner.h"
+#include "modules/trade/papers.h"
 
 #define O struct trade_order
 
 /* What an order is judged by. */
 struct scene {
 	struct trade_session s;
-	struct trade_instrument i;
-	struct trade_quote q;
+	struct trade_basis k;
 	struct trade_risk_in r;
+	/* answers */
+	struct rows sight, placed, positions, limits, switches;
 };
 
 int
@@ -83,38 +85,53 @@ can_wait(const O *o)
 	    is(o->tif, "gtd"));
 }
 
+/* Units of the instrument that the session holds. */
+static struct dec
+held(const struct scene *c)
+{
+	for (size_t i = 0; i < c->positions.n; i++) {
+		const struct trade_position *p = ROW(&c->positions,
+		    struct trade_position, i);
+
+		if (p->instrument_id == c->k.sight.i.id)
+			return p->quantity;
+	}
+	return (struct dec){ 0 };
+}
+
 /* What the session and the market say; only the rest of the order counts. */
 static int
 gather(struct trade_desk *d, struct scene *c, const O *o, struct err *e)
 {
-	struct trade_position p = { .quantity = { 0 } };
+	const struct trade_instrument *i = &c->k.sight.i;
+	const struct trade_quote *q = &c->k.sight.q;
 	struct trade_limits limits = d->limits;
 	struct trade_market m;
 	struct trade_open n;
 
-	if (trade_market_ask(d->db, d->a, &c->i, &c->q, d->limits.stale_ms,
-	    d->now, &m, e) == -1 || trade_position_get(d->db, d->a, c->s.id, o->instrument_id, &p,
-	    e) == -1 || trade_order_open(d->db, d->a, o, at(o, &c->q),
-	    d->now, &n, e) == -1 || trade_risk_limits(d->db, d->a, d->tenant,
-	    c->s.id, &limits, e) == -1)
+	if (trade_market_judge(i, q, &c->k.sight.feed, d->limits.stale_ms,
+	    d->now, &m, e) == -1 || trade_order_open(d->db, d->a, o,
+	    at(o, q), d->now, &n, e) == -1)
 		return -1;
+	trade_risk_narrow(&limits, &c->limits);
+	c->k.open = (struct trade_order_sum){ n.orders, n.versions };
 	c->r = (struct trade_risk_in){ .limits = limits,
 	    .session_state = c->s.state,
 	    .restricted = listed(d->restricted, o->symbol),
 	    .untradable = !m.tradable, .closed = !m.open && !can_wait(o),
-	    .stale = m.stale, .min_quantity = c->i.min_quantity,
-	    .max_quantity = c->i.max_quantity,
+	    .stale = m.stale, .min_quantity = i->min_quantity,
+	    .max_quantity = i->max_quantity,
 	    .buy = trade_order_buys(o), .market = is(o->type, "market"),
 	    .stop = strstr(o->type, "stop") != NULL,
 	    .reduce_only = o->reduce_only,
 	    .quantity = trade_order_leaves(o),
 	    .limit_price = o->limit_price, .stop_price = o->stop_price,
-	    .tick = c->i.tick, .lot = c->i.lot, .reference = c->q.last,
-	    .reference_age_s = (d->now.us - c->q.heard_at.us) / US_PER_S,
+	    .tick = i->tick, .lot = i->lot, .reference = q->last,
+	    .reference_age_s = (d->now.us - q->heard_at.us) / US_PER_S,
 	    .cash = c->s.cash, .reserved = { c->s.reserved.e8 -
 	    o->reserved.e8 }, .equity = c->s.equity,
 	    .day_equity = c->s.day_equity, .short_worth = c->s.short_worth,
-	    .position = p.quantity, .open_quantity = n.same_side,
+	    .position = held(c), .open_quantity = n.same_side,
 	    .open_notional = n.notional, .open_orders = n.orders,
 	    .last_second = n.last_second, .last_minute = n.last_minute,
 	    .duplicate = n.alike > 0 && !d->twice,
@@ -123,48 +140,68 @@ gather(struct trade_desk *d, struct scene *c, const O *o, struct err *e)
 	return 0;
 }
 
-static int
-ask_switch(struct trade_desk *d, const struct trade_session *s,
-    struct err *e)
+static struct platform_scope
+scope_of(struct trade_desk *d, const struct trade_session *s)
 {
 	char id[UUID_TEXT];
-	const struct platform_scope scope = { .module = "trade",
-	    .tenant = s->tenant_id, .session = uuid_format(s->id, id) };
 
-	return platform_switch_ask(d->db, d->a, &scope, e);
+	return (struct platform_scope){ .module = "trade",
+	    .tenant = s->tenant_id, .session = arena_strdup(d->a,
+	    uuid_format(s->id, id)) };
 }
 
-/* Session, instrument, price, and the terms that follow from them. */
+/* What is known by the session alone, in the round trip of what is asked
+ * before. */
+static int
+look_around(struct trade_desk *d, struct scene *c, struct err *e)
+{
+	const struct platform_scope scope = scope_of(d, &c->s);
+
+	return trade_position_ask(d->db, d->a, c->s.id, &c->positions, e) ==
+	    -1 || trade_risk_limit_ask(d->db, d->a, d->tenant, c->s.id,
+	    &c->limits, e) == -1 || platform_switch_look(d->db, d->a, &scope,
+	    &c->switches, e) == -1 || db_hear(d->db, e) == -1 ? -1 : 0;
+}
+
+/* Session, instrument, prices, and what else is known before the terms are
+ * looked at. */
 static int
 look(struct trade_desk *d, struct scene *c, O *o, const char *exchange,
     bool lock, struct err *e)
 {
-	*c = (struct scene){ .q = { .instrument_id = 0 } };
-	if (trade_session_of(d, lock, &c->s, e) == -1 ||
-	    db_found(trade_instrument_find(d->db, d->a, d->tenant, o->symbol,
-	    exchange, &c->i, e), "Instrument", e) == -1)
+	memset(c, 0, sizeof(*c));
+	if (trade_session_of(d, lock, &c->s, e) == -1)
 		return -1;
 	o->tenant_id = c->s.tenant_id;
 	o->session_id = c->s.id;
-	o->instrument_id = c->i.id;
 	/* a session's mode is for ever, and an order's is its session's */
 	o->mode = c->s.mode;
 	if (o->take_profit.e8 > 0 || o->stop_loss.e8 > 0)
 		o->role = "entry";
+	if (trade_sight_ask(d->db, d->a, d->tenant, o->symbol, exchange,
+	    &c->sight, e) == -1 || (o->client_order_id != NULL &&
+	    trade_order_by_client(d->db, d->a, o->session_id,
+	    o->client_order_id, &c->placed, e) == -1) ||
+	    (!trade_order_live(o) && lock && trade_paper_ask(d->db, d->a,
+	    c->s.id, &c->k.row, &c->k.lines, e) == -1) ||
+	    look_around(d, c, e) == -1 || trade_sight_of(&c->sight,
+	    o->symbol, &c->k.sight, e) == -1)
+		return -1;
+	o->instrument_id = c->k.sight.i.id;
 	return 0;
 }
 
 static int
 value(struct trade_desk *d, struct scene *c, O *o, struct err *e)
 {
-	if (trade_quote_get(d->db, d->a, c->i.id, &c->q, e) == -1 ||
-	    trade_session_value(d->db, d->a, &c->s, d->now, e) == -1)
+	if (trade_session_worth(&c->s, &c->positions, d->now, e) == -1)
 		return -1;
 	if (is(o->type, "trailing_stop")) {
 		struct trade_trail t = { .buy = trade_order_buys(o),
 		    .amount = o->trail_amount, .ppm = o->trail_ppm };
 
-		if (trade_trail_move(&t, c->q.last, c->i.tick)) {
+		if (trade_trail_move(&t, c->k.sight.q.last,
+		    c->k.sight.i.tick)) {
 			o->trail_mark = t.mark;
 			o->stop_price = t.stop;
 		}
@@ -174,18 +211,16 @@ value(struct trade_desk *d, struct scene *c, O *o, struct err *e)
 
 /* 0: new, 1: placed before, -1. */
 static int
-again(struct trade_desk *d, O *o, struct err *e)
+again(const struct scene *c, O *o, struct err *e)
 {
-	O old;
-	int rc = trade_order_by_client(d->db, d->a, o->session_id,
-	    o->client_order_id, &old, e);
+	const O *old = c->placed.v;
 
-	if (rc != 0)
-		return rc == 1 ? 0 : -1;
-	if (memcmp(old.digest.p, o->digest.p, o->digest.n) != 0)
+	if (c->placed.n == 0)
+		return 0;
+	if (memcmp(old->digest.p, o->digest.p, o->digest.n) != 0)
 		return err_set(e, 409, "id_reuse", "Another order has this "
 		    "client_order_id");
-	*o = old;
+	*o = *old;
 	return 1;
 }
 
@@ -210,10 +245,10 @@ name(struct trade_desk *d, O *o, struct err *e)
 /* ---- placing ------------------------------------------------------------------------ */
 
 static int
-open_order(struct trade_desk *d, struct trade_session *s, O *o,
-    struct err *e)
+open_order(struct trade_desk *d, struct scene *c, O *o, struct err *e)
 {
 	bool live = trade_order_live(o);
+	int rc;
 
 	o->state = trade_order_states[live ? ORDER_SUBMITTING :
 	    ORDER_ACCEPTED];
@@ -223,9 +258,14 @@ open_order(struct trade_desk *d, struct trade_session *s, O *o,
 		o->send = "submit";
 		o->send_at = d->now;
 	}
-	if (trade_order_begin(d, s, o, "placed", e) == -1)
+	if (trade_order_begin(d, &c->s, o, "placed", e) == -1)
 		return -1;
-	return live ? 0 : trade_paper_submit(d, s, o, e);
+	c->k.open.orders++;
+	c->k.open.versions += o->version;
+	d->basis = &c->k;
+	rc = live ? 0 : trade_paper_submit(d, &c->s, o, e);
+	d->basis = NULL;
+	return rc;
 }
 
 int
@@ -238,16 +278,16 @@ trade_order_place(struct trade_desk *d, O *o, const char *exchange,
 
 	if (look(d, &c, o, exchange, true, e) == -1 || name(d, o, e) == -1)
 		return -1;
-	if ((rc = again(d, o, e)) != 0)
+	if ((rc = again(&c, o, e)) != 0)
 		return rc;
 	if (trade_order_terms(o, d->now, e) == -1 ||
 	    value(d, &c, o, e) == -1 ||
-	    trade_order_exits(o, at(o, &c.q), c.i.tick, e) == -1 ||
-	    ask_switch(d, &c.s, e) == -1 ||
+	    trade_order_exits(o, at(o, &c.k.sight.q), c.k.sight.i.tick, e) ==
+	    -1 || platform_switch_says(&c.switches, e) == -1 ||
 	    trade_risk_check(&c.r, &reserve, e) == -1)
 		return -1;
 	trade_order_hold(&c.s, o, reserve);
-	return open_order(d, &c.s, o, e);
+	return open_order(d, &c, o, e);
 }
 
 bool
@@ -294,8 +334,8 @@ verdict(struct trade_desk *d, struct scene *c, O *o, struct err *e)
 	struct dec reserve;
 
 	if (trade_order_terms(o, d->now, e) == -1 ||
-	    trade_order_exits(o, at(o, &c->q), c->i.tick, e) == -1 ||
-	    ask_switch(d, &c->s, e) == -1)
+	    trade_order_exits(o, at(o, &c->k.sight.q), c->k.sight.i.tick,
+	    e) == -1 || platform_switch_says(&c->switches, e) == -1)
 		return -1;
 	return trade_risk_check(&c->r, &reserve, e);
 }
@@ -311,7 +351,7 @@ trade_order_preview(struct trade_desk *d, O *o, const char *exchange,
 	    value(d, &c, o, e) == -1)
 		return -1;
 	*out = (struct trade_preview){ .accepted = true, .code = "",
-	    .detail = "", .price = at(o, &c.q),
+	    .detail = "", .price = at(o, &c.k.sight.q),
 	    .available = trade_session_available(&c.s,
 	    d->limits.short_margin), .rulings = { r, TRADE_RULES } };
 	trade_risk_rulings(&c.r, d->a, r, &out->reserve, &out->fee);
@@ -333,11 +373,13 @@ static int
 changed(struct trade_desk *d, struct scene *c, struct uuid id,
     const struct trade_terms *t, O *o, O *n, struct err *e)
 {
-	*c = (struct scene){ .q = { .instrument_id = 0 } };
+	memset(c, 0, sizeof(*c));
 	if (trade_session_of(d, true, &c->s, e) == -1 ||
 	    db_found(trade_order_by_id(d->db, d->a, c->s.id, id, true, o, e),
-	    "Order", e) == -1 || db_found(trade_instrument_by_id(d->db, d->a,
-	    d->tenant, o->instrument_id, &c->i, e), "Instrument", e) == -1)
+	    "Order", e) == -1 || trade_sight_ask_id(d->db, d->a, d->tenant,
+	    o->instrument_id, &c->sight, e) == -1 ||
+	    look_around(d, c, e) == -1 || trade_sight_of(&c->sight,
+	    o->symbol, &c->k.sight, e) == -1)
 		return -1;
 	if (trade_order_next((enum trade_order_state)
 	    trade_order_state_parse(o->state), HAPPENS_ASK_REPLACE, false,
@@ -358,8 +400,7 @@ changed(struct trade_desk *d, struct scene *c, struct uuid id,
 	if (n->quantity.e8 <= o->filled.e8)
 		return err_set(e, 422, "terms", "So much is filled already; "
 		    "cancel the rest instead");
-	return trade_quote_get(d->db, d->a, c->i.id, &c->q, e) == -1 ||
-	    trade_session_value(d->db, d->a, &c->s, d->now, e) == -1 ||
+	return trade_session_worth(&c->s, &c->positions, d->now, e) == -1 ||
 	    gather(d, c, n, e) == -1 ? -1 : 0;
 }
 
@@ -372,7 +413,7 @@ trade_order_replace(struct trade_desk *d, struct uuid id,
 	O n;
 
 	if (changed(d, &c, id, t, o, &n, e) == -1 ||
-	    ask_switch(d, &c.s, e) == -1)
+	    platform_switch_says(&c.switches, e) == -1)
 		return -1;
 	c.r.duplicate = false;
 	if (c.r.limits.max_quantity.e8 > 0 &&
@@ -411,10 +452,12 @@ int
 trade_order_may_fill(struct trade_desk *d, const struct trade_session *s,
     const O *o, struct err *e)
 {
+	const struct platform_scope scope = scope_of(d, s);
 	struct trade_position p = { .quantity = { 0 } };
-	int64_t held, rest = trade_order_leaves(o).e8;
+	int64_t units, rest = trade_order_leaves(o).e8;
 
-	if (is(s->state, "active") && ask_switch(d, s, e) == 0)
+	if (is(s->state, "active") && platform_switch_ask(d->db, d->a,
+	    &scope, e) == 0)
 		return 1;
 	if (e->status >= 500 || (e->status != 0 && e->status != 409))
 		return -1;
@@ -422,7 +465,7 @@ trade_order_may_fill(struct trade_desk *d, const struct trade_session *s,
 	if (trade_position_get(d->db, d->a, s->id, o->instrument_id, &p,
 	    e) == -1)
 		return -1;
-	held = p.quantity.e8;
-	return trade_order_buys(o) ? held < 0 && rest <= -held :
-	    held > 0 && rest <= held;
+	units = p.quantity.e8;
+	return trade_order_buys(o) ? units < 0 && rest <= -units :
+	    units > 0 && rest <= units;
 }

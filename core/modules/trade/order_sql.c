@@ -313,9 +313,9 @@ trade_order_to_ask(struct db *db, struct arena *a, struct utc before,
 
 int
 trade_order_by_client(struct db *db, struct arena *a, struct uuid session,
-    const char *client, O *out, struct err *e)
+    const char *client, struct rows *out, struct err *e)
 {
-	return db_one(db, a, &ORDER_BY_CLIENT, ARGS(V(session), V(client)),
+	return db_ask(db, a, &ORDER_BY_CLIENT, ARGS(V(session), V(client)),
 	    out, e);
 }
 

@@ -114,8 +114,9 @@ struct trade_order_filter {
 
 int trade_order_insert(struct db *, const struct trade_order *, struct err *);
 int trade_order_update(struct db *, const struct trade_order *, struct err *);
+/* Asked only (db_ask): no row, or one. */
 int trade_order_by_client(struct db *, struct arena *, struct uuid session,
-    const char *client, struct trade_order *, struct err *);
+    const char *client, struct rows *, struct err *);
 /* lock: until the transaction ends. */
 int trade_order_by_id(struct db *, struct arena *, struct uuid session,
     struct uuid id, bool lock, struct trade_order *, struct err *);
@@ -190,6 +191,8 @@ struct trade_desk {
 	struct utc now;
 	bool twice;			/* a repeat within half a second is meant */
 	struct trade_paper_run *paper;	/* NULL, or the paper market at work */
+	const struct trade_basis *basis;	/* NULL, or what an order that is being
+					 * placed was judged by */
 	struct trade_paper_terms paper_terms;	/* of a new paper market */
 };
 struct trade_conf;

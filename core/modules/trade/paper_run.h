@@ -21,6 +21,7 @@ struct trade_paper_run {
 	VEC(int64_t) wake;		/* instruments that were placed into
 					 * while another one was at work */
 	bool changed;
+	bool told;			/* an order has heard of an effect */
 };
 
 int trade_paper_run_open(struct trade_paper_run *, struct trade_desk *,

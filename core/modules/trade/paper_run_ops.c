@@ -92,21 +92,24 @@ int
 trade_paper_run_open(RUN *r, struct trade_desk *d, struct trade_session *s,
     struct err *e)
 {
-	int rc;
+	struct rows row;
 
 	*r = (RUN){ .d = d, .s = s, .looked = arena_new(LOOKED_CAP) };
 	arena_defer(d->a, drop, r->looked);
-	rc = trade_paper_row_get(d->db, d->a, s->id, &r->row, e);
-	if (rc == -1)
+	if (d->basis != NULL) {
+		row = d->basis->row;
+		r->lines = d->basis->lines;
+	} else if (trade_paper_ask(d->db, d->a, s->id, &row, &r->lines,
+	    e) == -1 || db_hear(d->db, e) == -1)
 		return -1;
-	if (rc == 1) {
+	if (row.n == 0) {
 		begin_fresh(r);
 		return 0;
 	}
+	r->row = *ROW(&row, struct trade_paper_row, 0);
 	r->seen = (struct trade_order_sum){ r->row.seen_orders,
 	    r->row.seen_versions };
-	if (trade_paper_line_all(d->db, d->a, s->id, &r->lines, e) == -1 ||
-	    read_state(r, e) == -1)
+	if (read_state(r, e) == -1)
 		return -1;
 	/* the last state of a day that is over */
 	if (r->p.now_us / day_us < d->now.us / day_us &&
@@ -208,18 +211,19 @@ int
 trade_paper_run_known(struct trade_desk *d, int64_t instrument,
     const char *kind, struct trade_paper_input *in, struct err *e)
 {
-	struct trade_paper_known k;
+	struct trade_sight k;
 	int64_t age;
 
-	if (db_found(trade_paper_known_get(d->db, d->a, instrument, &k, e),
-	    "Instrument", e) == -1)
+	if (d->basis != NULL && d->basis->sight.i.id == instrument)
+		k = d->basis->sight;
+	else if (trade_sight_any(d->db, d->a, instrument, &k, e) == -1)
 		return -1;
-	age = d->now.us - k.heard_at.us;
+	age = d->now.us - k.q.heard_at.us;
 	*in = (struct trade_paper_input){ .kind = kind, .at = d->now,
-	    .instrument_id = instrument, .bid = k.bid, .ask = k.ask,
-	    .last = k.last, .flow = k.flow, .tick = k.tick, .lot = k.lot,
-	    .market_at = k.at };
-	in->held = k.last.e8 == 0 || (d->limits.quote_age_s > 0 &&
+	    .instrument_id = instrument, .bid = k.q.bid, .ask = k.q.ask,
+	    .last = k.q.last, .flow = k.flow, .tick = k.i.tick,
+	    .lot = k.i.lot, .market_at = k.q.at };
+	in->held = k.q.last.e8 == 0 || (d->limits.quote_age_s > 0 &&
 	    age > d->limits.quote_age_s * US_PER_S);
 	return 0;
 }
@@ -305,6 +309,7 @@ report(RUN *r, const struct trade_paper_effect *f, struct err *e)
 	    f->order_id) ? r->own : &row;
 	int rc;
 
+	r->told = true;
 	if (o == &row && db_found(trade_order_by_id(r->d->db, r->d->a,
 	    r->s->id, f->order_id, true, o, e), "Order", e) == -1)
 		return -1;
@@ -485,7 +490,9 @@ trade_paper_run_check(RUN *r, struct err *e)
 {
 	struct trade_order_sum now;
 
-	if (trade_order_sum_open(r->d->db, r->d->a, r->s->id, &now, e) == -1)
+	if (r->d->basis != NULL && !r->told)
+		now = r->d->basis->open;
+	else if (trade_order_sum_open(r->d->db, r->d->a, r->s->id, &now, e) == -1)
 		return -1;
 	return now.orders == r->seen.orders && now.versions ==
 	    r->seen.versions ? 0 : trade_paper_run_sync(r, e);

@@ -83,18 +83,6 @@ static const struct schema state_schema = {
 	.size = sizeof(H), .fields = state_fields
 };
 
-#define K struct trade_paper_known
-static const struct field known_fields[] = {
-	FIELD(K, tick), FIELD(K, lot), FIELD(K, bid), FIELD(K, ask),
-	FIELD(K, last), FIELD(K, flow),
-	FIELD(K, at, .flags = FF_NULLABLE),
-	FIELD(K, heard_at, .flags = FF_NULLABLE), FIELD_END
-};
-static const struct schema known_schema = {
-	.name = "PaperKnown", .doc = "What is known of a market",
-	.size = sizeof(K), .fields = known_fields
-};
-
 static const struct query ROW_GET = { "trade_paper.get",
 	"SELECT " ROW_COLUMNS " FROM trade_paper WHERE session_id = ? LIMIT 1",
 	&row_schema };
@@ -154,22 +142,10 @@ static const struct query HASH_OF_DAY = { "trade_paper_hash.of_day",
 	"at FROM trade_paper_hash h WHERE h.at >= ? AND h.at < ? GROUP BY "
 	"h.session_id ORDER BY h.session_id LIMIT 10000",
 	&trade_paper_hash_schema };
-/* Flow: the volume of the last minute that is known, or of the day whose
- * close the quote is. */
-static const struct query KNOWN_GET = { "trade_paper.known",
-	"SELECT i.tick, i.lot, COALESCE(q.bid, 0) AS bid, COALESCE(q.ask, 0) "
-	"AS ask, COALESCE(q.last, 0) AS last, COALESCE((SELECT b.volume FROM "
-	"trade_bar b WHERE b.instrument_id = i.id AND b.timeframe = '1m' AND "
-	"b.at > q.at - INTERVAL 1 HOUR AND b.at <= q.at ORDER BY b.at DESC "
-	"LIMIT 1), (SELECT b.volume FROM trade_bar b WHERE b.instrument_id = "
-	"i.id AND b.timeframe = '1d' AND b.at = q.at LIMIT 1), 0) AS flow, "
-	"q.at, q.heard_at FROM trade_instrument i LEFT JOIN trade_quote q ON "
-	"q.instrument_id = i.id WHERE i.id = ? LIMIT 1", &known_schema };
-
 const struct query *const trade_paper_queries[] = {
 	&ROW_GET, &ROW_PUT, &ROW_DUE, &LINE_ALL, &LINE_OF, &LINE_PUT,
 	&LINE_DROP, &LINE_DUE, &LOG_ADD, &LOG_PAGE, &LOG_BARS, &HASH_ADD,
-	&HASH_NEXT, &HASH_PAGE, &HASH_OF_DAY, &KNOWN_GET, NULL
+	&HASH_NEXT, &HASH_PAGE, &HASH_OF_DAY, NULL
 };
 
 enum { LOG_DAYS = 30, HASH_DAYS = 30 };
@@ -192,6 +168,14 @@ trade_paper_row_get(struct db *db, struct arena *a, struct uuid session,
     R *out, struct err *e)
 {
 	return db_one(db, a, &ROW_GET, ARGS(V(session)), out, e);
+}
+
+int
+trade_paper_ask(struct db *db, struct arena *a, struct uuid session,
+    struct rows *row, struct rows *lines, struct err *e)
+{
+	return db_ask(db, a, &ROW_GET, ARGS(V(session)), row, e) == -1 ? -1 :
+	    db_ask(db, a, &LINE_ALL, ARGS(V(session)), lines, e);
 }
 
 int
@@ -297,11 +281,4 @@ trade_paper_hash_of_day(struct db *db, struct arena *a, struct utc from,
 {
 	return db_all(db, a, &HASH_OF_DAY, ARGS(V(from), V(from), V(to)), out,
 	    e);
-}
-
-int
-trade_paper_known_get(struct db *db, struct arena *a, int64_t instrument,
-    K *out, struct err *e)
-{
-	return db_one(db, a, &KNOWN_GET, ARGS(V(instrument)), out, e);
 }

@@ -15,6 +15,7 @@
 #include "modules/trade/feed.h"
 #include "modules/trade/orders.h"
 #include "modules/trade/paper.h"
+#include "modules/trade/sight.h"
 
 struct trade_paper_row {
 	struct uuid session_id, tenant_id;
@@ -51,10 +52,11 @@ struct trade_paper_hash {
 	struct utc at;
 	const char *hex;		/* computed: the hash as text */
 };
-/* What is known of an instrument's market. */
-struct trade_paper_known {
-	struct dec tick, lot, bid, ask, last, flow;
-	struct utc at, heard_at;
+/* What placing an order has read already, for the market that gets it. */
+struct trade_basis {
+	struct trade_sight sight;
+	struct rows row, lines;		/* of the session's paper market */
+	struct trade_order_sum open;	/* the session's, with the order */
 };
 extern const struct schema trade_paper_log_schema, trade_paper_hash_schema;
 extern const struct query *const trade_paper_queries[];
@@ -68,6 +70,9 @@ extern const struct trade_listener trade_paper_listener;
 
 int trade_paper_row_get(struct db *, struct arena *, struct uuid session,
     struct trade_paper_row *, struct err *);
+/* The row (0 or 1) and the lines of it, asked only (db_ask). */
+int trade_paper_ask(struct db *, struct arena *, struct uuid session,
+    struct rows *row, struct rows *lines, struct err *);
 int trade_paper_row_put(struct db *, const struct trade_paper_row *,
     struct err *);
 int trade_paper_line_all(struct db *, struct arena *, struct uuid session,
@@ -105,8 +110,6 @@ int trade_paper_hash_page(struct db *, struct arena *, struct uuid session,
  * the first in it; without states. */
 int trade_paper_hash_of_day(struct db *, struct arena *, struct utc from,
     struct utc to, struct rows *, struct err *);
-int trade_paper_known_get(struct db *, struct arena *, int64_t instrument,
-    struct trade_paper_known *, struct err *);
 
 /* ---- use-cases: in the caller's transaction -------------------------------------- */
 

@@ -87,6 +87,9 @@ int trade_session_insert(struct db *, const struct trade_session *,
 int trade_session_update(struct db *, struct trade_session *, struct err *);
 int trade_position_all(struct db *, struct arena *, struct uuid session,
     struct rows *, struct err *);
+/* The same, asked only (db_ask). */
+int trade_position_ask(struct db *, struct arena *, struct uuid session,
+    struct rows *, struct err *);
 int trade_position_get(struct db *, struct arena *, struct uuid session,
     int64_t instrument, struct trade_position *, struct err *);
 int trade_position_put(struct db *, const struct trade_position *,
@@ -109,6 +112,9 @@ int trade_session_open(struct db *, struct arena *, struct uuid tenant,
     struct trade_session *, struct err *);
 /* Cash plus positions at their last prices; a new day keeps its first. */
 int trade_session_value(struct db *, struct arena *, struct trade_session *,
+    struct utc now, struct err *);
+/* The same out of its positions (trade_position_all). */
+int trade_session_worth(struct trade_session *, const struct rows *,
     struct utc now, struct err *);
 /* With equity and short_worth: what nothing binds (see risk.h). */
 struct dec trade_session_available(const struct trade_session *,

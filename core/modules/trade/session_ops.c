@@ -42,12 +42,18 @@ trade_session_value(struct db *db, struct arena *a, struct trade_session *s,
 {
 	struct rows rows;
 
+	return trade_position_all(db, a, s->id, &rows, e) == -1 ? -1 :
+	    trade_session_worth(s, &rows, now, e);
+}
+
+int
+trade_session_worth(struct trade_session *s, const struct rows *positions,
+    struct utc now, struct err *e)
+{
 	s->equity = s->cash;
 	s->short_worth.e8 = 0;
-	if (trade_position_all(db, a, s->id, &rows, e) == -1)
-		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		const struct trade_position *p = ROW(&rows,
+	for (size_t i = 0; i < positions->n; i++) {
+		const struct trade_position *p = ROW(positions,
 		    struct trade_position, i);
 		struct dec worth;
 

@@ -109,14 +109,19 @@ const struct schema trade_cash_schema = {
 };
 #define CASH "session_id, seq, kind, amount, balance, order_id, at"
 
-static const struct query SESSION_MINE = { "trade_session.mine",
-	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
-	"user_id = ? AND broker = 'paper' AND mode = 'paper' AND live = 1 "
-	"LIMIT 1", &trade_session_schema };
-static const struct query SESSION_BY_ID = { "trade_session.by_id",
-	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
-	"user_id = ? AND id = ? AND live = 1 LIMIT 1",
+#define MINE "SELECT " SESSION " FROM trade_session WHERE tenant_id = ? " \
+	"AND user_id = ? AND broker = 'paper' AND mode = 'paper' AND live = " \
+	"1 LIMIT 1"
+#define BY_ID "SELECT " SESSION " FROM trade_session WHERE tenant_id = ? " \
+	"AND user_id = ? AND id = ? AND live = 1 LIMIT 1"
+static const struct query SESSION_MINE = { "trade_session.mine", MINE,
 	&trade_session_schema };
+static const struct query SESSION_MINE_LOCK = { "trade_session.mine_lock",
+	MINE " FOR UPDATE", &trade_session_schema };
+static const struct query SESSION_BY_ID = { "trade_session.by_id", BY_ID,
+	&trade_session_schema };
+static const struct query SESSION_PICK_LOCK = { "trade_session.pick_lock",
+	BY_ID " FOR UPDATE", &trade_session_schema };
 static const struct query SESSION_ALL = { "trade_session.all",
 	"SELECT " SESSION " FROM trade_session WHERE tenant_id = ? AND "
 	"user_id = ? AND live = 1 ORDER BY id LIMIT 100",
@@ -157,7 +162,7 @@ static const struct query CASH_PAGE = { "trade_cash.page",
 	"ORDER BY seq DESC LIMIT ?", &trade_cash_schema };
 
 const struct query *const trade_session_queries[] = {
-	&SESSION_MINE, &SESSION_BY_ID, &SESSION_ALL, &SESSION_LOCK,
+	&SESSION_MINE, &SESSION_MINE_LOCK, &SESSION_BY_ID, &SESSION_PICK_LOCK, &SESSION_ALL, &SESSION_LOCK,
 	&SESSION_INSERT, &SESSION_UPDATE, &POSITION_ALL, &POSITION_GET,
 	&POSITION_PUT, &ENTRY_ADD, &CASH_ADD, &CASH_PAGE, NULL
 };
@@ -178,24 +183,18 @@ int
 trade_session_mine(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid user, bool lock, S *out, struct err *e)
 {
-	int rc = db_one(db, a, &SESSION_MINE, ARGS(V(tenant), V(user)), out,
-	    e);
-
-	return rc == 0 && lock ? trade_session_lock(db, a, out->id, out, e) :
-	    rc;
+	return db_one(db, a, lock ? &SESSION_MINE_LOCK : &SESSION_MINE,
+	    ARGS(V(tenant), V(user)), out, e);
 }
 
 int
 trade_session_pick(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid user, struct uuid id, bool lock, S *out, struct err *e)
 {
-	int rc;
-
 	if (uuid_is_nil(id))
 		return trade_session_mine(db, a, tenant, user, lock, out, e);
-	rc = db_one(db, a, &SESSION_BY_ID, ARGS(V(tenant), V(user), V(id)),
-	    out, e);
-	return rc == 0 && lock ? trade_session_lock(db, a, id, out, e) : rc;
+	return db_one(db, a, lock ? &SESSION_PICK_LOCK : &SESSION_BY_ID,
+	    ARGS(V(tenant), V(user), V(id)), out, e);
 }
 
 int
@@ -238,6 +237,13 @@ trade_position_all(struct db *db, struct arena *a, struct uuid session,
     struct rows *out, struct err *e)
 {
 	return db_all(db, a, &POSITION_ALL, ARGS(V(session)), out, e);
+}
+
+int
+trade_position_ask(struct db *db, struct arena *a, struct uuid session,
+    struct rows *out, struct err *e)
+{
+	return db_ask(db, a, &POSITION_ALL, ARGS(V(session)), out, e);
 }
 
 int

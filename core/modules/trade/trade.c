@@ -205,6 +205,7 @@ const struct module trade_module = {
 		trade_fill_queries, trade_limit_queries,
 		trade_ledger_queries, trade_feed_queries,
 		trade_tick_queries, trade_paper_queries,
+		trade_sight_queries,
 		trade_news_queries, trade_signal_queries,
 		trade_arming_queries, trade_reward_queries,
 		trade_suggest_queries, trade_portfolio_queries,
