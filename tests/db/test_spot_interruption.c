@@ -28,6 +28,7 @@
 #include "modules/spot/episode.h"
 #include "modules/spot/interruption.h"
 #include "modules/spot/move.h"
+#include "modules/spot/policy.h"
 #include "modules/spot/queue.h"
 #include "modules/spot/sns.h"
 #include "modules/spot/spot.h"
@@ -523,6 +524,37 @@ policy(void **state)
 	take(notice("TERMINATION", new_event(), i, 1));
 	assert_string_equal(state_of(i), "interruption watched");
 	assert_int_equal(moves_of(i), 0);
+}
+
+static int64_t
+spot_pools_of(const char *instance)
+{
+	return number("SELECT COUNT(*) FROM spot_move WHERE instance_id = "
+	    "'%s' AND pools LIKE '%%\"lifecycle\":\"spot\"%%'", instance);
+}
+
+/* Not even under notice does anything go where the owner wants nothing. */
+static void
+denied_types(void **state)
+{
+	struct spot_policy p;
+	const char *i = fresh();
+
+	(void)state;
+	take(notice("TERMINATION", new_event(), i, 1));
+	assert_int_equal(moves_of(i), 1);
+	assert_int_equal(spot_pools_of(i), 1);
+	spot_policy_default(&p);
+	p.tenant_id = one.tenant_id;
+	p.account_id = acc.id;
+	p.deny_types.p = "[\"*\"]";
+	p.updated_at = clock_now();
+	good(spot_policy_put(env.db, a, &p, &err));
+	i = fresh();
+	take(notice("TERMINATION", new_event(), i, 1));
+	assert_int_equal(moves_of(i), 1);	/* on demand */
+	assert_int_equal(spot_pools_of(i), 0);
+	good(spot_policy_delete(env.db, p.tenant_id, p.account_id, &err));
 }
 
 static void
@@ -1323,7 +1355,8 @@ main(void)
 		cmocka_unit_test(again_and_again), cmocka_unit_test(standby),
 		cmocka_unit_test(reordered), cmocka_unit_test(after_the_end),
 		cmocka_unit_test(failed_move), cmocka_unit_test(late),
-		cmocka_unit_test(policy), cmocka_unit_test(stopped),
+		cmocka_unit_test(policy),
+		cmocka_unit_test(denied_types), cmocka_unit_test(stopped),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(many_over_the_cap),
 		cmocka_unit_test(many_stopped),

@@ -316,7 +316,8 @@ test_every_refusal(void **state)
 	static const char *const deny[] = { "c5.*", NULL };
 	const struct spot_need need = { .arch = "x86_64", .vcpu = 4,
 	    .mem_mib = 16384, .nvme_gb = 50, .ebs_mbps = 800,
-	    .interfaces = 2, .hypervisor = "nitro", .zones = zones,
+	    .interfaces = 2, .hypervisor = "nitro", .steady = true,
+	    .zones = zones,
 	    .nzones = 2, .allow = allow, .deny = deny, .avoid_az = "z1b",
 	    .avoid_type = "m5.avoid", .now = { 1000000 * S } };
 	struct spot_ranking r;
@@ -333,6 +334,8 @@ test_every_refusal(void **state)
 	v[UNFIT_EBS].ebs_mbps = 500;
 	v[UNFIT_INTERFACES].interfaces = 1;
 	v[UNFIT_HYPERVISOR].hypervisor = "xen";
+	v[UNFIT_CREDITS].burstable = true;
+	v[UNFIT_CREDITS].instance_type = "t3.credits";
 	v[UNFIT_DENIED].instance_type = "c5.denied";
 	v[UNFIT_NOT_ALLOWED].instance_type = "r5.other";
 	v[UNFIT_ZONE].az = "z1c";

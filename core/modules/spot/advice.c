@@ -153,7 +153,7 @@ need_of(const struct work *w)
 {
 	const struct spot_offer *o = w->here;
 	struct spot_need n = { .vcpu = o->vcpu, .mem_mib = o->mem_mib,
-	    .gpu = o->gpu };
+	    .gpu = o->gpu, .steady = !o->burstable };
 
 	if (w->q->need != NULL)
 		n = *w->q->need;

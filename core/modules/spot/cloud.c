@@ -33,16 +33,18 @@ static const struct cloud_region regions[] = {
 /* Regional price level in percent of us-east-1. */
 static const int level[NITEMS(regions)] = { 100, 100, 119, 106 };
 
-#define TYPE(t, a, v, m, g) { .type = t, .arch = a, .hypervisor = "nitro", \
+#define BURST(t, a, v, m) { .burstable = true, KIND(t, a, v, m, 0) }
+#define TYPE(t, a, v, m, g) { KIND(t, a, v, m, g) }
+#define KIND(t, a, v, m, g) .type = t, .arch = a, .hypervisor = "nitro", \
 	.manufacturer = "", .network = "", .gpu_name = "", \
 	.usage = "on-demand,spot", .vcpu = v, .cores = v / 2, \
-	.mem_mib = (m) * 1024, .gpu = g, .current = true, .spot = true }
+	.mem_mib = (m) * 1024, .gpu = g, .current = true, .spot = true
 #define X86 "x86_64"
 #define ARM "arm64"
 
 static const struct ec2_type types[] = {
-	TYPE("t3.medium", X86, 2, 4, 0), TYPE("t3.large", X86, 2, 8, 0),
-	TYPE("t4g.medium", ARM, 2, 4, 0), TYPE("t4g.large", ARM, 2, 8, 0),
+	BURST("t3.medium", X86, 2, 4), BURST("t3.large", X86, 2, 8),
+	BURST("t4g.medium", ARM, 2, 4), BURST("t4g.large", ARM, 2, 8),
 	TYPE("m5.large", X86, 2, 8, 0), TYPE("m5.xlarge", X86, 4, 16, 0),
 	TYPE("m5.2xlarge", X86, 8, 32, 0), TYPE("m5a.large", X86, 2, 8, 0),
 	TYPE("m5a.xlarge", X86, 4, 16, 0), TYPE("m6i.large", X86, 2, 8, 0),

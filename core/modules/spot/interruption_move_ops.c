@@ -10,12 +10,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "modules/platform/platform.h"
 #include "modules/spot/account.h"
 #include "modules/spot/interruption.h"
 #include "modules/spot/move.h"
+#include "modules/spot/plan.h"
 #include "modules/spot/risk_ops.h"
 #include "modules/spot/rows.h"
 
@@ -24,8 +26,9 @@ enum { TARGETS = 3, REFUSALS_TOLD = 20, MARKET_S = 5,
 
 /* ---- the market ---------------------------------------------------------------- */
 
-/* What fits in place of one kind of machine. */
+/* What fits in place of one kind of machine of an account. */
 struct answer {
+	struct uuid account;
 	const char *az, *type, *arch;
 	struct spot_candidates c;
 };
@@ -121,15 +124,18 @@ size_of(const struct region *r, const struct spot_noticed *i,
 		need->vcpu = o->vcpu;
 		need->mem_mib = o->mem_mib;
 		need->gpu = o->gpu;
+		need->nvme_gb = o->nvme_gb;
+		need->ebs_mbps = o->ebs_mbps;
 		need->hypervisor = o->hypervisor;
+		need->steady = !o->burstable;
 		*on_demand = o->on_demand;
 		return;
 	}
 }
 
 static void
-rank(struct region *r, const struct spot_noticed *i, struct utc now,
-    struct spot_candidates *out)
+rank(struct region *r, const struct spot_policy *p,
+    const struct spot_noticed *i, struct utc now, struct spot_candidates *out)
 {
 	struct spot_ranking k = { 0 };
 	struct spot_need need = { .arch = i->arch, .avoid_az = i->az,
@@ -138,6 +144,7 @@ rank(struct region *r, const struct spot_noticed *i, struct utc now,
 	struct dec on_demand = { 0 };
 	struct str s;
 
+	spot_policy_need(r->a, p, &need);
 	size_of(r, i, &need, &on_demand);
 	spot_pools_rank(r->a, r->v, r->n, &need, &k);
 	str_init(&s, r->a);
@@ -164,6 +171,7 @@ spot_candidates_get(struct db *db, struct spot_pool_cache *m,
     const struct spot_candidates **out, struct err *e)
 {
 	struct region *r;
+	struct spot_policy p;
 	struct answer *x;
 
 	if (load(db, m, acc->provider, region, spot_product(i->product), now,
@@ -171,18 +179,22 @@ spot_candidates_get(struct db *db, struct spot_pool_cache *m,
 		return -1;
 	for (size_t k = 0; k < r->answers.n; k++) {
 		x = r->answers.v[k];
-		if (strcmp(x->az, i->az) == 0 &&
+		if (uuid_equal(x->account, acc->id) &&
+		    strcmp(x->az, i->az) == 0 &&
 		    strcmp(x->type, i->instance_type) == 0 &&
 		    strcmp(x->arch, i->arch) == 0) {
 			*out = &x->c;
 			return 0;
 		}
 	}
+	if (spot_policy_get(db, r->a, acc->tenant_id, acc->id, &p, e) == -1)
+		return -1;
 	x = arena_alloc(r->a, sizeof(*x));
+	x->account = acc->id;
 	x->az = arena_strdup(r->a, i->az);
 	x->type = arena_strdup(r->a, i->instance_type);
 	x->arch = arena_strdup(r->a, i->arch);
-	rank(r, i, now, &x->c);
+	rank(r, &p, i, now, &x->c);
 	*VEC_ADD(r->a, &r->answers) = x;
 	*out = &x->c;
 	return 0;

@@ -13,7 +13,7 @@
 #include "modules/spot/catalog.h"
 #include "modules/spot/instance.h"
 #include "modules/spot/move.h"
-#include "modules/spot/pool.h"
+#include "modules/spot/plan.h"
 
 enum { POOLS = 5, REFUSALS = 20 };
 
@@ -51,16 +51,22 @@ find_pools(struct db *db, struct arena *a, struct spot_move_new *n,
 	    .now = clock_now() };
 	struct spot_ranking r = { 0 };
 	struct spot_od_price od = { 0 };
+	struct spot_policy p;
 	struct spot_type t;
 	int rc = spot_type_by_name(db, a, i->instance_type, &t, e);
 
-	if (rc == -1)
+	if (rc == -1 || spot_policy_get(db, a, acc->tenant_id, acc->id, &p,
+	    e) == -1)
 		return -1;
+	spot_policy_need(a, &p, &need);
 	if (rc == 0) {
 		need.vcpu = t.vcpu;
 		need.mem_mib = t.mem_mib;
 		need.gpu = t.gpu;
+		need.nvme_gb = t.nvme_gb;
+		need.ebs_mbps = t.ebs_mbps;
 		need.hypervisor = t.hypervisor;
+		need.steady = !t.burstable;
 	}
 	if (spot_pools_for(db, a, acc->provider, n->region, product, &need,
 	    &r, e) == -1 || spot_od_price_get(db, a, acc->provider,

@@ -120,5 +120,10 @@ const struct spot_plan_held *spot_plan_held_of(const struct spot_plan *,
 
 /* Rules of decisions as the policy has them. */
 struct spot_rules spot_policy_rules(const struct spot_policy *);
+/* The same with the types it allows and denies and the owner's cost of an
+ * interruption, in what a decision asks for. The need borrows from the arena
+ * and the policy. */
+void spot_policy_need(struct arena *, const struct spot_policy *,
+    struct spot_need *);
 
 #endif

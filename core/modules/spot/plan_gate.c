@@ -25,6 +25,19 @@ spot_policy_rules(const struct spot_policy *p)
 	return r;
 }
 
+void
+spot_policy_need(struct arena *a, const struct spot_policy *p,
+    struct spot_need *n)
+{
+	struct spot_rules *r = arena_alloc(a, sizeof(*r));
+
+	*r = spot_policy_rules(p);
+	n->rules = r;
+	n->allow = spot_policy_patterns(a, p->allow_types);
+	n->deny = spot_policy_patterns(a, p->deny_types);
+	n->interruption_cost = p->interruption_cost;
+}
+
 enum spot_phase
 spot_fallback_phase(const struct utc *losses, size_t n,
     const struct utc *launched, size_t m, struct utc now, struct utc *until)

@@ -101,12 +101,10 @@ need_of(struct load *l, const struct spot_plan_row *r)
 	    r->vpc_id));
 	*n = (struct spot_need){ .arch = r->arch != NULL && *r->arch != '\0' ?
 	    r->arch : r->type_arch, .hypervisor = r->hypervisor,
-	    .vcpu = r->vcpu, .mem_mib = r->mem_mib, .gpu = r->gpu,
+	    .steady = r->steady, .vcpu = r->vcpu, .mem_mib = r->mem_mib, .gpu = r->gpu,
 	    .nvme_gb = r->nvme_gb, .ebs_mbps = r->ebs_mbps,
-	    .interfaces = 0, .now = l->now,
-	    .allow = spot_policy_patterns(l->a, l->m->policy.allow_types),
-	    .deny = spot_policy_patterns(l->a, l->m->policy.deny_types),
-	    .interruption_cost = l->m->policy.interruption_cost };
+	    .interfaces = 0, .now = l->now };
+	spot_policy_need(l->a, &l->m->policy, n);
 	if (z != NULL && *r->vpc_id != '\0') {
 		n->zones = z->v.v;
 		n->nzones = z->v.n;

@@ -23,6 +23,7 @@ struct spot_plan_row {
 	bool stale, moving;
 	struct utc launched_at;
 	const char *type_arch, *hypervisor;
+	bool steady;			/* not on CPU credits */
 	int64_t vcpu, mem_mib, gpu, nvme_gb, ebs_mbps, interfaces;
 	struct dec on_demand;
 };

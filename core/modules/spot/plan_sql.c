@@ -20,6 +20,7 @@ static const struct field row_fields[] = {
 	FIELD(R, moving, .doc = "A move is under way"),
 	FIELD(R, launched_at, .flags = FF_NULLABLE, .doc = "Launch"),
 	TEXT(type_arch, "Of the type"), TEXT(hypervisor, "Of the type"),
+	FIELD(R, steady, .doc = "Not on CPU credits"),
 	FIELD(R, vcpu, .doc = "Processors"), FIELD(R, mem_mib, .doc = "MiB"),
 	FIELD(R, gpu, .doc = "GPUs"), FIELD(R, nvme_gb, .doc = "GB"),
 	FIELD(R, ebs_mbps, .doc = "Mbit/s"),
@@ -62,6 +63,7 @@ static const struct query ROWS = { "spot_plan.fleet",
 	"WHERE m.account_id = i.account_id AND m.region = i.region "
 	"AND m.live_instance = i.instance_id AND m.state <> 'proposed') "
 	"AS moving, i.launched_at, t.arch AS type_arch, t.hypervisor, "
+	"COALESCE(NOT t.burstable, 0) AS steady, "
 	"COALESCE(t.vcpu, 0) AS vcpu, COALESCE(t.mem_mib, 0) AS mem_mib, "
 	"COALESCE(t.gpu, 0) AS gpu, COALESCE(t.nvme_gb, 0) AS nvme_gb, "
 	"COALESCE(t.ebs_mbps, 0) AS ebs_mbps, "

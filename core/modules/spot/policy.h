@@ -72,7 +72,8 @@ extern const struct route spot_policy_routes[];
 	F(quiet_zone, .max = 63, .def = "\"UTC\"", \
 	    .doc = "Whose wall clock they are on"), \
 	F(allow_types, .def = "[]", .example = "[\"m5.*\"]", \
-	    .doc = "Patterns of types; empty: all"), \
+	    .doc = "Patterns of types; empty: all, but of burstable ones " \
+	    "only for what is burstable now"), \
 	F(deny_types, .def = "[]", .example = "[\"t2.*\"]", \
 	    .doc = "Patterns of types that are never used"), \
 	F(fallback, .oneof = ONEOF("on-demand", "wait"), \

@@ -201,6 +201,10 @@ unlike(const struct spot_offer *o, const struct spot_need *n)
 	    o->hypervisor != NULL && *o->hypervisor != '\0' &&
 	    strcmp(o->hypervisor, n->hypervisor) != 0)
 		return UNFIT_HYPERVISOR;
+	/* as many vCPUs, but a fraction of each: cheap for a reason */
+	if (n->steady && o->burstable && (n->allow == NULL ||
+	    !matches(n->allow, o->instance_type)))
+		return UNFIT_CREDITS;
 	return FITS;
 }
 
@@ -308,6 +312,8 @@ spot_pool_unfit_text(struct arena *a, enum spot_unfit why,
 	case UNFIT_HYPERVISOR:
 		return arena_printf(a, "virtualization %s instead of %s",
 		    o->hypervisor, n->hypervisor);
+	case UNFIT_CREDITS:
+		return "runs on CPU credits, which it does not where it is";
 	case UNFIT_DENIED:
 		return "type denied by the policy";
 	case UNFIT_NOT_ALLOWED:

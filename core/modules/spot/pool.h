@@ -26,6 +26,7 @@ struct spot_offer {
 	const char *hypervisor;		/* "" or NULL = unknown */
 	int64_t vcpu, mem_mib, gpu;	/* vcpu 0 = not in the catalogue */
 	int64_t nvme_gb, ebs_mbps, interfaces;	/* 0 = none or not known */
+	bool burstable;			/* runs on CPU credits */
 	struct dec price;		/* spot; 0 = none known */
 	struct utc price_at;
 	struct dec on_demand;		/* 0 = not known */
@@ -54,6 +55,8 @@ struct spot_need {
 	const char *arch;		/* the widest of a list counts */
 	const char *hypervisor;
 	int64_t vcpu, mem_mib, gpu, nvme_gb, ebs_mbps, interfaces;
+	bool steady;			/* not on CPU credits, unless allow
+					 * names the type */
 	const char *const *zones;	/* where a subnet is; nzones 0 = all */
 	size_t nzones;
 	const char *const *allow, *const *deny;	/* "m5.*", NULL-terminated */
@@ -98,7 +101,7 @@ struct spot_ranking {
 enum spot_unfit {
 	FITS, UNFIT_EXCLUDED, UNFIT_TYPE, UNFIT_ARCH, UNFIT_VCPU,
 	UNFIT_MEMORY, UNFIT_GPU, UNFIT_NVME, UNFIT_EBS, UNFIT_INTERFACES,
-	UNFIT_HYPERVISOR, UNFIT_DENIED, UNFIT_NOT_ALLOWED, UNFIT_ZONE,
+	UNFIT_HYPERVISOR, UNFIT_CREDITS, UNFIT_DENIED, UNFIT_NOT_ALLOWED, UNFIT_ZONE,
 	UNFIT_PRICE, UNFIT_STALE, UNFIT_CLASS, UNFIT_DEAR, UNFIT_FULL,
 	UNFIT_NOTICE, UNFITS
 };

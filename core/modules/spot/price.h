@@ -34,6 +34,7 @@ struct spot_pool {
 	const char *arch;
 	int64_t vcpu, mem_mib, gpu, nvme_gb, ebs_mbps, interfaces;
 	const char *hypervisor;
+	bool burstable;
 };
 extern const struct schema spot_price_schema, spot_pool_schema;
 extern const struct query *const spot_price_queries[];

@@ -63,6 +63,7 @@ static const struct field pool_fields[] = {
 	FIELD(P, ebs_mbps, .flags = UNKNOWN, .doc = "EBS bandwidth"),
 	FIELD(P, interfaces, .flags = UNKNOWN, .doc = "Interfaces"),
 	FIELD(P, hypervisor, .flags = UNKNOWN, .doc = "Virtualization"),
+	FIELD(P, burstable, .flags = UNKNOWN, .doc = "On CPU credits"),
 	FIELD_END
 };
 #undef P
@@ -109,7 +110,8 @@ const struct query spot_price_export = { "spot_price.export",
 	"o.product, p.price, p.ts AS price_at, d.price AS on_demand, " \
 	"d.asof AS on_demand_at, COALESCE(v.interruption, -1) " \
 	"AS interruption, v.asof AS interruption_at, t.arch, t.vcpu, " \
-	"t.mem_mib, t.gpu, t.nvme_gb, t.ebs_mbps, t.interfaces, t.hypervisor " \
+	"t.mem_mib, t.gpu, t.nvme_gb, t.ebs_mbps, t.interfaces, t.hypervisor, " \
+	"t.burstable " \
 	"FROM spot_pool o " \
 	"LEFT JOIN spot_price p ON p.pool_id = o.id AND p.ts = " \
 	"(SELECT MAX(ts) FROM spot_price x WHERE x.pool_id = o.id) " \
@@ -293,7 +295,7 @@ spot_pool_offers(struct db *db, struct arena *a, const char *market,
 		    .interruption_at = p->interruption_at,
 		    .hypervisor = p->hypervisor == NULL ? "" : p->hypervisor,
 		    .nvme_gb = p->nvme_gb, .ebs_mbps = p->ebs_mbps,
-		    .interfaces = p->interfaces };
+		    .interfaces = p->interfaces, .burstable = p->burstable };
 	}
 	return 0;
 }
