@@ -33,6 +33,7 @@ test_simulated(void **state)
 	struct spot_advice adv;
 	struct rows rows, groups;
 	struct spot_instance *i = NULL;
+	size_t under_notice = 0;
 
 	(void)state;
 	assert_string_equal(x.status, "connected");
@@ -55,6 +56,12 @@ test_simulated(void **state)
 	assert_string_equal(adv.market, "simulated");
 	assert_true(adv.reasons.n >= 2);
 	assert_true(adv.candidates_evaluated > 50);
+	/* whoever is under notice goes, but for what is not ours to touch; one
+	 * is always under notice, whatever the seed has drawn */
+	mariadb_sql(DB, "UPDATE spot_instance SET aws_signal = 'TERMINATION' "
+	    "WHERE lifecycle = 'spot' AND state = 'running' AND auth_status "
+	    "= 'AUTHORIZED' ORDER BY id LIMIT 1");
+	good(spot_instance_page(env.db, a, &f, &rows, &err));
 	for (size_t k = 0; k < rows.n; k++) {	/* each has an answer */
 		const struct spot_instance *y = ROW(&rows,
 		    struct spot_instance, k);
@@ -64,9 +71,15 @@ test_simulated(void **state)
 		    .availability_zone = y->az,
 		    .instance_id = y->instance_id }, clock_now(), &adv,
 		    &err));
-		if (strcmp(y->aws_signal, "TERMINATION") == 0)
+		if (strcmp(y->aws_signal, "TERMINATION") != 0)
+			continue;
+		under_notice++;
+		if (strcmp(y->auth_status, "AUTHORIZED") == 0)
 			assert_string_equal(adv.decision, "EVACUATE");
+		else
+			assert_string_equal(adv.decision, "STAY");
 	}
+	assert_true(under_notice > 0);
 	good(spot_summary_load(env.db, a, one.tenant_id,
 	    (struct uuid){ { 0 } }, &s, &groups, &err));
 	assert_true(s.nodes == (int64_t)rows.n && s.running > 0);
