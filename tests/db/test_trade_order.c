@@ -7,6 +7,8 @@
 #include "tests/harness/trade_env.h"
 
 #include "modules/trade/limit.h"
+#include "modules/trade/loss.h"
+#include "modules/trade/papers.h"
 
 static const char *
 text(struct dec d)
@@ -629,6 +631,137 @@ the_books_notice(void **state)
 	books(paper.id);
 }
 
+/* Bought 50 at 100, worth 70 each: beyond a tenth of the day's equity. */
+static void
+lose_much(void)
+{
+	struct trade_order o = terms("buy", "market", "50", "0");
+
+	desk_again("10000");
+	desk.limits.daily_loss = 0.1;
+	good(place(paper.id, &o));
+	state_is(paper.id, o.id, "filled");
+	quote_at("70", "70");
+}
+
+static void
+refused_for_its_loss(void)
+{
+	struct trade_order o = terms("buy", "limit", "1", "70");
+	struct err why;
+
+	assert_int_equal(place(paper.id, &o), -1);
+	why = err;
+	assert_string_equal(why.code, "daily_loss");
+	begin();
+	good(trade_order_deny(db, a, &o, why.code, "lost", &err));
+	commit();
+}
+
+static void
+watch(void)
+{
+	struct trade_session s = account(paper.id);
+
+	desk.now = clock_now();
+	desk.session = paper.id;
+	good(trade_loss_watch(&desk, &s, &err));
+}
+
+/* What an order was refused for leaves only the way out. */
+static void
+a_lost_day_leaves_the_way_out(void **state)
+{
+	struct trade_order o;
+
+	(void)state;
+	lose_much();
+	refused_for_its_loss();
+	assert_string_equal(account(paper.id).state, "reducing");
+	o = terms("buy", "limit", "1", "70");
+	assert_int_equal(place(paper.id, &o), -1);
+	assert_string_equal(err.code, "reducing");
+	o = terms("sell", "market", "10", "0");
+	good(place(paper.id, &o));
+	equal(held(paper.id), "40");
+	/* what somebody halted stays so */
+	mariadb_sql(DB, "UPDATE trade_session SET state = 'halted'");
+	begin();
+	good(trade_loss_reduce(db, a, paper.id, desk.now, &err));
+	commit();
+	assert_string_equal(account(paper.id).state, "halted");
+	books(paper.id);
+}
+
+/* Prices alone do it, too: what would open something goes, exits rest. */
+static void
+a_day_is_lost_without_an_order(void **state)
+{
+	struct trade_order entry, out = terms("sell", "limit", "20", "90");
+	struct rows rows;
+	int64_t version;
+
+	(void)state;
+	desk_again("10000");
+	desk.limits.daily_loss = 0.1;
+	entry = terms("buy", "market", "50", "0");
+	good(place(paper.id, &entry));
+	entry = terms("buy", "limit", "5", "60");
+	good(place(paper.id, &entry));
+	out = terms("sell", "limit", "20", "120");
+	good(place(paper.id, &out));
+	begin();
+	good(trade_session_exposed(db, a, (struct uuid){ { 0 } }, 10, &rows,
+	    &err));
+	commit();
+	assert_int_equal(rows.n, 1);
+	watch();
+	assert_string_equal(account(paper.id).state, "active");
+	quote_at("70", "70");
+	watch();
+	assert_string_equal(account(paper.id).state, "reducing");
+	state_is(paper.id, entry.id, "cancelled");
+	state_is(paper.id, out.id, "accepted");
+	assert_int_equal(number("SELECT COUNT(*) FROM trade_risk_hit WHERE "
+	    "rule = 'daily_loss' AND order_id IS NULL"), 1);
+	version = account(paper.id).version;
+	watch();
+	assert_int_equal(account(paper.id).version, version);
+	/* the next day begins with what is there */
+	mariadb_sql(DB, "UPDATE trade_session SET day = day - INTERVAL 1 DAY, "
+	    "state = 'active'");
+	watch();
+	assert_string_equal(account(paper.id).state, "active");
+	equal(account(paper.id).day_equity, "8495");
+	books(paper.id);
+}
+
+/* An order is weighed at the fee its own market takes. */
+static void
+a_market_s_own_fee_is_held(void **state)
+{
+	struct trade_order o = terms("buy", "limit", "10", "90");
+	struct trade_session s;
+
+	(void)state;
+	desk_again("100000");
+	good(place(paper.id, &o));
+	equal(o.reserved, "900.9");
+	begin();
+	s = account(paper.id);
+	good(trade_paper_terms_set(&desk, &s, &(struct trade_paper_terms){
+	    .fee_ppm = 20000, .every = 1000 }, &err));
+	commit();
+	o = terms("buy", "limit", "10", "80");
+	good(place(paper.id, &o));
+	equal(o.reserved, "816");
+	/* a live account has the usual one */
+	o = terms("buy", "limit", "10", "80");
+	good(place(live.id, &o));
+	equal(o.reserved, "800.8");
+	books(paper.id);
+}
+
 /* A fill that is not committed has moved nothing. */
 static void
 a_fill_is_one_change(void **state)
@@ -844,6 +977,9 @@ main(void)
 		cmocka_unit_test(a_stale_account_is_not_written),
 		cmocka_unit_test(shorts_are_held),
 		cmocka_unit_test(the_books_notice),
+		cmocka_unit_test(a_lost_day_leaves_the_way_out),
+		cmocka_unit_test(a_day_is_lost_without_an_order),
+		cmocka_unit_test(a_market_s_own_fee_is_held),
 		cmocka_unit_test(a_fill_is_one_change),
 		cmocka_unit_test(whatever_happens_the_books_agree)
 	};
