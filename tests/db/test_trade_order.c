@@ -793,7 +793,7 @@ a_fill_is_one_change(void **state)
 
 /* ---- whatever happens ------------------------------------------------------------------- */
 
-enum { ORDERS = 14, STEPS = 420 };
+enum { ORDERS = 14, STEPS = 480 };
 
 /* What really happened to an order at the broker. */
 struct truth {
@@ -838,6 +838,97 @@ fill_some(struct truth *t)
 		tell_fill(t, t->fills - 1);
 }
 
+/* What the exits sold (above 0) or bought. */
+static int64_t exits_sum;
+static unsigned exit_fills, exit_pairs, refusals;
+
+static void
+drop_order(struct uuid id)
+{
+	struct trade_order o;
+
+	err_clear(&err);
+	begin();
+	if (trade_order_cancel(&desk, id, "test", &o, &err) == -1)
+		undo();
+	else
+		commit();
+}
+
+/* Any exit that is open: its broker answers, fills some, or it is cancelled. */
+static void
+step_of_an_exit(void)
+{
+	const struct trade_order_filter f = { "", "", "", true, { 0 }, { 0 },
+	    { { 0 } } };
+	struct trade_order *v[100], *o;
+	struct rows rows;
+	size_t n = 0;
+	int64_t q;
+
+	good(trade_order_page(db, a, live.id, &f, (struct uuid){ { 0 } }, 100,
+	    &rows, &err));
+	for (size_t i = 0; i < rows.n; i++)
+		if (!uuid_is_nil((o = ROW(&rows, struct trade_order,
+		    i))->parent_id))
+			v[n++] = o;
+	if (n == 0)
+		return;
+	o = v[pick((unsigned)n)];
+	if (o->sent_at.us != 0 && strcmp(o->state, "pending_replace") == 0) {
+		(void)says(live.id, o->id, REPORT_REPLACED);
+	} else if (o->sent_at.us != 0 && strcmp(o->state, "pending_cancel") ==
+	    0) {
+		(void)says(live.id, o->id, REPORT_CANCELLED);
+	} else if (strcmp(o->state, "submitting") == 0) {
+		(void)says(live.id, o->id, REPORT_ACCEPTED);
+	} else if (pick(8) == 0) {
+		drop_order(o->id);
+	} else {
+		q = 1 + pick((unsigned)((o->quantity.e8 - o->filled.e8) /
+		    DEC_ONE));
+		if (report(live.id, o->id, (struct trade_report){
+		    .kind = REPORT_FILL, .broker_fill_id = arena_printf(a,
+		    "x%u", exit_fills++), .quantity = { q * DEC_ONE },
+		    .price = dec("104"), .fee = dec("0.01") }) == 0)
+			exits_sum += strcmp(o->side, "sell") == 0 ? q : -q;
+	}
+}
+
+/* Both of a pair want to have the same left, unless one is ending. */
+static void
+pairs_are_even(void)
+{
+	assert_int_equal(number("SELECT COUNT(*) FROM trade_order x JOIN "
+	    "trade_order y ON y.oco_group = x.oco_group AND y.id > x.id WHERE "
+	    "x.open = 1 AND y.open = 1 AND NOT x.cancel_wanted AND NOT "
+	    "y.cancel_wanted AND x.state <> 'pending_cancel' AND y.state <> "
+	    "'pending_cancel' AND IF(x.want_quantity > 0, x.want_quantity, "
+	    "x.quantity) - x.filled <> IF(y.want_quantity > 0, "
+	    "y.want_quantity, y.quantity) - y.filled"), 0);
+	exit_pairs += number("SELECT COUNT(*) FROM trade_order x JOIN "
+	    "trade_order y ON y.oco_group = x.oco_group AND y.id > x.id WHERE "
+	    "x.open = 1 AND y.open = 1") > 0;
+}
+
+/* The account is reducing, or active again; reducing, nothing opens. */
+static void
+turn_the_account(void)
+{
+	bool on = pick(2) == 0;
+	struct trade_order o = terms(held(live.id).e8 >= 0 ? "buy" : "sell",
+	    "limit", "1", "100");
+
+	mariadb_sql(DB, arena_printf(a, "UPDATE trade_session SET state = "
+	    "'%s', version = version + 1 WHERE mode = 'live'", on ?
+	    "reducing" : "active"));
+	if (!on)
+		return;
+	assert_int_equal(place(live.id, &o), -1);
+	assert_string_equal(err.code, "reducing");
+	refusals++;
+}
+
 static void
 any_step(struct truth *t)
 {
@@ -847,7 +938,7 @@ any_step(struct truth *t)
 	struct trade_order o;
 	int64_t before = order_now(live.id, t->id).filled.e8;
 
-	switch (pick(9)) {
+	switch (pick(14)) {
 	case 0: case 1: case 2:
 		fill_some(t);
 		break;
@@ -856,12 +947,7 @@ any_step(struct truth *t)
 			tell_fill(t, pick(t->fills));
 		break;
 	case 4:
-		err_clear(&err);
-		begin();
-		if (trade_order_cancel(&desk, t->id, "test", &o, &err) == -1)
-			undo();
-		else
-			commit();
+		drop_order(t->id);
 		break;
 	case 5:
 		/* the broker ends it; fills that were not told are late */
@@ -875,11 +961,27 @@ any_step(struct truth *t)
 		break;
 	case 7:
 		o = order_now(live.id, t->id);
-		if (o.want_quantity.e8 > 0 && o.sent_at.us != 0 &&
-		    strcmp(o.state, "pending_replace") == 0 && !t->over) {
-			t->quantity = o.want_quantity.e8 / DEC_ONE;
-			(void)says(live.id, t->id, REPORT_REPLACED);
+		if (o.want_quantity.e8 == 0 || o.sent_at.us == 0 ||
+		    strcmp(o.state, "pending_replace") != 0 || t->over)
+			break;
+		/* no broker makes it smaller than what it filled */
+		if (o.want_quantity.e8 / DEC_ONE <= t->filled) {
+			(void)says(live.id, t->id, REPORT_REPLACE_REFUSED);
+			break;
 		}
+		t->quantity = o.want_quantity.e8 / DEC_ONE;
+		(void)says(live.id, t->id, REPORT_REPLACED);
+		break;
+	case 8:		/* smaller, and another price */
+		(void)change(live.id, t->id, text((struct dec){
+		    (1 + pick((unsigned)t->quantity)) * DEC_ONE }), pick(2) ?
+		    "0" : "101");
+		break;
+	case 9: case 10: case 11:
+		step_of_an_exit();
+		break;
+	case 12:
+		turn_the_account();
 		break;
 	default:
 		(void)says(live.id, t->id, words[pick(6)]);
@@ -917,8 +1019,10 @@ whatever_happens_the_books_agree(void **state)
 		any_step(&t[pick(ORDERS)]);
 		if (pick(3) > 0)
 			all_sent();
-		if (i % 7 == 0)
+		if (i % 7 == 0) {
 			books(live.id);
+			pairs_are_even();
+		}
 	}
 	/* in the end everything is told, some of it again and too late */
 	for (int i = 0; i < ORDERS; i++) {
@@ -932,8 +1036,10 @@ whatever_happens_the_books_agree(void **state)
 		sum += strcmp(o.side, "buy") == 0 ? t[i].filled :
 		    -t[i].filled;
 	}
-	assert_int_equal(held(live.id).e8 / DEC_ONE, sum);
+	assert_int_equal(held(live.id).e8 / DEC_ONE, sum - exits_sum);
 	books(live.id);
+	/* none of it was left out by chance */
+	assert_true(exit_fills > 0 && exit_pairs > 0 && refusals > 0);
 	assert_int_equal(number("SELECT COUNT(*) FROM trade_order o WHERE "
 	    "version <> (SELECT MAX(seq) FROM trade_order_event e WHERE "
 	    "e.order_id = o.id) OR version <> (SELECT COUNT(*) FROM "
