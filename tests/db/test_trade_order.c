@@ -7,6 +7,8 @@
 #include "tests/harness/trade_env.h"
 
 #include "modules/trade/limit.h"
+#include "modules/trade/loss.h"
+#include "modules/trade/papers.h"
 
 static const char *
 text(struct dec d)
@@ -629,6 +631,137 @@ the_books_notice(void **state)
 	books(paper.id);
 }
 
+/* Bought 50 at 100, worth 70 each: beyond a tenth of the day's equity. */
+static void
+lose_much(void)
+{
+	struct trade_order o = terms("buy", "market", "50", "0");
+
+	desk_again("10000");
+	desk.limits.daily_loss = 0.1;
+	good(place(paper.id, &o));
+	state_is(paper.id, o.id, "filled");
+	quote_at("70", "70");
+}
+
+static void
+refused_for_its_loss(void)
+{
+	struct trade_order o = terms("buy", "limit", "1", "70");
+	struct err why;
+
+	assert_int_equal(place(paper.id, &o), -1);
+	why = err;
+	assert_string_equal(why.code, "daily_loss");
+	begin();
+	good(trade_order_deny(db, a, &o, why.code, "lost", &err));
+	commit();
+}
+
+static void
+watch(void)
+{
+	struct trade_session s = account(paper.id);
+
+	desk.now = clock_now();
+	desk.session = paper.id;
+	good(trade_loss_watch(&desk, &s, &err));
+}
+
+/* What an order was refused for leaves only the way out. */
+static void
+a_lost_day_leaves_the_way_out(void **state)
+{
+	struct trade_order o;
+
+	(void)state;
+	lose_much();
+	refused_for_its_loss();
+	assert_string_equal(account(paper.id).state, "reducing");
+	o = terms("buy", "limit", "1", "70");
+	assert_int_equal(place(paper.id, &o), -1);
+	assert_string_equal(err.code, "reducing");
+	o = terms("sell", "market", "10", "0");
+	good(place(paper.id, &o));
+	equal(held(paper.id), "40");
+	/* what somebody halted stays so */
+	mariadb_sql(DB, "UPDATE trade_session SET state = 'halted'");
+	begin();
+	good(trade_loss_reduce(db, a, paper.id, desk.now, &err));
+	commit();
+	assert_string_equal(account(paper.id).state, "halted");
+	books(paper.id);
+}
+
+/* Prices alone do it, too: what would open something goes, exits rest. */
+static void
+a_day_is_lost_without_an_order(void **state)
+{
+	struct trade_order entry, out = terms("sell", "limit", "20", "90");
+	struct rows rows;
+	int64_t version;
+
+	(void)state;
+	desk_again("10000");
+	desk.limits.daily_loss = 0.1;
+	entry = terms("buy", "market", "50", "0");
+	good(place(paper.id, &entry));
+	entry = terms("buy", "limit", "5", "60");
+	good(place(paper.id, &entry));
+	out = terms("sell", "limit", "20", "120");
+	good(place(paper.id, &out));
+	begin();
+	good(trade_session_exposed(db, a, (struct uuid){ { 0 } }, 10, &rows,
+	    &err));
+	commit();
+	assert_int_equal(rows.n, 1);
+	watch();
+	assert_string_equal(account(paper.id).state, "active");
+	quote_at("70", "70");
+	watch();
+	assert_string_equal(account(paper.id).state, "reducing");
+	state_is(paper.id, entry.id, "cancelled");
+	state_is(paper.id, out.id, "accepted");
+	assert_int_equal(number("SELECT COUNT(*) FROM trade_risk_hit WHERE "
+	    "rule = 'daily_loss' AND order_id IS NULL"), 1);
+	version = account(paper.id).version;
+	watch();
+	assert_int_equal(account(paper.id).version, version);
+	/* the next day begins with what is there */
+	mariadb_sql(DB, "UPDATE trade_session SET day = day - INTERVAL 1 DAY, "
+	    "state = 'active'");
+	watch();
+	assert_string_equal(account(paper.id).state, "active");
+	equal(account(paper.id).day_equity, "8495");
+	books(paper.id);
+}
+
+/* An order is weighed at the fee its own market takes. */
+static void
+a_market_s_own_fee_is_held(void **state)
+{
+	struct trade_order o = terms("buy", "limit", "10", "90");
+	struct trade_session s;
+
+	(void)state;
+	desk_again("100000");
+	good(place(paper.id, &o));
+	equal(o.reserved, "900.9");
+	begin();
+	s = account(paper.id);
+	good(trade_paper_terms_set(&desk, &s, &(struct trade_paper_terms){
+	    .fee_ppm = 20000, .every = 1000 }, &err));
+	commit();
+	o = terms("buy", "limit", "10", "80");
+	good(place(paper.id, &o));
+	equal(o.reserved, "816");
+	/* a live account has the usual one */
+	o = terms("buy", "limit", "10", "80");
+	good(place(live.id, &o));
+	equal(o.reserved, "800.8");
+	books(paper.id);
+}
+
 /* A fill that is not committed has moved nothing. */
 static void
 a_fill_is_one_change(void **state)
@@ -660,7 +793,7 @@ a_fill_is_one_change(void **state)
 
 /* ---- whatever happens ------------------------------------------------------------------- */
 
-enum { ORDERS = 14, STEPS = 420 };
+enum { ORDERS = 14, STEPS = 480 };
 
 /* What really happened to an order at the broker. */
 struct truth {
@@ -705,6 +838,97 @@ fill_some(struct truth *t)
 		tell_fill(t, t->fills - 1);
 }
 
+/* What the exits sold (above 0) or bought. */
+static int64_t exits_sum;
+static unsigned exit_fills, exit_pairs, refusals;
+
+static void
+drop_order(struct uuid id)
+{
+	struct trade_order o;
+
+	err_clear(&err);
+	begin();
+	if (trade_order_cancel(&desk, id, "test", &o, &err) == -1)
+		undo();
+	else
+		commit();
+}
+
+/* Any exit that is open: its broker answers, fills some, or it is cancelled. */
+static void
+step_of_an_exit(void)
+{
+	const struct trade_order_filter f = { "", "", "", true, { 0 }, { 0 },
+	    { { 0 } } };
+	struct trade_order *v[100], *o;
+	struct rows rows;
+	size_t n = 0;
+	int64_t q;
+
+	good(trade_order_page(db, a, live.id, &f, (struct uuid){ { 0 } }, 100,
+	    &rows, &err));
+	for (size_t i = 0; i < rows.n; i++)
+		if (!uuid_is_nil((o = ROW(&rows, struct trade_order,
+		    i))->parent_id))
+			v[n++] = o;
+	if (n == 0)
+		return;
+	o = v[pick((unsigned)n)];
+	if (o->sent_at.us != 0 && strcmp(o->state, "pending_replace") == 0) {
+		(void)says(live.id, o->id, REPORT_REPLACED);
+	} else if (o->sent_at.us != 0 && strcmp(o->state, "pending_cancel") ==
+	    0) {
+		(void)says(live.id, o->id, REPORT_CANCELLED);
+	} else if (strcmp(o->state, "submitting") == 0) {
+		(void)says(live.id, o->id, REPORT_ACCEPTED);
+	} else if (pick(8) == 0) {
+		drop_order(o->id);
+	} else {
+		q = 1 + pick((unsigned)((o->quantity.e8 - o->filled.e8) /
+		    DEC_ONE));
+		if (report(live.id, o->id, (struct trade_report){
+		    .kind = REPORT_FILL, .broker_fill_id = arena_printf(a,
+		    "x%u", exit_fills++), .quantity = { q * DEC_ONE },
+		    .price = dec("104"), .fee = dec("0.01") }) == 0)
+			exits_sum += strcmp(o->side, "sell") == 0 ? q : -q;
+	}
+}
+
+/* Both of a pair want to have the same left, unless one is ending. */
+static void
+pairs_are_even(void)
+{
+	assert_int_equal(number("SELECT COUNT(*) FROM trade_order x JOIN "
+	    "trade_order y ON y.oco_group = x.oco_group AND y.id > x.id WHERE "
+	    "x.open = 1 AND y.open = 1 AND NOT x.cancel_wanted AND NOT "
+	    "y.cancel_wanted AND x.state <> 'pending_cancel' AND y.state <> "
+	    "'pending_cancel' AND IF(x.want_quantity > 0, x.want_quantity, "
+	    "x.quantity) - x.filled <> IF(y.want_quantity > 0, "
+	    "y.want_quantity, y.quantity) - y.filled"), 0);
+	exit_pairs += number("SELECT COUNT(*) FROM trade_order x JOIN "
+	    "trade_order y ON y.oco_group = x.oco_group AND y.id > x.id WHERE "
+	    "x.open = 1 AND y.open = 1") > 0;
+}
+
+/* The account is reducing, or active again; reducing, nothing opens. */
+static void
+turn_the_account(void)
+{
+	bool on = pick(2) == 0;
+	struct trade_order o = terms(held(live.id).e8 >= 0 ? "buy" : "sell",
+	    "limit", "1", "100");
+
+	mariadb_sql(DB, arena_printf(a, "UPDATE trade_session SET state = "
+	    "'%s', version = version + 1 WHERE mode = 'live'", on ?
+	    "reducing" : "active"));
+	if (!on)
+		return;
+	assert_int_equal(place(live.id, &o), -1);
+	assert_string_equal(err.code, "reducing");
+	refusals++;
+}
+
 static void
 any_step(struct truth *t)
 {
@@ -714,7 +938,7 @@ any_step(struct truth *t)
 	struct trade_order o;
 	int64_t before = order_now(live.id, t->id).filled.e8;
 
-	switch (pick(9)) {
+	switch (pick(14)) {
 	case 0: case 1: case 2:
 		fill_some(t);
 		break;
@@ -723,12 +947,7 @@ any_step(struct truth *t)
 			tell_fill(t, pick(t->fills));
 		break;
 	case 4:
-		err_clear(&err);
-		begin();
-		if (trade_order_cancel(&desk, t->id, "test", &o, &err) == -1)
-			undo();
-		else
-			commit();
+		drop_order(t->id);
 		break;
 	case 5:
 		/* the broker ends it; fills that were not told are late */
@@ -742,11 +961,27 @@ any_step(struct truth *t)
 		break;
 	case 7:
 		o = order_now(live.id, t->id);
-		if (o.want_quantity.e8 > 0 && o.sent_at.us != 0 &&
-		    strcmp(o.state, "pending_replace") == 0 && !t->over) {
-			t->quantity = o.want_quantity.e8 / DEC_ONE;
-			(void)says(live.id, t->id, REPORT_REPLACED);
+		if (o.want_quantity.e8 == 0 || o.sent_at.us == 0 ||
+		    strcmp(o.state, "pending_replace") != 0 || t->over)
+			break;
+		/* no broker makes it smaller than what it filled */
+		if (o.want_quantity.e8 / DEC_ONE <= t->filled) {
+			(void)says(live.id, t->id, REPORT_REPLACE_REFUSED);
+			break;
 		}
+		t->quantity = o.want_quantity.e8 / DEC_ONE;
+		(void)says(live.id, t->id, REPORT_REPLACED);
+		break;
+	case 8:		/* smaller, and another price */
+		(void)change(live.id, t->id, text((struct dec){
+		    (1 + pick((unsigned)t->quantity)) * DEC_ONE }), pick(2) ?
+		    "0" : "101");
+		break;
+	case 9: case 10: case 11:
+		step_of_an_exit();
+		break;
+	case 12:
+		turn_the_account();
 		break;
 	default:
 		(void)says(live.id, t->id, words[pick(6)]);
@@ -784,8 +1019,10 @@ whatever_happens_the_books_agree(void **state)
 		any_step(&t[pick(ORDERS)]);
 		if (pick(3) > 0)
 			all_sent();
-		if (i % 7 == 0)
+		if (i % 7 == 0) {
 			books(live.id);
+			pairs_are_even();
+		}
 	}
 	/* in the end everything is told, some of it again and too late */
 	for (int i = 0; i < ORDERS; i++) {
@@ -799,8 +1036,10 @@ whatever_happens_the_books_agree(void **state)
 		sum += strcmp(o.side, "buy") == 0 ? t[i].filled :
 		    -t[i].filled;
 	}
-	assert_int_equal(held(live.id).e8 / DEC_ONE, sum);
+	assert_int_equal(held(live.id).e8 / DEC_ONE, sum - exits_sum);
 	books(live.id);
+	/* none of it was left out by chance */
+	assert_true(exit_fills > 0 && exit_pairs > 0 && refusals > 0);
 	assert_int_equal(number("SELECT COUNT(*) FROM trade_order o WHERE "
 	    "version <> (SELECT MAX(seq) FROM trade_order_event e WHERE "
 	    "e.order_id = o.id) OR version <> (SELECT COUNT(*) FROM "
@@ -844,6 +1083,9 @@ main(void)
 		cmocka_unit_test(a_stale_account_is_not_written),
 		cmocka_unit_test(shorts_are_held),
 		cmocka_unit_test(the_books_notice),
+		cmocka_unit_test(a_lost_day_leaves_the_way_out),
+		cmocka_unit_test(a_day_is_lost_without_an_order),
+		cmocka_unit_test(a_market_s_own_fee_is_held),
 		cmocka_unit_test(a_fill_is_one_change),
 		cmocka_unit_test(whatever_happens_the_books_agree)
 	};

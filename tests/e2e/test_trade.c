@@ -154,6 +154,7 @@ patterns_have_evidence(void **state)
 	expect_status(r, 200);
 	assert_int_equal(json_object_array_length(json_at(r->json, "hits")),
 	    40);
+	assert_string_equal(json_text_at(r->json, "hits.0.symbol"), "GOOG");
 	follow = json_at(r->json, "follow");
 	assert_int_equal(json_object_array_length(follow), 61);
 	for (size_t i = 0; i < 61; i++) {
@@ -163,6 +164,9 @@ patterns_have_evidence(void **state)
 	}
 	/* nine years of one share prove next to nothing */
 	assert_true(certain < 10);
+	r = http_get(&st, "/api/trade/chart-patterns?symbol=GOOG", ann);
+	expect_status(r, 200);
+	assert_string_equal(json_text_at(r->json, "hits.0.symbol"), "GOOG");
 	expect_status(http_get(&st, "/api/trade/patterns?symbol=GOOG&"
 	    "names=unicorn", ann), 422);
 	r = http_get(&st, "/api/trade/indicators/rsi?symbol=GOOG&params=14",
@@ -758,6 +762,33 @@ several_at_once(void **state)
 	the_books_agree();
 }
 
+/* A change and a pair that are refused leave their reason, too. */
+static void
+refusals_without_an_order(void)
+{
+	const struct reply *r = cats("POST", "/mcp/orders", "{\"symbol\":"
+	    "\"OWN\",\"side\":\"buy\",\"type\":\"limit\",\"tif\":\"gtc\","
+	    "\"limit_price\":97,\"quantity\":1}");
+	const char *id, *path;
+
+	expect_status(r, 201);
+	id = arena_strdup(st.a, json_text_at(r->json, "id"));
+	path = http_text(&st, "/mcp/orders/%s", id);
+	expect_status(cats("PUT", path, "{\"quantity\":3}"), 422);
+	expect_status(cats("DELETE", path, NULL), 200);
+	r = http_get(&st, "/mcp/risk/hits?rule=max_quantity", cat);
+	assert_int_equal(json_object_array_length(json_at(r->json, "items")),
+	    1);
+	assert_string_equal(json_text_at(r->json, "items.0.order_id"), id);
+	expect_status(cats("POST", "/mcp/orders/oco", "{\"first\":{\"symbol\":"
+	    "\"OWN\",\"side\":\"buy\",\"type\":\"limit\",\"limit_price\":97,"
+	    "\"quantity\":1},\"second\":{\"symbol\":\"OWN\",\"side\":\"buy\","
+	    "\"type\":\"stop\",\"stop_price\":103,\"quantity\":1}}"), 422);
+	r = http_get(&st, "/mcp/risk/hits?rule=reduce_only", cat);
+	assert_string_equal(json_text_at(r->json, "items.0.symbol"), "OWN");
+	assert_string_equal(json_text_at(r->json, "items.0.order_id"), "");
+}
+
 static void
 limits_and_refusals(void **state)
 {
@@ -792,6 +823,7 @@ limits_and_refusals(void **state)
 		seen = seen || is;
 	}
 	assert_true(seen);
+	refusals_without_an_order();
 	expect_status(cats("PUT", "/mcp/risk/limits", "{\"name\":"
 	    "\"max_quantity\",\"value\":0}"), 200);
 	r = http_get(&st, "/api/trade/books", cat);

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "modules/trade/watch.h"
 #include "tests/harness/data.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/jobs_http.h"
@@ -275,6 +276,28 @@ job(const char *body)
 	return jobs_get(&st, ann, id);
 }
 
+/* Days of news in the midst of GOOG's years. */
+static void
+news_of_old(void)
+{
+	const struct reply *r = call("POST", "/api/trade/news", "{\"items\":["
+	    "{\"title\":\"GOOG surged after record earnings\",\"at\":"
+	    "\"2011-03-02T15:00:00Z\"},{\"title\":\"GOOG plunged after a "
+	    "profit warning\",\"at\":\"2012-05-09T15:00:00Z\"}]}");
+
+	expect_status(r, 200);
+	assert_int_equal(json_int_at(r->json, "stored"), 2);
+}
+
+/* What was learnt of feature k: mean coef or scale. */
+static double
+learnt(const char *what, int k)
+{
+	return atof(mariadb_value(st.a, st.db, arena_printf(st.a, "SELECT "
+	    "JSON_EXTRACT(CONVERT(content USING utf8mb4), '$.%s[%d]') FROM "
+	    "platform_model WHERE name = 'suggest.1d'", what, k)));
+}
+
 static void
 a_model_says_or_says_why_not(void **state)
 {
@@ -297,7 +320,11 @@ a_model_says_or_says_why_not(void **state)
 	    "result.suggestions.0.side"), "none");
 	assert_non_null(strstr(json_text_at(r->json,
 	    "result.suggestions.0.note"), "No model"));
+	news_of_old();
 	r = job("{\"type\":\"training\",\"payload\":{\"symbols\":[\"GOOG\"]}}");
+	/* the model saw the news of those days */
+	assert_true(learnt("scale", FEATURE_SENTIMENT) < 0.5);
+	assert_true(learnt("coef", FEATURE_SENTIMENT) != 0);
 	assert_int_equal(json_int_at(r->json, "result.version"), 1);
 	assert_true(json_int_at(r->json, "result.held") > 1000);
 	assert_true(strlen(json_text_at(r->json, "result.brier")) > 3);

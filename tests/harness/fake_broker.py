@@ -465,6 +465,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    # one packet an answer: two would wait 40 ms for each other
+    wbufsize = 1 << 16
+
     def answer(self, status, value, headers=()):
         text = b"" if value is None else dumps(value).encode() \
             if not isinstance(value, str) else value.encode()

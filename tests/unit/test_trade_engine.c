@@ -496,17 +496,66 @@ cases_know_no_future(void **state)
 {
 	struct trade_cases whole = { .v = { .n = 0 } };
 	struct trade_cases part = { .v = { .n = 0 } };
+	struct trade_suggest_news news = { .past = { .n = 0 } };
 	struct trade_series s;
 
 	(void)state;
 	if (bars_read(a, GOOG, &s) == -1)
 		return;
-	assert_int_equal(trade_suggest_cases(a, &s, 5, &whole, &err), 0);
+	news.closed = s.at;
+	assert_int_equal(trade_suggest_cases(a, &s, &news, 5, &whole, &err),
+	    0);
 	s.n = 1000;
-	assert_int_equal(trade_suggest_cases(a, &s, 5, &part, &err), 0);
+	assert_int_equal(trade_suggest_cases(a, &s, &news, 5, &part, &err),
+	    0);
 	assert_in_range(part.v.n, 880, 940);
 	assert_memory_equal(whole.v.v, part.v.v, part.v.n *
 	    sizeof(part.v.v[0]));
+}
+
+/* A bar has the news that were known when it closed: not the later ones, nor
+ * those that were told before and came after. */
+static void
+cases_have_the_news_of_their_time(void **state)
+{
+	struct trade_sentiment_point v[3];
+	struct trade_suggest_news news = { .past = { .v = v, .n = 3 } };
+	struct trade_cases c = { .v = { .n = 0 } };
+	const int64_t hour = INT64_C(3600000000);
+	struct trade_series s;
+	size_t first = 0;
+
+	(void)state;
+	if (bars_read(a, GOOG, &s) == -1)
+		return;
+	s.n = 400;
+	news.closed = s.at;
+	for (int i = 0; i < 3; i++)
+		v[i] = (struct trade_sentiment_point){ .score = i == 1 ? -1 :
+		    1, .weight = 1, .at = s.at[200 + 50 * i], .known =
+		    s.at[200 + 50 * i] };
+	v[1].at.us -= hour;		/* told before, known after bar 250 */
+	v[1].known.us += hour;
+	v[2].at.us += 1;		/* after bar 300 */
+	v[2].known.us += 1;
+	assert_int_equal(trade_suggest_cases(a, &s, &news, 5, &c, &err), 0);
+	while (c.v.v[first].at.us != s.at[200].us)
+		first++;
+	for (size_t i = 0; i < c.v.n; i++) {
+		int64_t at = c.v.v[i].at.us;
+		double want = 0;
+
+		for (int k = 0; k < 3; k++)
+			if (at >= v[k].known.us && at - v[k].at.us <=
+			    TRADE_WEEK_US)
+				want = v[k].score;
+		assert_true(c.v.v[i].x[FEATURE_SENTIMENT] == want);
+	}
+	assert_true(c.v.v[first].x[FEATURE_SENTIMENT] == 1);
+	assert_true(c.v.v[first + 50].x[FEATURE_SENTIMENT] == 0);
+	assert_true(c.v.v[first + 51].x[FEATURE_SENTIMENT] == -1);
+	assert_true(c.v.v[first + 100].x[FEATURE_SENTIMENT] == 0);
+	assert_true(c.v.v[first + 101].x[FEATURE_SENTIMENT] == 1);
 }
 
 /* ---- what stands in for external engines ------------------------------------------------ */
@@ -571,6 +620,7 @@ main(void)
 		cmocka_unit_test(too_little_is_said),
 		cmocka_unit_test(a_suggestion_has_its_prices),
 		cmocka_unit_test(cases_know_no_future),
+		cmocka_unit_test(cases_have_the_news_of_their_time),
 		cmocka_unit_test(the_originals_decision),
 		cmocka_unit_test(a_drift_claims_little),
 	};

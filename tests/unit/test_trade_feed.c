@@ -124,6 +124,15 @@ a_night_belongs_to_its_morning(void **state)
 	    at("2026-03-02T18:00:00Z")).us, at("2026-03-02T00:00:00Z").us);
 	assert_int_equal(trade_bar_end(&h, TRADE_1D,
 	    at("2026-03-02T00:00:00Z")).us, at("2026-03-02T23:00:00Z").us);
+	assert_int_equal(trade_bar_close(&h, TRADE_1D,
+	    at("2026-03-02T00:00:00Z")).us, at("2026-03-02T22:00:00Z").us);
+	assert_int_equal(trade_bar_close(&h, TRADE_1W,
+	    at("2026-03-02T00:00:00Z")).us, at("2026-03-06T22:00:00Z").us);
+	assert_int_equal(trade_bar_close(&h, TRADE_1H,
+	    at("2026-03-02T18:00:00Z")).us, at("2026-03-02T19:00:00Z").us);
+	h = hours("UTC", "", "");	/* never closed */
+	assert_int_equal(trade_bar_close(&h, TRADE_1D,
+	    at("2026-03-02T00:00:00Z")).us, at("2026-03-03T00:00:00Z").us);
 }
 
 static void

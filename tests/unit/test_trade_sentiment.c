@@ -354,8 +354,9 @@ older_texts_fade(void **state)
 	const struct utc now = { INT64_C(1800000000000000) };
 	const int64_t h6 = INT64_C(21600000000);
 	const struct trade_sentiment_point v[] = {
-		{ 1, 1, 1, 0.5, now }, { -1, 1, 0.5, 1, { now.us - h6 } },
-		{ -1, 0, 0, 0, now }
+		{ 1, 1, 1, 0.5, now, now },
+		{ -1, 1, 0.5, 1, { now.us - h6 }, now },
+		{ -1, 0, 0, 0, now, now }
 	};
 	struct trade_sentiment s;
 	double w = exp(-1);

@@ -28,7 +28,7 @@
 enum { TRADE_CHART_HITS = 8 };		/* of one bar */
 
 struct trade_chart_hit {
-	const char *symbol;		/* set by whoever scans many */
+	const char *symbol;		/* set by whoever has one */
 	struct utc at;			/* bar that completes it; likewise */
 	const char *name, *of;		/* of: the figure a breakout leaves */
 	int64_t value;			/* 100 up, -100 down, 0 neither */

@@ -295,7 +295,7 @@ units(struct trade_deal *d, const struct leg *l, struct dec *out,
 		return -1;
 	/* a market moves until an order meets it */
 	cash = 0.99 * dec_real((struct dec){ s.cash.e8 - s.reserved.e8 }) /
-	    (1 + d->desk.fee);
+	    (1 + trade_session_fee(&s, d->desk.fee));
 	*out = whole_lots(trade_size_of(d->strategy, &z,
 	    dec_real(s.equity), cash, price, d->atr, &l->exits),
 	    d->instrument->lot);

@@ -1,14 +1,19 @@
 /*
  * The loop that checks the books of every session that changed since it looked
- * last, and all of them once an hour. It changes no figure: what a fault means
- * is for people.
+ * last, and all of them once an hour, and the day's loss of those that have
+ * something at stake. It changes no figure: what a fault means is for people.
  */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "db/env.h"
+#include "modules/trade/conf.h"
 #include "modules/trade/ledger.h"
+#include "modules/trade/loss.h"
 #include "modules/trade/session.h"
 
 enum { PERIOD_MS = 60000, PAGE = 200 };
@@ -62,6 +67,39 @@ page(struct loop_ctx *c, struct utc since, struct uuid *after, struct utc now,
 	return 0;
 }
 
+/* One after the other: a failure of one account holds up no other. */
+static int
+losses(struct loop_ctx *c, struct utc now, struct err *e)
+{
+	const struct trade_conf *f = conf_get(c->env->conf, &trade_settings);
+	struct uuid after = { { 0 } };
+	struct rows rows = { .n = PAGE };
+
+	while (rows.n == PAGE) {
+		if (trade_session_exposed(c->db, c->a, after, PAGE, &rows,
+		    e) == -1)
+			return -1;
+		for (size_t i = 0; i < rows.n; i++) {
+			const struct trade_session *s = ROW(&rows,
+			    struct trade_session, i);
+			struct trade_desk d = trade_desk_make(f, c->db, c->a,
+			    s->tenant_id, s->user_id, now);
+			char id[UUID_TEXT];
+
+			d.session = after = s->id;
+			if (trade_loss_watch(&d, s, e) == 0)
+				continue;
+			if (strncmp(e->code, "db_", 3) == 0)
+				return -1;
+			log_error("scheduler", "day's loss not judged",
+			    KV("session", uuid_format(s->id, id)),
+			    KV("error", e->code));
+			err_clear(e);
+		}
+	}
+	return 0;
+}
+
 static int
 run(struct loop_ctx *c, struct err *e)
 {
@@ -74,6 +112,8 @@ run(struct loop_ctx *c, struct err *e)
 	if (l == NULL)
 		l = c->memory = arena_alloc(c->keep, sizeof(*l));
 	whole = now.us - l->whole.us > HOUR_US;
+	if (losses(c, now, e) == -1)
+		return -1;
 	since.us = whole ? US_PER_S : l->at.us - OVERLAP_US;
 	while (n == PAGE)
 		if (page(c, since, &after, now, &n, e) == -1)
@@ -86,7 +126,8 @@ run(struct loop_ctx *c, struct err *e)
 
 const struct loop trade_ledger_loops[] = {
 	{ .name = "trade.books", .doc = "Checks that cash, reservations, "
-	  "fills and positions agree", .period_ms = PERIOD_MS,
+	  "fills and positions agree; stops accounts at their day's loss",
+	  .period_ms = PERIOD_MS,
 	  .scope = LOOP_CLUSTER, .humble = LOOP_TICK, .lease_s = 60,
 	  .run = run },
 	LOOP_END

@@ -86,7 +86,7 @@ static const struct query CHECK = { "trade_ledger.check",
 static const struct query CHANGED = { "trade_ledger.changed",
 	"SELECT id, tenant_id, user_id, broker, mode, state, live, currency, "
 	"start_cash, cash, reserved, day, day_equity, entries, created_at, "
-	"updated_at, version FROM trade_session WHERE updated_at >= ? AND id "
+	"updated_at, version, fee_ppm FROM trade_session WHERE updated_at >= ? AND id "
 	"> COALESCE(?, X'00000000000000000000000000000000') ORDER BY id LIMIT "
 	"?", &trade_session_schema };
 static const struct query KNOWN = { "trade_book_fault.known",

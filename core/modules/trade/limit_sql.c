@@ -33,7 +33,8 @@ static const struct field hit_fields[] = {
 	FIELD(H, detail, .doc = "Why"), FIELD(H, at, .doc = "When"), FIELD_END
 };
 const struct schema trade_risk_hit_schema = {
-	.name = "RiskHit", .doc = "An order that a check refused",
+	.name = "RiskHit", .doc = "An order that a check refused; without one, an "
+	"account that it stopped",
 	.size = sizeof(H), .fields = hit_fields
 };
 #define HIT "id, tenant_id, session_id, order_id, client_order_id, " \

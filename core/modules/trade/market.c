@@ -287,3 +287,24 @@ trade_bar_end(const struct trade_hours *h, int tf, struct utc at)
 	zone_of_local(h->zone, s, out);
 	return out[0];
 }
+
+struct utc
+trade_bar_close(const struct trade_hours *h, int timeframe, struct utc at)
+{
+	struct utc end = trade_bar_end(h, timeframe, at);
+	const int64_t minute = INT64_C(60000000);
+	int64_t lo = 0, hi = (end.us - at.us) / minute;
+
+	if (h->n == 0 || timeframe < TRADE_1D)
+		return end;
+	while (lo < hi) {
+		int64_t mid = lo + (hi - lo) / 2;
+		struct utc t = { at.us + mid * minute };
+
+		if (trade_hours_minutes(h, t, end, 1) > 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo == 0 ? end : (struct utc){ at.us + lo * minute };
+}

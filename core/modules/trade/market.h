@@ -57,4 +57,9 @@ struct utc trade_bar_start(const struct trade_hours *, int timeframe,
 struct utc trade_bar_end(const struct trade_hours *, int timeframe,
     struct utc at);
 
+/* When a bar's last price was made: as the end, but of a day or a week the
+ * market's last open minute. */
+struct utc trade_bar_close(const struct trade_hours *, int timeframe,
+    struct utc at);
+
 #endif

@@ -403,7 +403,8 @@ trade_symbol_news_of(struct arena *a, const struct rows *rows,
 			if (!wanted(sources, r->source))
 				continue;
 			v[n++] = (struct trade_sentiment_point){ r->score,
-			    r->weight, r->novelty, r->authenticity, r->at };
+			    r->weight, r->novelty, r->authenticity, r->at,
+			    r->at };
 			source_add(a, &x->sources, r->source);
 		}
 		if (n == 0)

@@ -5,8 +5,6 @@
 #include "base/random.h"
 #include "modules/trade/news.h"
 
-#define WEEK_US INT64_C(604800000000)
-
 #define N struct trade_news
 #define NEWS_FIELDS \
 	FIELD(N, id, .doc = "Identifier"), \
@@ -77,6 +75,16 @@ const struct schema trade_symbol_score_schema = {
 };
 #define SCORE "tenant_id, symbol, news_id, at, source, score, weight, " \
 	"novelty, authenticity, counted"
+
+#define Q struct trade_sentiment_point
+static const struct field point_fields[] = {
+	FIELD(Q, score), FIELD(Q, weight), FIELD(Q, novelty),
+	FIELD(Q, authenticity), FIELD(Q, at), FIELD(Q, known), FIELD_END
+};
+static const struct schema point_schema = {
+	.name = "SentimentPoint", .doc = "A score, and since when it is known",
+	.size = sizeof(Q), .fields = point_fields
+};
 
 #define A struct trade_alias
 static const struct field alias_fields[] = {
@@ -164,6 +172,14 @@ static const struct query SCORE_ALL = { "trade_sentiment.all",
 	"SELECT " SCORE " FROM trade_sentiment WHERE tenant_id = ? AND at >= ? "
 	"AND at <= ? AND counted ORDER BY symbol, at DESC LIMIT 5000",
 	&trade_symbol_score_schema };
+/* A week more than asked for: that is what the first instant looks back. */
+static const struct query SCORE_PAST = { "trade_sentiment.past",
+	"SELECT s.score, s.weight, s.novelty, s.authenticity, s.at, "
+	"IF(n.created_at < s.at + INTERVAL 1 DAY, GREATEST(s.at, "
+	"n.created_at), s.at) AS known FROM trade_sentiment s JOIN trade_news "
+	"n ON n.id = s.news_id WHERE s.tenant_id = ? AND s.symbol = ? AND "
+	"s.at >= ? AND s.at <= ? AND s.counted ORDER BY known LIMIT 200000",
+	&point_schema };
 static const struct query ALIAS_PUT = { "trade_alias.put",
 	"INSERT INTO trade_alias (tenant_id, alias, symbol, created_at) VALUES "
 	"(?, ?, ?, ?) ON DUPLICATE KEY UPDATE symbol = VALUE(symbol)", NULL };
@@ -188,8 +204,8 @@ static const struct query RESULT_PUT = { "trade_sentiment_result.put",
 const struct query *const trade_news_queries[] = {
 	&NEWS_INSERT, &NEWS_KNOWN, &NEWS_PAGE, &NEWS_OF, &NEWS_FIND,
 	&NEWS_BY_ID, &NEWS_DELETE, &NEWS_RECENT, &NEWS_STAMP, &SCORE_INSERT,
-	&SCORE_OF_NEWS, &SCORE_OF, &SCORE_ALL, &ALIAS_PUT, &ALIAS_DELETE,
-	&ALIAS_PAGE, &NAMED_ALL, &RESULT_GET, &RESULT_PUT, NULL
+	&SCORE_OF_NEWS, &SCORE_OF, &SCORE_ALL, &SCORE_PAST, &ALIAS_PUT,
+	&ALIAS_DELETE, &ALIAS_PAGE, &NAMED_ALL, &RESULT_GET, &RESULT_PUT, NULL
 };
 
 const struct table trade_news_tables[] = {
@@ -378,15 +394,31 @@ trade_sentiment_of(struct db *db, struct arena *a, struct uuid tenant,
 	struct rows rows;
 
 	if (trade_symbol_score_all(db, a, tenant, symbol, (struct utc){
-	    now.us - WEEK_US }, now, &rows, e) == -1)
+	    now.us - TRADE_WEEK_US }, now, &rows, e) == -1)
 		return -1;
 	v = arena_array(a, rows.n + 1, sizeof(*v));
 	for (size_t i = 0; i < rows.n; i++) {
 		const S *s = ROW(&rows, S, i);
 
 		v[i] = (struct trade_sentiment_point){ s->score, s->weight,
-		    s->novelty, s->authenticity, s->at };
+		    s->novelty, s->authenticity, s->at, s->at };
 	}
 	trade_sentiment_sum(v, rows.n, now, out);
 	return rows.n == 0;
+}
+
+int
+trade_sentiment_history(struct db *db, struct arena *a, struct uuid tenant,
+    const char *symbol, struct utc from, struct utc to,
+    struct trade_sentiment_past *out, struct err *e)
+{
+	struct rows rows;
+
+	if (db_all(db, a, &SCORE_PAST, ARGS(V(tenant), V(symbol),
+	    V(((struct utc){ from.us - TRADE_WEEK_US })), V(to)), &rows, e) ==
+	    -1)
+		return -1;
+	*out = (struct trade_sentiment_past){ .v = rows.n > 0 ?
+	    ROW(&rows, Q, 0) : NULL, .n = rows.n };
+	return 0;
 }

@@ -13,6 +13,7 @@
 #include "crypto/crypto.h"
 #include "http/ctx.h"
 #include "modules/trade/conf.h"
+#include "modules/trade/limit.h"
 #include "modules/trade/papers.h"
 
 #define O struct trade_order
@@ -162,6 +163,32 @@ refused(struct ctx *c, const O *o)
 	return fail_err(c);
 }
 
+static int
+keep_hit(struct db *db, void *arg, struct err *e)
+{
+	return trade_risk_hit_add(db, arg, e);
+}
+
+/* A change or a pair: no order of its own is kept, but the refusal is. */
+static int
+refused_change(struct ctx *c, const O *o)
+{
+	struct trade_risk_hit *h = arena_alloc(c->a, sizeof(*h));
+
+	if (trade_order_deniable(o, &c->err)) {
+		*h = (struct trade_risk_hit){ .id = uuid_new(),
+		    .tenant_id = o->tenant_id, .session_id = o->session_id,
+		    .order_id = o->state != NULL ? o->id :
+		    (struct uuid){ { 0 } },
+		    .client_order_id = o->client_order_id,
+		    .symbol = o->symbol, .rule = c->err.code,
+		    .detail = arena_strdup(c->a, c->err.detail),
+		    .at = c->now };
+		ctx_keep(c, keep_hit, h);
+	}
+	return fail_err(c);
+}
+
 /* ---- one order ---------------------------------------------------------------------- */
 
 static int
@@ -239,7 +266,7 @@ order_replace(struct ctx *c, const void *in)
 	const struct trade_terms t = { i->quantity, i->limit_price,
 	    i->stop_price };
 	struct trade_desk d = trade_desk_of(c);
-	O o;
+	O o = { .instrument_id = 0 };
 
 	ctx_target_id(c, "order", i->id);
 	d.session = i->session;
@@ -247,7 +274,7 @@ order_replace(struct ctx *c, const void *in)
 	    t.stop_price.e8 == 0)
 		return fail(c, 422, "terms", "Nothing would change");
 	return trade_order_replace(&d, i->id, &t, &o, &c->err) == -1 ?
-	    fail_err(c) : reply(c, &o);
+	    refused_change(c, &o) : reply(c, &o);
 }
 
 #define W struct trade_order_which
@@ -459,7 +486,8 @@ order_pair(struct ctx *c, const void *in)
 	d.session = p->session;
 	rc = trade_order_pair(&d, &o[0], &o[1], p->exchange, &c->err);
 	if (rc == -1)
-		return fail_err(c);
+		return refused_change(c, o[1].instrument_id != 0 ? &o[1] :
+		    &o[0]);
 	for (int k = 0; k < 2; k++)
 		out[k] = (struct placed){ .placed = true, .code = "",
 		    .detail = "", .client_order_id = o[k].client_order_id,

@@ -14,6 +14,7 @@
 #include "modules/platform/platform.h"
 #include "modules/trade/feed.h"
 #include "modules/trade/limit.h"
+#include "modules/trade/loss.h"
 #include "modules/trade/order_inner.h"
 #include "modules/trade/papers.h"
 
@@ -136,7 +137,8 @@ gather(struct trade_desk *d, struct scene *c, const O *o, struct err *e)
 	    .last_second = n.last_second, .last_minute = n.last_minute,
 	    .duplicate = n.alike > 0 && !d->twice,
 	    .crosses_own = n.crossing > 0 &&
-	    strstr(o->type, "stop") == NULL, .fee = d->fee };
+	    strstr(o->type, "stop") == NULL, 
+	    .fee = trade_session_fee(&c->s, d->fee) };
 	return 0;
 }
 
@@ -312,6 +314,9 @@ trade_order_deny(struct db *db, struct arena *a, O *o, const char *code,
 	    .cause = arena_printf(a, "%s: %s", code, detail),
 	    .applied = true, .at = o->created_at };
 
+	if (is(code, "daily_loss") && trade_loss_reduce(db, a, o->session_id,
+	    o->created_at, e) == -1)
+		return -1;
 	o->state = v.to_state;
 	o->has_open = false;
 	o->open = 0;

@@ -214,7 +214,8 @@ struct trade_order trade_order_new(const struct trade_desk *,
  * "overflow": whoever goes on in the same transaction uses a savepoint. */
 int trade_order_place(struct trade_desk *, struct trade_order *o,
     const char *exchange, struct err *);
-/* Keeps a refused order and its refusal; false: it is none that is kept (no
+/* Keeps a refused order and its refusal (of daily_loss: the session is reducing
+ * from now on); false: it is none that is kept (no
  * session or instrument, a fault of ours). why: what placing said. */
 bool trade_order_deniable(const struct trade_order *, const struct err *why);
 int trade_order_deny(struct db *, struct arena *, struct trade_order *,

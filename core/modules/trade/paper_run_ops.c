@@ -196,7 +196,8 @@ keep_all(RUN *r, struct err *e)
 	r->row.heard_at.us = r->p.now_us;
 	r->row.seen_orders = r->seen.orders;
 	r->row.seen_versions = r->seen.versions;
-	return trade_paper_row_put(r->d->db, &r->row, e);
+	return trade_session_fee_put(r->d->db, r->s, r->p.terms.fee_ppm, e) ==
+	    -1 ? -1 : trade_paper_row_put(r->d->db, &r->row, e);
 }
 
 int

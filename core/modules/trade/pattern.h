@@ -15,7 +15,7 @@
 enum { TRADE_HORIZONS = 3 };		/* 1, 5 and 20 bars */
 
 struct trade_hit {
-	const char *symbol;		/* set by whoever scans many */
+	const char *symbol;		/* set by whoever has one */
 	struct utc at;
 	const char *name;
 	int64_t value;			/* ±80, ±100, ±200 as TA-Lib */

@@ -50,7 +50,7 @@ static const struct schema found_schema = {
 /* All bars up to `to`, so that the first listed one is judged like any. */
 static int
 load(struct ctx *c, const struct trade_series_in *in, struct trade_series *s,
-    size_t *from)
+    size_t *from, const char **symbol)
 {
 	struct trade_series_in all = *in;
 	struct trade_instrument i;
@@ -59,6 +59,7 @@ load(struct ctx *c, const struct trade_series_in *in, struct trade_series *s,
 	if (trade_series_load(c->db, c->a, c->who.tenant_id, &all, &i, s,
 	    &c->err) == -1)
 		return -1;
+	*symbol = i.symbol;
 	if (s->n > SYNC_BARS)
 		return err_set(&c->err, 422, "too_many_bars",
 		    "%zu bars are too many to wait for: use a job", s->n);
@@ -75,15 +76,18 @@ pattern_list(struct ctx *c, const void *in)
 	struct trade_series s;
 	struct trade_scan scan;
 	struct found out = { .all = true };
+	const char *symbol;
 	size_t from, n = 0;
 
 	if (trade_pattern_names(c->a, p->names, wanted, &c->err) == -1 ||
-	    load(c, &p->s, &s, &from) == -1 || trade_pattern_scan(c->a, &s,
-	    wanted, from, &scan, &c->err) == -1)
+	    load(c, &p->s, &s, &from, &symbol) == -1 ||
+	    trade_pattern_scan(c->a, &s, wanted, from, &scan, &c->err) == -1)
 		return fail_err(c);
-	for (size_t i = 0; i < scan.hits.n; i++)
+	for (size_t i = 0; i < scan.hits.n; i++) {
+		scan.hits.v[i].symbol = symbol;
 		if (scan.hits.v[i].quality >= p->min_quality)
 			scan.hits.v[n++] = scan.hits.v[i];
+	}
 	out.all = n <= SYNC_HITS;
 	out.hits = (struct list){ scan.hits.v, n };
 	if (!out.all)
@@ -133,12 +137,15 @@ chart_list(struct ctx *c, const void *in)
 	struct trade_chart_scan scan;
 	struct trade_series s;
 	struct charts out;
+	const char *symbol;
 	size_t from, skip;
 
-	if (load(c, &p->s, &s, &from) == -1)
+	if (load(c, &p->s, &s, &from, &symbol) == -1)
 		return fail_err(c);
 	trade_chart_scan(c->a, &s, strcmp(p->pivots, "fractal") == 0 ?
 	    PIVOT_FRACTAL : PIVOT_ZIGZAG, from, p->min_quality, &scan);
+	for (size_t i = 0; i < scan.hits.n; i++)
+		scan.hits.v[i].symbol = symbol;
 	skip = scan.hits.n > SYNC_HITS ? scan.hits.n - SYNC_HITS : 0;
 	out.all = skip == 0;
 	out.hits = (struct list){ scan.hits.v == NULL ? NULL :
@@ -234,6 +241,7 @@ indicator_get(struct ctx *c, const void *in)
 	struct trade_series s;
 	struct values out = { .kind = p->kind };
 	struct str text;
+	const char *symbol;
 	double v[TRADE_PARAMS];
 	size_t n, from;
 
@@ -241,7 +249,7 @@ indicator_get(struct ctx *c, const void *in)
 		return fail(c, 404, "not_found", "Indicator not found");
 	if (params(c, p->params, v, &n) == -1 ||
 	    (t = trade_indicator_new(c->a, k, v, n, &c->err)) == NULL ||
-	    load(c, &p->s, &s, &from) == -1)
+	    load(c, &p->s, &s, &from, &symbol) == -1)
 		return fail_err(c);
 	out.outputs.items = (void *)k->outputs;
 	while (k->outputs[out.outputs.n] != NULL)

@@ -281,14 +281,21 @@ cash(struct judged *j)
 	    dec_real(j->free));
 }
 
+bool
+trade_risk_lost(const struct trade_limits *l, struct dec equity,
+    struct dec day_equity)
+{
+	return dec_real(equity) - dec_real(day_equity) < -l->daily_loss *
+	    dec_real(day_equity);
+}
+
 static bool
 daily_loss(struct judged *j)
 {
 	const struct trade_risk_in *r = j->in;
 
-	return j->opens <= 0 || dec_real(r->equity) -
-	    dec_real(r->day_equity) >= -r->limits.daily_loss *
-	    dec_real(r->day_equity) ? true :
+	return j->opens <= 0 || !trade_risk_lost(&r->limits, r->equity,
+	    r->day_equity) ? true :
 	    no(j, "The day's loss limit is reached");
 }
 

@@ -63,6 +63,10 @@ struct trade_risk_in {
 int trade_risk_check(const struct trade_risk_in *, struct dec *reserve,
     struct err *);
 
+/* More than a day may lose is lost since it began. */
+bool trade_risk_lost(const struct trade_limits *, struct dec equity,
+    struct dec day_equity);
+
 /* Every rule's own verdict, in the same order. */
 struct trade_ruling {
 	const char *rule;

@@ -82,6 +82,7 @@ bool trade_sentiment_about(struct arena *, const struct trade_scored *,
 
 /* ---- novelty, authenticity, sums -------------------------------------------------- */
 
+#define TRADE_WEEK_US INT64_C(604800000000)
 enum { SHINGLE = 5, SHINGLES_MAX = 4096 };
 struct trade_shingles {
 	uint32_t *v;			/* hashes, ascending, each once */
@@ -110,10 +111,21 @@ struct trade_sentiment {
 };
 struct trade_sentiment_point {
 	double score, weight, novelty, authenticity;
-	struct utc at;
+	struct utc at, known;		/* told; since when we know of it */
 };
 void trade_sentiment_sum(const struct trade_sentiment_point *, size_t n,
     struct utc now, struct trade_sentiment *);
+
+/* The past of a symbol's news: what was known when. */
+struct trade_sentiment_past {
+	const struct trade_sentiment_point *v;	/* by .known, oldest first */
+	size_t n, from, to;		/* looked at last; begins with 0 */
+};
+/* The sum as it would have been at this instant: news of the seven days before
+ * it that were known by then. Instants may not go back. 0, or 1: there is
+ * none. */
+int trade_sentiment_then(struct trade_sentiment_past *, struct utc,
+    struct trade_sentiment *);
 
 /* ---- VADER ------------------------------------------------------------------------ */
 
@@ -132,5 +144,10 @@ void trade_vader_score(struct arena *, const struct trade_lexicon *,
 int trade_sentiment_of(struct db *, struct arena *, struct uuid tenant,
     const char *symbol, struct utc now, struct trade_sentiment *,
     struct err *);
+/* Its news from … to with the instants they were known. News that came more
+ * than a day after they were told are an import: then known is told. */
+int trade_sentiment_history(struct db *, struct arena *, struct uuid tenant,
+    const char *symbol, struct utc from, struct utc to,
+    struct trade_sentiment_past *, struct err *);
 
 #endif

@@ -153,9 +153,10 @@ add(struct work *w, const struct trade_news_in *in,
 
 	if (g == NULL)
 		return;
-	*VEC_ADD(w->c->a, &g->v) = (struct trade_sentiment_point){ score,
-	    trade_news_weight(f, in->source), novelty, j->authenticity,
-	    in->at.us != 0 ? in->at : clock_now() };
+	*VEC_ADD(w->c->a, &g->v) = (struct trade_sentiment_point){
+	    .score = score, .weight = trade_news_weight(f, in->source),
+	    .novelty = novelty, .authenticity = j->authenticity,
+	    .at = in->at.us != 0 ? in->at : clock_now() };
 	for (i = 0; i < g->sources.n; i++)
 		if (strcmp(g->sources.v[i], in->source) == 0)
 			break;

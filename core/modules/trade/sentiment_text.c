@@ -240,3 +240,18 @@ trade_sentiment_sum(const struct trade_sentiment_point *v, size_t n,
 	out->dispersion = sqrt(fmax(0, squares / out->weight -
 	    out->score * out->score));
 }
+
+int
+trade_sentiment_then(struct trade_sentiment_past *p, struct utc now,
+    struct trade_sentiment *out)
+{
+	while (p->to < p->n && p->v[p->to].known.us <= now.us)
+		p->to++;
+	while (p->from < p->to && p->v[p->from].at.us < now.us -
+	    TRADE_WEEK_US)
+		p->from++;
+	if (p->from == p->to)
+		return 1;
+	trade_sentiment_sum(p->v + p->from, p->to - p->from, now, out);
+	return 0;
+}

@@ -24,6 +24,9 @@ struct trade_session {
 	int64_t entries;
 	struct utc created_at, updated_at;
 	int64_t version;		/* counts its changes */
+	int64_t fee_ppm;		/* of its paper market, once there is
+					 * one */
+	bool has_fee;
 	/* computed by trade_session_value() */
 	struct dec equity;		/* cash + positions at last */
 	struct dec short_worth;		/* of what is sold short, at last */
@@ -85,6 +88,13 @@ int trade_session_insert(struct db *, const struct trade_session *,
  * "busy" otherwise, as on another node of a cluster, where the row's lock is
  * not seen before the commit. */
 int trade_session_update(struct db *, struct trade_session *, struct err *);
+/* Keeps the fee of its paper market (if it is news); the session is held. */
+int trade_session_fee_put(struct db *, struct trade_session *, int64_t ppm,
+    struct err *);
+/* Living ones of everybody that take orders and have something at stake: a
+ * position, or cash that an order holds. */
+int trade_session_exposed(struct db *, struct arena *, struct uuid after,
+    int64_t limit, struct rows *, struct err *);
 int trade_position_all(struct db *, struct arena *, struct uuid session,
     struct rows *, struct err *);
 /* The same, asked only (db_ask). */
@@ -119,6 +129,8 @@ int trade_session_worth(struct trade_session *, const struct rows *,
 /* With equity and short_worth: what nothing binds (see risk.h). */
 struct dec trade_session_available(const struct trade_session *,
     double short_margin);
+/* Part of a trade's worth: of its paper market, or usual where none is known. */
+double trade_session_fee(const struct trade_session *, double usual);
 /* An entry of the ledger: cash, balance and row together; the session is
  * written by the caller (trade_session_update). 422 "overflow". order may be
  * nil. */

@@ -84,6 +84,12 @@ trade_session_available(const struct trade_session *s, double short_margin)
 	return out;
 }
 
+double
+trade_session_fee(const struct trade_session *s, double usual)
+{
+	return s->has_fee ? (double)s->fee_ppm / 1e6 : usual;
+}
+
 int
 trade_session_book(struct db *db, struct trade_session *s, const char *kind,
     struct dec amount, struct uuid order, struct utc now, struct err *e)

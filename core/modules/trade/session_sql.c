@@ -26,6 +26,8 @@ static const struct field session_fields[] = {
 	FIELD(S, created_at, .doc = "When it was opened"),
 	FIELD(S, updated_at, .doc = "When it changed last"),
 	FIELD(S, version, .flags = FF_HIDDEN),
+	FIELD(S, fee_ppm, .flags = FF_HIDDEN | FF_NULLABLE,
+	    FIELD_HAS(S, has_fee)),
 	FIELD(S, equity, .flags = FF_NOSQL,
 	    .doc = "Cash and positions at their last prices"),
 	FIELD(S, short_worth, .flags = FF_NOSQL,
@@ -39,7 +41,7 @@ const struct schema trade_session_schema = {
 };
 #define SESSION "id, tenant_id, user_id, broker, mode, state, live, " \
 	"currency, start_cash, cash, reserved, day, day_equity, entries, " \
-	"created_at, updated_at, version"
+	"created_at, updated_at, version, fee_ppm"
 
 #define P struct trade_position
 #define POSITION_FIELDS \
@@ -131,11 +133,19 @@ static const struct query SESSION_LOCK = { "trade_session.lock",
 	"UPDATE", &trade_session_schema };
 static const struct query SESSION_INSERT = { "trade_session.insert",
 	"INSERT INTO trade_session (" SESSION ") VALUES (?, ?, ?, ?, ?, ?, 1, "
-	"?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", NULL };
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)", NULL };
 static const struct query SESSION_UPDATE = { "trade_session.update",
 	"UPDATE trade_session SET state = ?, cash = ?, reserved = ?, day = ?, "
 	"day_equity = ?, entries = ?, updated_at = ?, version = version + 1 "
 	"WHERE id = ? AND version = ?", NULL };
+static const struct query SESSION_FEE = { "trade_session.fee",
+	"UPDATE trade_session SET fee_ppm = ? WHERE id = ?", NULL };
+static const struct query SESSION_EXPOSED = { "trade_session.exposed",
+	"SELECT " SESSION " FROM trade_session s WHERE live = 1 AND state IN "
+	"('active', 'reducing') AND id > COALESCE(?, "
+	"X'00000000000000000000000000000000') AND (reserved > 0 OR EXISTS "
+	"(SELECT 1 FROM trade_position p WHERE p.session_id = s.id AND "
+	"p.quantity <> 0)) ORDER BY id LIMIT ?", &trade_session_schema };
 static const struct query POSITION_ALL = { "trade_position.all",
 	"SELECT p.session_id, p.instrument_id, p.tenant_id, p.symbol, "
 	"p.quantity, p.avg_price, p.realized, p.fees, p.updated_at, q.last, "
@@ -162,9 +172,10 @@ static const struct query CASH_PAGE = { "trade_cash.page",
 	"ORDER BY seq DESC LIMIT ?", &trade_cash_schema };
 
 const struct query *const trade_session_queries[] = {
-	&SESSION_MINE, &SESSION_MINE_LOCK, &SESSION_BY_ID, &SESSION_PICK_LOCK, &SESSION_ALL, &SESSION_LOCK,
-	&SESSION_INSERT, &SESSION_UPDATE, &POSITION_ALL, &POSITION_GET,
-	&POSITION_PUT, &ENTRY_ADD, &CASH_ADD, &CASH_PAGE, NULL
+	&SESSION_MINE, &SESSION_MINE_LOCK, &SESSION_BY_ID,
+	&SESSION_PICK_LOCK, &SESSION_ALL, &SESSION_LOCK, &SESSION_INSERT,
+	&SESSION_UPDATE, &SESSION_FEE, &SESSION_EXPOSED, &POSITION_ALL,
+	&POSITION_GET, &POSITION_PUT, &ENTRY_ADD, &CASH_ADD, &CASH_PAGE, NULL
 };
 
 const struct table trade_session_tables[] = {
@@ -230,6 +241,24 @@ trade_session_update(struct db *db, S *s, struct err *e)
 
 	s->version++;
 	return rc;
+}
+
+int
+trade_session_fee_put(struct db *db, S *s, int64_t ppm, struct err *e)
+{
+	if (s->has_fee && s->fee_ppm == ppm)
+		return 0;
+	s->has_fee = true;
+	s->fee_ppm = ppm;
+	return db_post(db, &SESSION_FEE, ARGS(V(ppm), V(s->id)), e);
+}
+
+int
+trade_session_exposed(struct db *db, struct arena *a, struct uuid after,
+    int64_t limit, struct rows *out, struct err *e)
+{
+	return db_all(db, a, &SESSION_EXPOSED, ARGS(V(after), V(limit)), out,
+	    e);
 }
 
 int

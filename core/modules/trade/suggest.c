@@ -40,9 +40,11 @@ const struct schema trade_suggest_report_schema = {
 
 int
 trade_suggest_cases(struct arena *a, const struct trade_series *s,
-    size_t horizon, struct trade_cases *out, struct err *e)
+    struct trade_suggest_news *news, size_t horizon, struct trade_cases *out,
+    struct err *e)
 {
 	struct trade_watch *w = trade_watch_new(a, e);
+	struct trade_sentiment mood;
 	struct trade_seen seen;
 
 	if (w == NULL)
@@ -58,6 +60,9 @@ trade_suggest_cases(struct arena *a, const struct trade_series *s,
 			continue;
 		c = VEC_ADD(a, &out->v);
 		memcpy(c->x, seen.x, sizeof(c->x));
+		if (trade_sentiment_then(&news->past, news->closed[i],
+		    &mood) == 0)
+			c->x[FEATURE_SENTIMENT] = mood.score;
 		c->y = s->bars[i + horizon].c > s->bars[i].c;
 		c->at = s->at[i];
 		c->end = s->at[i + horizon];

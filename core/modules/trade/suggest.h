@@ -14,6 +14,7 @@
 #include "http/route.h"
 #include "jobs/job.h"
 #include "modules/trade/backtest.h"
+#include "modules/trade/sentiment.h"
 #include "modules/trade/watch.h"
 
 #define TRADE_SUGGEST_FORMAT "logistic.json"
@@ -32,9 +33,15 @@ struct trade_case {
 struct trade_cases {
 	VEC(struct trade_case) v;
 };
-/* Cases of a series, oldest first, into *out. */
+/* Cases of a series, oldest first, into *out. Of the news only what was known
+ * when a bar closed counts. */
+struct trade_suggest_news {
+	struct trade_sentiment_past past;
+	const struct utc *closed;	/* per bar of the series */
+};
 int trade_suggest_cases(struct arena *, const struct trade_series *,
-    size_t horizon, struct trade_cases *out, struct err *);
+    struct trade_suggest_news *, size_t horizon, struct trade_cases *out,
+    struct err *);
 
 struct trade_suggest_model {
 	double intercept, coef[TRADE_FEATURES];	/* of standardised inputs */

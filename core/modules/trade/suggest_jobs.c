@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "modules/trade/bar.h"
 #include "modules/trade/engine.h"
+#include "modules/trade/news.h"
 #include "modules/trade/outside.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/suggest.h"
@@ -89,11 +90,14 @@ digest(struct suggesting *g)
 {
 	const char *const *symbols = g->in->symbols.items;
 	struct job_ctx *c = g->c;
+	const char *news;
 	char id[UUID_TEXT];
 	struct str s;
 
+	if (trade_news_stamp(c->db, c->a, c->tenant, &news, &c->err) == -1)
+		return -1;
 	str_init(&s, c->a);
-	str_add(&s, "suggestion|");
+	str_addf(&s, "suggestion|%s|", news);
 	schema_encode(&ask_schema, g->in, &s);
 	str_addf(&s, "|%s", g->has_live ? uuid_format(g->live.id, id) : "-");
 	for (size_t i = 0; i < g->in->symbols.n; i++) {

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "modules/platform/platform.h"
 #include "modules/trade/bar.h"
+#include "modules/trade/market.h"
 #include "modules/trade/sentiment.h"
 #include "modules/trade/strategies.h"
 #include "modules/trade/suggest.h"
@@ -169,6 +170,26 @@ trade_suggest_one(struct db *db, struct arena *a, struct arena *scratch,
 
 /* ---- training ------------------------------------------------------------------------ */
 
+/* The symbol's news over the bars, and when each bar's close was known. */
+static int
+news_of(struct trade_training *t, struct arena *scratch,
+    const struct trade_instrument *i, const struct trade_series *s,
+    struct trade_suggest_news *out, struct err *e)
+{
+	int timeframe = trade_timeframe(t->in->timeframe);
+	struct utc *closed = arena_array(scratch, s->n + 1, sizeof(*closed));
+	struct trade_hours h;
+
+	if (trade_hours_parse(&h, i->zone, i->hours, i->closed_on, e) == -1)
+		return -1;
+	for (size_t k = 0; k < s->n; k++)
+		closed[k] = trade_bar_close(&h, timeframe, s->at[k]);
+	out->closed = closed;
+	out->past = (struct trade_sentiment_past){ .n = 0 };
+	return s->n == 0 ? 0 : trade_sentiment_history(t->db, scratch,
+	    t->tenant, i->symbol, closed[0], closed[s->n - 1], &out->past, e);
+}
+
 static int
 gather(struct trade_training *t, struct arena *scratch,
     struct trade_cases *cases, struct str *hashed, struct err *e)
@@ -181,18 +202,22 @@ gather(struct trade_training *t, struct arena *scratch,
 		    .exchange = t->in->exchange,
 		    .timeframe = t->in->timeframe };
 		struct trade_instrument found;
+		struct trade_suggest_news news;
 		struct trade_series s;
 
 		if (t->tick(t->arg, 0.5 * (double)i / (double)n) == -1)
 			return err_set(e, 409, "stopped",
 			    "The training was stopped");
 		if (trade_series_load(t->db, scratch, t->tenant, &in, &found,
-		    &s, e) == -1 || trade_suggest_cases(scratch, &s,
+		    &s, e) == -1 || news_of(t, scratch, &found, &s, &news,
+		    e) == -1 || trade_suggest_cases(scratch, &s, &news,
 		    (size_t)t->in->horizon, cases, e) == -1)
 			return -1;
 		str_addf(hashed, "%s|%zu|", symbols[i], s.n);
 		str_addn(hashed, s.bars, (s.n > 5000 ? 5000 : s.n) *
 		    sizeof(s.bars[0]));
+		str_addn(hashed, news.past.v, news.past.n *
+		    sizeof(news.past.v[0]));
 	}
 	return 0;
 }
