@@ -109,10 +109,14 @@ struct password_cost {
  * of memory: slow pool only. */
 int password_hash(struct arena *, const char *password, struct password_cost,
     const char **out, struct err *);
-/* Verifies argon2id, argon2i, bcrypt ($2a$ $2b$ $2y$), passlib's
- * $pbkdf2-sha256$, Django's pbkdf2_sha256$ and Werkzeug's pbkdf2:sha256 and
- * scrypt hashes. 1 match, 0 no match, -1 unknown or damaged hash. */
+/* Verifies argon2id, argon2i, bcrypt ($2a$ $2b$ $2y$), crypt(3)'s $5$ and $6$,
+ * passlib's $pbkdf2-sha256$, Django's pbkdf2_sha256$, bcrypt$ and argon2$, and
+ * Werkzeug's pbkdf2:sha256 and scrypt hashes. 1 match, 0 no match, -1 unknown
+ * or damaged hash. */
 int password_verify(const char *hash, const char *password);
+/* True if password_verify() would compute something: its form, not its costs
+ * of computing, is looked at. */
+bool password_known(const char *hash);
 /* True if the hash is not argon2id with at least this cost. */
 bool password_stale(const char *hash, struct password_cost);
 

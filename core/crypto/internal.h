@@ -61,6 +61,8 @@ enum { HASH_TEXT_MAX = 1024, HASH_MAX = 128 };
 int cost_read(const char *, size_t n, uint32_t max, uint32_t *out);
 /* As password_verify(), for everything but argon2. */
 int foreign_verify(const char *hash, const char *password);
+/* password NULL in both: 0 if the hash could be verified. */
+int phc_verify(const char *hash, const char *password);
 
 /* jwt_keys.c, jws.c */
 struct jwt_key {

@@ -191,22 +191,41 @@ passphrase_key(const char *passphrase, const uint8_t salt[STREAM_SALT],
 }
 
 int
-password_verify(const char *hash, const char *password)
+phc_verify(const char *hash, const char *password)
 {
 	struct phc o;
 	uint8_t tag[sizeof(o.tag)];
 	int rc;
 
-	if (strnlen(password, PASSWORD_MAX + 1) > PASSWORD_MAX)
+	if (phc_parse(hash, &o) != 0)
+		return -1;
+	if (password == NULL)
 		return 0;
-	if (strncmp(hash, "$argon2", 7) != 0)
-		return foreign_verify(hash, password);
-	if (phc_parse(hash, &o) != 0 ||
-	    argon2_tag(&o, password, tag) != ARGON2_OK)
+	if (argon2_tag(&o, password, tag) != ARGON2_OK)
 		return -1;
 	rc = crypto_equal(tag, o.tag, o.ntag);
 	OPENSSL_cleanse(tag, sizeof(tag));
 	return rc;
+}
+
+static int
+verify(const char *hash, const char *password)
+{
+	return strncmp(hash, "$argon2", 7) == 0 ?
+	    phc_verify(hash, password) : foreign_verify(hash, password);
+}
+
+int
+password_verify(const char *hash, const char *password)
+{
+	return strnlen(password, PASSWORD_MAX + 1) > PASSWORD_MAX ? 0 :
+	    verify(hash, password);
+}
+
+bool
+password_known(const char *hash)
+{
+	return verify(hash, NULL) == 0;
 }
 
 bool

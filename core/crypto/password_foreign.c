@@ -1,8 +1,11 @@
 /*
  * Password hashes of backends being replaced: verified so that people keep
  * their passwords, never made. Costs are bounded before computing; a damaged
- * hash is -1, never a match.
- *	bcrypt	 $2b$12$salt+hash
+ * hash is -1, never a match. Without a password nothing is computed: 0 says
+ * that the hash could be verified.
+ *	bcrypt	 $2b$12$salt+hash, Django's bcrypt$$2b$12$...
+ *	crypt(3) $6$rounds=656000$salt$hash, $5$ the same
+ *	Django	 argon2$argon2id$...
  *	passlib	 $pbkdf2-sha256$29000$salt$hash		"." for "+", no padding
  *	Django	 pbkdf2_sha256$600000$salt$hash		salt is text
  *	Werkzeug pbkdf2:sha256:600000$salt$hex, scrypt:32768:8:1$salt$hex
@@ -16,7 +19,7 @@
 #include "crypto/internal.h"
 
 enum {
-	ROUNDS_MAX = 10000000,
+	ROUNDS_MAX = 10000000, CRYPT_ROUNDS_MAX = 1000000,
 	BCRYPT_LEN = 60, BCRYPT_COST_MAX = 16,
 	SCRYPT_BLOCKS = 1 << 21,	/* N times r: 256 MiB */
 	SCRYPT_WORK = 1 << 22,		/* N times r times p */
@@ -44,27 +47,75 @@ cut(const char *p, size_t want, struct cut *o)
 	return *p == '\0' ? 0 : -1;
 }
 
+#define CRYPT_ALPHABET "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
+	"0123456789"
+
+/* The hash has the right form and bounded costs. */
 static int
-bcrypt_verify(const char *hash, const char *password)
+crypt_compare(const char *hash, const char *password)
 {
 	struct crypt_data data;
 	const char *got;
-	int cost, rc = -1;
+	int rc = -1;
+
+	if (password == NULL)
+		return 0;
+	memset(&data, 0, sizeof(data));
+	got = crypt_r(password, hash, &data);
+	if (got != NULL && *got != '*' && strlen(got) == strlen(hash))
+		rc = crypto_equal(got, hash, strlen(hash));
+	OPENSSL_cleanse(&data, sizeof(data));
+	return rc;
+}
+
+static int
+bcrypt_verify(const char *hash, const char *password)
+{
+	int cost;
 
 	if (strlen(hash) != BCRYPT_LEN || hash[4] < '0' || hash[4] > '3' ||
 	    hash[5] < '0' || hash[5] > '9' || hash[6] != '$')
 		return -1;
 	cost = (hash[4] - '0') * 10 + hash[5] - '0';
-	if (cost < 4 || cost > BCRYPT_COST_MAX || strspn(hash + 7,
-	    "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789") != BCRYPT_LEN - 7)
+	if (cost < 4 || cost > BCRYPT_COST_MAX ||
+	    strspn(hash + 7, CRYPT_ALPHABET) != BCRYPT_LEN - 7)
 		return -1;
-	memset(&data, 0, sizeof(data));
-	got = crypt_r(password, hash, &data);
-	if (got != NULL && *got != '*' && strlen(got) == BCRYPT_LEN)
-		rc = crypto_equal(got, hash, BCRYPT_LEN);
-	OPENSSL_cleanse(&data, sizeof(data));
-	return rc;
+	return crypt_compare(hash, password);
+}
+
+/* $5$ or $6$: rounds may be left out, which is 5000. */
+static int
+sha_crypt_verify(const char *hash, const char *password)
+{
+	size_t digest = hash[1] == '5' ? 43 : 86, n;
+	const char *p = hash + 3;
+	uint32_t rounds;
+
+	if (strncmp(p, "rounds=", 7) == 0) {
+		n = strcspn(p += 7, "$");
+		if (cost_read(p, n, CRYPT_ROUNDS_MAX, &rounds) != 0 ||
+		    rounds < 1000 || p[n] != '$')
+			return -1;
+		p += n + 1;
+	}
+	n = strspn(p, CRYPT_ALPHABET);
+	if (n == 0 || n > 16 || p[n] != '$' || strlen(p + n + 1) != digest ||
+	    strspn(p + n + 1, CRYPT_ALPHABET) != digest)
+		return -1;
+	return crypt_compare(hash, password);
+}
+
+/* Django writes its own name in front of the hash of others. */
+static int
+django_bcrypt(const char *rest, const char *password)
+{
+	return strncmp(rest, "$2", 2) == 0 ? bcrypt_verify(rest, password) : -1;
+}
+
+static int
+django_argon2(const char *rest, const char *password)
+{
+	return phc_verify(rest - 1, password);
 }
 
 static int
@@ -74,7 +125,11 @@ pbkdf2_compare(const char *password, const void *salt, size_t nsalt,
 	uint8_t got[SHA256_LEN];
 	int rc;
 
-	if (n != sizeof(got) || PKCS5_PBKDF2_HMAC(password,
+	if (n != sizeof(got))
+		return -1;
+	if (password == NULL)
+		return 0;
+	if (PKCS5_PBKDF2_HMAC(password,
 	    (int)strlen(password), salt, (int)nsalt, (int)rounds,
 	    EVP_sha256(), sizeof(got), got) != 1)
 		return -1;
@@ -191,7 +246,11 @@ werkzeug_scrypt(const char *rest, const char *password)
 	    scrypt_costs(c.f[0], c.n[0], cost) != 0)
 		return -1;
 	n = hex_decode(c.f[2], c.n[2], want, sizeof(want));
-	if (n < 32 || EVP_PBE_scrypt(password, strlen(password),
+	if (n < 32)
+		return -1;
+	if (password == NULL)
+		return 0;
+	if (EVP_PBE_scrypt(password, strlen(password),
 	    (const unsigned char *)c.f[1], c.n[1], cost[0], cost[1], cost[2],
 	    512u << 20, got, (size_t)n) != 1)
 		return -1;
@@ -211,6 +270,10 @@ foreign_verify(const char *hash, const char *password)
 		{ "$2a$", true, bcrypt_verify },
 		{ "$2b$", true, bcrypt_verify },
 		{ "$2y$", true, bcrypt_verify },
+		{ "bcrypt$", false, django_bcrypt },
+		{ "argon2$", false, django_argon2 },
+		{ "$5$", true, sha_crypt_verify },
+		{ "$6$", true, sha_crypt_verify },
 		{ "$pbkdf2-sha256$", false, passlib_verify },
 		{ "pbkdf2_sha256$", false, django_verify },
 		{ "pbkdf2:sha256:", false, werkzeug_pbkdf2 },

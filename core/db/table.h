@@ -75,6 +75,8 @@ struct exchange {
 	/* All rows of a tenant in key order: parameters (tenant). */
 	const struct query *all;
 	bool global;			/* not tenant data: no parameter */
+	bool whole;			/* one refused row, and no row of the
+					 * file is written */
 };
 
 /* A metric whose past is kept, a value a minute. Named, because it may be

@@ -5,6 +5,7 @@
 #include "tests/harness/auth_env.h"
 
 #include "db/table.h"
+#include "modules/platform/exchange.h"
 
 /* Runs "name args…" and gives what it printed. */
 static const char *
@@ -119,6 +120,159 @@ key_commands(void **state)
 	    &p, &err), 401, "key_invalid");
 }
 
+/* ---- import auth.user ---------------------------------------------------- */
+
+static char told[1024];
+
+static void
+tell(void *arg, int64_t line, const char *member, const char *msg)
+{
+	size_t n = strlen(told);
+
+	(void)arg;
+	snprintf(told + n, sizeof(told) - n, "%lld %s %s\n", (long long)line,
+	    member, msg);
+}
+
+/* A file of people as `quincunx import auth.user` takes it. */
+static struct import_job
+people(const char *name, const char *text, bool dry_run)
+{
+	struct import_job j = { .env = &env, .bad = tell, .dry_run = dry_run,
+	    .x = auth_module.exchanges[0], .tenant = admin.user.tenant_id };
+	char *path = arena_printf(a, "%s/%s", dir, name);
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	j.path = path;
+	told[0] = '\0';
+	good(platform_import_run(&j, &err));
+	unlink(path);
+	return j;
+}
+
+static const char *
+users(const char *where)
+{
+	return mariadb_value(a, DB, arena_printf(a, "SELECT COUNT(*) FROM "
+	    "auth_user WHERE %s", where));
+}
+
+#define BCRYPT "$2y$05$yQB05/wCGoiXwzAzIHwB/uHbgW6PBaXJeEuxmci9ANcgMBOqhP2Ui"
+#define DJANGO "pbkdf2_sha256$1000$seasalt$" \
+	"R1/GfWtwog1T8Ev9VndgDjzkiRzbFr8JpmJtL9cMmQU="
+#define HEAD "email,username,full_name,role,tenant,active,password_hash\n"
+
+static void
+people_keep_their_passwords(void **state)
+{
+	const char *file = HEAD
+	    "Ann@Example.org,ann,Ann Example,admin,,t," BCRYPT "\n"
+	    "bob@example.org,,,\"client,lab\",bob's shop,true," DJANGO "\n"
+	    "off@example.org,gone,,user,,f," BCRYPT "\n"
+	    "cid@example.org,cid,,,,true,\n";
+	struct import_job j;
+
+	(void)state;
+	j = people("dry.csv", file, true);
+	assert_int_equal(j.done.changed, 4);
+	assert_string_equal(told, "");
+	assert_string_equal(users("username IN ('ann','bob','cid')"), "0");
+	j = people("all.csv", file, false);
+	assert_int_equal(j.done.changed, 4);
+	login("ann", "letmein");
+	login("bob@example.org", "letmein");
+	login_fails("gone", "letmein", 403, "inactive");
+	login_fails("cid", "", 401, "bad_credentials");
+	login_fails("ann", "wrong", 401, "bad_credentials");
+	/* what was proved once is ours, at today's cost */
+	assert_string_equal(users("password_hash LIKE '$argon2id$%' AND "
+	    "username IN ('ann','bob')"), "2");
+	assert_string_equal(mariadb_value(a, DB, "SELECT u.role_names FROM "
+	    "auth_user u JOIN auth_tenant t ON t.id = u.tenant_id WHERE "
+	    "t.name = 'bob\\'s shop'"), "client,lab");
+	/* again: who is here stays, new password and all */
+	j = people("again.csv", HEAD "ann@example.org,ann,Other,user,,t,"
+	    DJANGO "\nbob@example.org,bob,,user,bob's shop,t," BCRYPT "\n",
+	    false);
+	assert_int_equal(j.done.changed, 0);
+	assert_int_equal(j.done.unchanged, 2);
+	assert_string_equal(users("role_names = 'admin' AND full_name = "
+	    "'Ann Example' AND password_hash LIKE '$argon2id$%'"), "1");
+	assert_string_equal(mariadb_value(a, DB, "SELECT COUNT(*) FROM "
+	    "auth_audit WHERE action = 'auth.user.import'"), "4");
+}
+
+/* One bad row: each is told with its line, and nobody is there. */
+static void
+people_are_taken_whole(void **state)
+{
+	struct import_job j = people("bad.ndjson",
+	    "{\"email\":\"dan@example.org\",\"tenant\":\"new one\"}\n"
+	    "{\"email\":\"no address\"}\n"
+	    "{\"email\":\"eve@example.org\",\"role\":\"king\"}\n"
+	    "{\"email\":\"eve@example.org\",\"password_hash\":\"$9$secret\"}\n"
+	    "{\"email\":\"ann@example.org\",\"tenant\":\"new one\"}\n"
+	    "{\"email\":\"x@example.org\"}\n"
+	    "{\"email\":\"other@example.org\",\"username\":\"dan\"}\n"
+	    "{\"email\":\"eve@example.org\"}\n", false);
+
+	(void)state;
+	assert_int_equal(j.done.failed, 6);
+	assert_int_equal(j.done.changed, 0);
+	has(told, "2 email ");
+	has(told, "3  role: there is no role king\n");
+	has(told, "4  password_hash: no login could verify it");
+	has(told, "5  email: is registered in another tenant\n");
+	has(told, "6  username: has to have 3 to 50 characters\n");
+	has(told, "7  Username is already registered\n");
+	assert_null(strstr(told, "secret"));
+	assert_string_equal(users("username IN ('dan', 'eve')"), "0");
+	assert_string_equal(mariadb_value(a, DB, "SELECT COUNT(*) FROM "
+	    "auth_tenant WHERE name = 'new one'"), "0");
+	/* mended, with more rows than a batch has */
+	{
+		char *text = arena_alloc(a, 65536), *p = text;
+
+		for (int i = 0; i < IMPORT_BATCH + 10; i++)
+			p += sprintf(p, "{\"email\":\"p%04d@example.org\"}\n", i);
+		j = people("many.ndjson", text, false);
+		assert_int_equal(j.done.changed, IMPORT_BATCH + 10);
+		/* the last row is bad: the first five hundred are not there */
+		sprintf(text + (p - text), "%s", "{\"email\":\"\"}\n");
+		for (p = strchr(text, 'p'); p != NULL; p = strchr(p + 1, 'p'))
+			if (p[-1] == '"' && p[1] == '0')
+				*p = 'q';
+		j = people("more.ndjson", text, false);
+		assert_int_equal(j.done.failed, 1);
+		assert_string_equal(users("email LIKE 'q%'"), "0");
+		assert_string_equal(users("email LIKE 'p%@example.org'"),
+		    "510");
+	}
+}
+
+static void
+hashes_do_not_leave(void **state)
+{
+	char *path = arena_printf(a, "%s/out.csv", dir);
+	char *text = arena_alloc(a, 65536);
+	int64_t n;
+	FILE *f;
+
+	(void)state;
+	good(platform_export_run(&env, auth_module.exchanges[0],
+	    admin.user.tenant_id, path, &n, &err));
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(text, 1, 65535, f) > 0);
+	fclose(f);
+	unlink(path);
+	has(text, "ann@example.org,ann,Ann Example,admin,");
+	assert_null(strchr(text, '$'));
+}
+
 static void
 audit_commands(void **state)
 {
@@ -140,6 +294,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(user_commands),
 		cmocka_unit_test(key_commands),
+		cmocka_unit_test(people_keep_their_passwords),
+		cmocka_unit_test(people_are_taken_whole),
+		cmocka_unit_test(hashes_do_not_leave),
 		cmocka_unit_test(audit_commands)
 	};
 

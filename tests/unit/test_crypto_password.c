@@ -60,6 +60,16 @@ test_known_hashes(void **state)
 		    "2Ui", "letmein" },
 		{ "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvy"
 		    "OeW", "U*U" },
+		{ "bcrypt$$2b$05$yQB05/wCGoiXwzAzIHwB/uHbgW6PBaXJeEuxmci9ANc"
+		    "gMBOqhP2Ui", "letmein" },
+		{ "argon2$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZ"
+		    "ZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "password" },
+		/* from Ulrich Drepper's specification of SHA-crypt */
+		{ "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3u"
+		    "BnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+		    "Hello world!" },
+		{ "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZ"
+		    "RBAwqFMz2.opqey6IcA", "Hello world!" },
 		{ "$pbkdf2-sha256$6400$.6UI/S.nXIk8jcbdHx3Fhg$98jZicV16ODfEs"
 		    "EZeYPGHU3kbrUrvUEXOPimVSQDD44", "password" },
 		{ "pbkdf2_sha256$1000$seasalt$R1/GfWtwog1T8Ev9VndgDjzkiRzbFr"
@@ -77,6 +87,7 @@ test_known_hashes(void **state)
 	for (i = 0; i < NITEMS(cases); i++) {
 		if (password_verify(cases[i].hash, cases[i].password) != 1)
 			fail_msg("not verified: %s", cases[i].hash);
+		assert_true(password_known(cases[i].hash));
 		assert_int_equal(password_verify(cases[i].hash, "Password"),
 		    0);
 		assert_int_equal(password_verify(cases[i].hash, ""), 0);
@@ -216,6 +227,15 @@ test_damaged(void **state)
 		"scrypt:32768:8:4294967295$s$" ZEROS32,
 		"scrypt:32768:8:1000$s$" ZEROS32, "scrypt:1:8:1$s$" ZEROS32,
 		"scrypt:32768:8:1:1$s$" ZEROS32, "scrypt::8:1$s$" ZEROS32,
+		"bcrypt$2b$05$yQB05/wCGoiXwzAzIHwB/uHbgW6PBaXJeEuxmci9ANcgMB"
+		    "OqhP2Ui", "bcrypt$", "argon2$", "argon2$argon2d$v=19$m="
+		    "256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f"
+		    "/5U52iv1cDc", "$6$", "$6$saltstring$short", "$6$$svn8UoSV"
+		    "apNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLi"
+		    "BFdcbYEdFCoEOfaS35inz1", "$5$rounds=1000001$saltstring$3x"
+		    "v.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA",
+		    "$5$rounds=999$saltstring$3xv.VbSHBb41AL9AvLeujZkZRBAwqFM"
+		    "z2.opqey6IcA", "$5$rounds=5000",
 		"scrypt:32768:8:1$s$00", "scrypt:32768:8:1$$" ZEROS32,
 		"scrypt:32768:8:1$s$" ZEROS32 ZEROS32 ZEROS32 ZEROS32
 		    ZEROS32,
@@ -226,7 +246,8 @@ test_damaged(void **state)
 
 	(void)state;
 	for (i = 0; i < NITEMS(bad); i++)
-		if (password_verify(bad[i], "password") != -1)
+		if (password_verify(bad[i], "password") != -1 ||
+		    password_known(bad[i]))
 			fail_msg("not refused: %s", bad[i]);
 	memset(huge, 'a', 4999);
 	memcpy(huge, "$argon2id$v=19$m=64,t=1,p=1$", 28);

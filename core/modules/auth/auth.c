@@ -127,6 +127,11 @@ static const struct table tables[] = {
 	{ .name = NULL }
 };
 
+static const struct exchange people = { .noun = "auth.user",
+    .doc = "People with the hashes of their old passwords",
+    .row = &auth_user_file_schema, .put = auth_user_import,
+    .all = &auth_user_export, .whole = true };
+
 static const struct metric *const refused[] = { &auth_refused_total, NULL };
 static const struct metric *const *const metrics[] = { refused, NULL };
 
@@ -148,6 +153,7 @@ const struct module auth_module = {
 	.settings = (const struct settings *const[]){ &auth_settings, NULL },
 	.permissions = permissions,
 	.metrics = metrics,
+	.exchanges = (const struct exchange *const[]){ &people, NULL },
 	.commands = (const struct command *const[]){ auth_user_commands,
 		auth_apikey_commands, auth_audit_commands, NULL }
 };

@@ -160,6 +160,24 @@ int auth_user_create(struct env *, struct arena *, const struct principal *by,
     struct auth_user_new *, struct list roles, struct utc now,
     struct auth_user_made *, struct err *);
 
+/* ---- files: people of a backend being replaced ---------------------------- */
+
+struct auth_user_file {
+	const char *email, *username, *full_name;
+	const char *role;		/* or several, with commas */
+	const char *tenant;		/* name or id; "" = that of the call */
+	const char *password_hash;	/* in, never out */
+	bool active;
+};
+extern const struct schema auth_user_file_schema;
+extern const struct query auth_user_export;
+/* struct exchange: whoever is there already stays as he is; a tenant that is
+ * named and not there is made. Refuses a hash that no login could verify. */
+int auth_user_import(struct db *, struct arena *, struct uuid tenant,
+    const void *row, bool *changed, struct err *);
+/* "Ann.Example+x@host" gives "ann.example.x". */
+const char *auth_username_of(struct arena *, const char *email);
+
 /* The operator himself: every permission, no row. */
 extern const struct principal auth_operator;
 

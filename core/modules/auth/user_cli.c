@@ -2,7 +2,6 @@
  * Commands on users, for whoever can read the configuration: they act as the
  * operator, on any tenant, and leave audit rows like everybody else.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,18 +111,6 @@ read_password(struct arena *a, const char *file)
 	return text;
 }
 
-/* "Ann.Example@host" gives "ann.example". */
-static const char *
-name_of(struct arena *a, const char *email)
-{
-	char *name = arena_strndup(a, email, strcspn(email, "@"));
-
-	for (char *p = name; *p != '\0'; p++)
-		*p = strchr("+!#$%&'*/=?^`{|}~", *p) != NULL ? '.' :
-		    (char)tolower((unsigned char)*p);
-	return name;
-}
-
 static int
 create_user(struct env *env, struct arena *a, int argc, char **argv)
 {
@@ -145,7 +132,7 @@ create_user(struct env *env, struct arena *a, int argc, char **argv)
 		    "[--tenant NAME|ID] [--password-file FILE]\n");
 		return 2;
 	}
-	if (judge(a, argv[0], name != NULL ? name : name_of(a, argv[0]), &who,
+	if (judge(a, argv[0], name != NULL ? name : auth_username_of(a, argv[0]), &who,
 	    &e) == -1)
 		return auth_complain(&e);
 	n.in.email = who.email;

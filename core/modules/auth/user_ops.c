@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "conf/conf.h"
+#include "crypto/crypto.h"
 #include "modules/auth/access.h"
 #include "modules/auth/apikey.h"
 #include "modules/auth/invite.h"
@@ -213,6 +214,108 @@ auth_user_remove(struct env *env, struct arena *a, const struct principal *by,
 	    auth_reset_drop(env->db, id, e) == -1)
 		return -1;
 	return auth_user_delete(env->db, u.tenant_id, id, e);
+}
+
+/* ---- import --------------------------------------------------------------- */
+
+const char *
+auth_username_of(struct arena *a, const char *email)
+{
+	char *name = arena_strndup(a, email, strcspn(email, "@"));
+
+	for (char *p = name; *p != '\0'; p++)
+		*p = strchr("+!#$%&'*/=?^`{|}~", *p) != NULL ? '.' :
+		    (char)tolower((unsigned char)*p);
+	return name;
+}
+
+/* The tenant of a row: of the call, named, or made. */
+static int
+import_tenant(struct db *db, struct arena *a, const char *text,
+    struct uuid *tenant, struct err *e)
+{
+	struct auth_tenant t;
+	struct uuid id;
+	int rc;
+
+	if (*text == '\0')
+		return 0;
+	if (uuid_parse(text, &id) == 0)
+		rc = db_found(auth_tenant_by_id(db, a, id, &t, e), "Tenant",
+		    e);
+	else if ((rc = auth_tenant_by_name(db, a, text, &t, e)) == 1 &&
+	    (rc = auth_tenant_make(db, text, clock_now(), &t, e)) == 0)
+		rc = auth_audit_note(db, t.id, auth_operator.name,
+		    "auth.tenant.create", "tenant", text, NULL, e);
+	if (rc == 0)
+		*tenant = t.id;
+	return rc;
+}
+
+static int
+import_roles(struct db *db, struct arena *a, struct uuid tenant,
+    const char *text, const char **role_names, struct err *e)
+{
+	struct list names = auth_names_split(a, text);
+	const char *const *v = names.items;
+	struct rows own;
+
+	if (auth_role_all(db, a, tenant, &own, e) == -1)
+		return -1;
+	for (size_t i = 0; i < names.n; i++)
+		if (!role_exists(&own, v[i]))
+			return err_set(e, 422, "no_role",
+			    "role: there is no role %.100s", v[i]);
+	*role_names = names.n == 0 ? "user" : auth_names_join(a, names);
+	return 0;
+}
+
+static int
+import_new(struct db *db, struct arena *a, struct uuid tenant,
+    const struct auth_user_file *f, struct err *e)
+{
+	struct auth_user_new in = { .tenant_id = tenant, .email = f->email,
+	    .full_name = f->full_name, .username = *f->username != '\0' ?
+	    f->username : auth_username_of(a, f->email),
+	    .password_hash = *f->password_hash != '\0' ?
+	    f->password_hash : AUTH_NO_PASSWORD };
+	size_t n = strlen(in.username);
+	struct auth_user u;
+
+	if (n < 3 || n > 50)
+		return err_set(e, 422, "username",
+		    "username: has to have 3 to 50 characters");
+	if (*f->password_hash != '\0' && !password_known(f->password_hash))
+		return err_set(e, 422, "unknown_hash", "password_hash: no "
+		    "login could verify it (bcrypt, argon2, pbkdf2 with "
+		    "SHA-256, scrypt of Werkzeug, SHA-crypt)");
+	if (import_roles(db, a, tenant, f->role, &in.role_names,
+	    e) == -1 || auth_user_make(db, a, &in, &u, e) == -1)
+		return -1;
+	u.active = f->active;
+	if (!u.active && auth_user_update(db, &u, e) == -1)
+		return -1;
+	return auth_audit_note(db, tenant, auth_operator.name,
+	    "auth.user.import", "user", u.email, NULL, e);
+}
+
+int
+auth_user_import(struct db *db, struct arena *a, struct uuid tenant,
+    const void *row, bool *changed, struct err *e)
+{
+	const struct auth_user_file *f = row;
+	struct auth_account acc;
+	int rc;
+
+	if (import_tenant(db, a, f->tenant, &tenant, e) == -1 ||
+	    (rc = auth_account_by_login(db, a, f->email, &acc, e)) == -1)
+		return -1;
+	*changed = rc == 1;
+	if (*changed)
+		return import_new(db, a, tenant, f, e);
+	return uuid_equal(acc.user.tenant_id, tenant) ? 0 :
+	    err_set(e, 409, "duplicate",
+	    "email: is registered in another tenant");
 }
 
 /* ---- registration ------------------------------------------------------- */

@@ -50,6 +50,31 @@ static const struct schema account_schema = {
 	.size = sizeof(struct auth_account), .fields = account_fields
 };
 
+#define F struct auth_user_file
+static const struct field file_fields[] = {
+	AUTH_EMAIL(F, email, FF_KEY | FF_REQUIRED),
+	FIELD(F, username, .max = 50, .pattern = "^[A-Za-z0-9._-]*$",
+	    .def = "\"\"", .doc = "Login name; empty: made of the address"),
+	FIELD(F, full_name, .max = 200, .def = "\"\"",
+	    .doc = "Name for people"),
+	FIELD(F, role, .max = 500, .def = "\"user\"",
+	    .doc = "Role, or several with commas"),
+	FIELD(F, tenant, .max = 100, .def = "\"\"",
+	    .doc = "Name or id; made if there is none of that name; empty: "
+	    "--tenant"),
+	FIELD(F, active, .def = "true", .doc = "May log in"),
+	FIELD(F, password_hash, .flags = FF_SECRET | FF_NOSQL, .max = 300,
+	    .def = "\"\"", .doc = "As the old backend stored it: bcrypt, "
+	    "argon2, pbkdf2, scrypt, SHA-crypt; empty: no login before "
+	    "`user reset`"),
+	FIELD_END
+};
+#undef F
+const struct schema auth_user_file_schema = {
+	.name = "UserFile", .doc = "A person in a file",
+	.size = sizeof(struct auth_user_file), .fields = file_fields
+};
+
 #define USER_COLUMNS "u.id, u.tenant_id, u.email, u.username, u.full_name, " \
 	"u.role_names, u.active, u.last_login_at, u.created_at, u.updated_at"
 #define ACCOUNT_FROM "SELECT " USER_COLUMNS ", u.password_hash, " \
@@ -105,11 +130,17 @@ static const struct query ADMIN_EXISTS = { "auth_user.admin_exists",
 	"AND FIND_IN_SET('super_admin', role_names) LIMIT 1) found",
 	&auth_count_schema };
 
+const struct query auth_user_export = { "auth_user.export",
+	"SELECT u.email, u.username, u.full_name, u.role_names AS role, "
+	"t.name AS tenant, u.active FROM auth_user u "
+	"JOIN auth_tenant t ON t.id = u.tenant_id "
+	"WHERE u.tenant_id = ? ORDER BY u.email", &auth_user_file_schema };
+
 const struct query *const auth_user_queries[] = {
 	&USER_BY_ID, &USER_PAGE, &USER_EVERYONE, &ACCOUNT_BY_EMAIL,
 	&ACCOUNT_BY_USERNAME, &ACCOUNT_BY_ID, &USER_INSERT, &USER_UPDATE,
 	&USER_DELETE, &USER_SEEN, &USER_SET_HASH, &USER_UPGRADE_HASH,
-	&USER_COUNT_ROLE, &USER_COUNT_ROLE_ANYWHERE, &ADMIN_EXISTS, NULL
+	&USER_COUNT_ROLE, &USER_COUNT_ROLE_ANYWHERE, &ADMIN_EXISTS, &auth_user_export, NULL
 };
 
 /* Fills the members that are no columns. */

@@ -109,6 +109,9 @@ import(struct env *env, int argc, char **argv)
 		    (long long)j.done.line);
 		return platform_terminal_error(&e);
 	}
+	if (c.x->whole && !c.dry_run && j.done.failed > 0)
+		fprintf(stderr, "Nothing was written: %s is taken whole or "
+		    "not at all; mend the lines above\n", c.file);
 	return j.done.failed > 0;
 }
 

@@ -2,7 +2,8 @@
  * Import in batches: a batch is one transaction that also records how far the
  * file has come, so a killed import goes on where it was and no row counts
  * twice. A refused row is undone alone. Dry runs do everything and keep
- * nothing.
+ * nothing. A noun that wants files whole has them in one transaction, which a
+ * refused row undoes.
  */
 #include <string.h>
 
@@ -113,40 +114,70 @@ put_item(struct batch *b, struct db *db, struct item *it, struct err *e)
 }
 
 static int
-batch_txn(struct db *db, void *arg, struct err *e)
+put_items(struct batch *b, struct db *db, struct err *e)
 {
-	struct batch *b = arg;
-
-	b->after = b->job->done;
 	for (size_t i = 0; i < b->n; i++) {
 		if (put_item(b, db, &b->v[i], e) == -1)
 			return -1;
 		b->after.line = b->v[i].line;
 	}
 	b->after.updated_at = clock_now();
-	if (b->job->dry_run)
-		return err_set(e, 409, "dry_run", "nothing is kept");
-	return platform_import_put(db, &b->after, e);
+	return 0;
+}
+
+/* Undoes the transaction on purpose. */
+static int
+keep_nothing(struct err *e)
+{
+	return err_set(e, 409, "dry_run", "nothing is kept");
+}
+
+static int
+kept_nothing(struct err *e)
+{
+	if (e->code == NULL || strcmp(e->code, "dry_run") != 0)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
+static int
+batch_txn(struct db *db, void *arg, struct err *e)
+{
+	struct batch *b = arg;
+
+	b->after = b->job->done;
+	if (put_items(b, db, e) == -1)
+		return -1;
+	return b->job->dry_run ? keep_nothing(e) :
+	    platform_import_put(db, &b->after, e);
+}
+
+/* Refused rows behind the line that was told last. */
+static void
+tell(const struct batch *b, int64_t *told)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->v[i].line <= *told)
+			continue;
+		*told = b->v[i].line;
+		if (b->v[i].refused)
+			b->job->bad(b->job->arg, b->v[i].line, b->v[i].member,
+			    b->v[i].msg);
+	}
 }
 
 static int
 batch_run(struct batch *b, struct err *e)
 {
 	struct import_job *j = b->job;
-	int rc = db_txn(j->env->db, b->a, batch_txn, b, e);
+	int64_t told = 0;
 
-	if (rc == -1 && j->dry_run && e->code != NULL &&
-	    strcmp(e->code, "dry_run") == 0) {
-		err_clear(e);
-		rc = 0;
-	}
-	if (rc == -1)
+	if (db_txn(j->env->db, b->a, batch_txn, b, e) == -1 &&
+	    kept_nothing(e) == -1)
 		return -1;
 	j->done = b->after;
-	for (size_t i = 0; i < b->n; i++)
-		if (b->v[i].refused)
-			j->bad(j->arg, b->v[i].line, b->v[i].member,
-			    b->v[i].msg);
+	tell(b, &told);
 	return 0;
 }
 
@@ -229,6 +260,68 @@ import_all(struct import_job *j, struct source *s, struct batch *b,
 	return j->dry_run ? 0 : platform_import_put(j->env->db, &j->done, e);
 }
 
+/* ---- whole files ----------------------------------------------------------------- */
+
+struct whole {
+	struct batch *b;
+	struct arena *open;		/* of the source of this attempt */
+	int64_t told;			/* rows are told once, attempts aside */
+};
+
+static int
+whole_rows(struct whole *w, struct db *db, struct err *e)
+{
+	struct batch *b = w->b;
+	uint8_t digest[32];
+	struct source *s;
+	int end = 0;
+
+	if (platform_source_open(&s, w->open, b->job->path, digest, e) == -1)
+		return -1;
+	while (end == 0) {
+		struct arena_mark m = arena_mark(b->a);
+
+		end = batch_read(b, s, e);
+		if (end == -1 || put_items(b, db, e) == -1)
+			return -1;
+		tell(b, &w->told);
+		arena_rewind(b->a, m);
+	}
+	b->after.finished = true;
+	return b->job->dry_run || b->after.failed > 0 ? keep_nothing(e) :
+	    platform_import_put(db, &b->after, e);
+}
+
+static int
+whole_txn(struct db *db, void *arg, struct err *e)
+{
+	struct whole *w = arg;
+	int rc;
+
+	w->b->after = w->b->job->done;
+	w->open = arena_new(BATCH_CAP);
+	rc = whole_rows(w, db, e);
+	arena_free(w->open);
+	return rc;
+}
+
+static int
+import_whole(struct import_job *j, struct batch *b, struct err *e)
+{
+	struct whole w = { .b = b };
+	int rc = db_txn(j->env->db, b->a, whole_txn, &w, e);
+
+	if (rc == -1)
+		rc = kept_nothing(e);
+	j->done.line = b->after.line;
+	if (rc == -1)
+		return -1;
+	j->done = b->after;
+	if (j->done.failed > 0 && !j->dry_run)
+		j->done.changed = 0;
+	return 0;
+}
+
 int
 platform_import_run(struct import_job *j, struct err *e)
 {
@@ -249,7 +342,7 @@ platform_import_run(struct import_job *j, struct err *e)
 		return -1;
 	b->job = j;
 	b->a = arena_new(BATCH_CAP);
-	rc = import_all(j, s, b, e);
+	rc = j->x->whole ? import_whole(j, b, e) : import_all(j, s, b, e);
 	arena_free(b->a);
 	return rc;
 }
