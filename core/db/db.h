@@ -106,7 +106,8 @@ int db_exec(struct db *, const struct query *, const struct val *, size_t,
  * with that of the next statement: several round trips become one. They take
  * effect in the order of the calls. An error is the next call's, or that of
  * db_commit(), and poisons as any other; so only for what is written and not
- * asked about. Outside a transaction as db_exec(). */
+ * asked about. Outside a transaction as db_exec(). db_query_seconds has the
+ * time until the answer was read. */
 int db_post(struct db *, const struct query *, const struct val *, size_t,
     struct err *);
 /* The same where exactly one row must match: 503 "busy" otherwise, as when
@@ -114,7 +115,8 @@ int db_post(struct db *, const struct query *, const struct val *, size_t,
 int db_post_one(struct db *, const struct query *, const struct val *, size_t,
     struct err *);
 /* db_all() in the same way: *out (all zero until then) is filled at the latest
- * by db_hear(), in the arena, which must not be rewound before. */
+ * by db_hear(), in the arena: neither may go away before, but with the
+ * transaction or the savepoint. */
 int db_ask(struct db *, struct arena *, const struct query *,
     const struct val *, size_t, struct rows *out, struct err *);
 /* Waits for all that was asked and posted. -1: one of them failed. */

@@ -167,6 +167,8 @@ int  bind_store(struct db *, struct stmt *, struct arena *, void *row,
 /* pipe.c */
 /* Reads the answers that wait. -1: one of them was an error (the first). */
 int  db_collect(struct db *, struct err *);
+/* Who asked is gone: the rows that come are thrown away. */
+void db_unask(struct db *);
 /* Sends what is bound, and reads all answers up to its own. 0; 1: it failed,
  * the library knows why; -1 one before it failed, or nothing was sent. */
 int  db_await(struct db *, struct stmt *, struct err *);

@@ -72,6 +72,7 @@ db_alone(struct db *db, struct err *err)
 	if (hand_over_text(db, "autocommit", on, &gone) == 0)
 		return 0;
 	/* a new connection commits by itself */
+	db_disconnect(db, true);
 	return db_ready(db, err);
 }
 
@@ -114,6 +115,10 @@ hear(struct db *db, const struct waiting *w, struct err *err)
 	if (lib->db_read_execute_response(w->st->h) != 0)
 		return db_fail(db, w->name, mysql_stmt_errno(w->st->h),
 		    mysql_stmt_error(w->st->h), SENT_WRITE, err);
+	if (w->st->ncols > 0 && w->rows == NULL) {
+		mysql_stmt_free_result(w->st->h);
+		return 0;
+	}
 	if (w->rows != NULL)
 		return db_rows_come(db, w->st, err) == -1 ? -1 :
 		    db_read_all(db, w->st, w->a, w->start_ns, w->rows, err);
@@ -139,6 +144,13 @@ db_collect(struct db *db, struct err *err)
 			rc = -1;
 	db->nwaiting = 0;
 	return rc;
+}
+
+void
+db_unask(struct db *db)
+{
+	for (size_t i = 0; i < db->nwaiting; i++)
+		db->waiting[i].rows = NULL;
 }
 
 int

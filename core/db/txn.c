@@ -64,6 +64,7 @@ db_rollback(struct db *db)
 	if (!db->in_txn)
 		return;
 	err_clear(&ignored);
+	db_unask(db);
 	(void)db_collect(db, &ignored);
 	lost = db->lost || db->my == NULL;
 	end(db);
@@ -98,7 +99,7 @@ db_commit(struct db *db, struct err *err)
 	unsigned native;
 
 	ASSERT(db->in_txn);
-	if (db_collect(db, err) == -1 || db->poisoned) {
+	if (db->poisoned || db_collect(db, err) == -1) {
 		*err = db->poison;
 		db_rollback(db);
 		return -1;
@@ -190,7 +191,9 @@ db_savepoint(struct db *db, int (*fn)(struct db *, void *, struct err *),
 	db->savepoints = n;
 	rc = fn(db, arg, err);
 	db->savepoints = n - 1;
-	if (rc == 0 && !db->poisoned)
+	if (rc != 0)
+		db_unask(db);
+	else if (!db->poisoned)
 		rc = db_collect(db, err);
 	if (rc == 0 && !db->poisoned)
 		return savepoint_text(db, "RELEASE SAVEPOINT", n, err);

@@ -213,6 +213,13 @@ hear(void)
 		fail_msg("%s (%s)", err.detail, err.cause);
 }
 
+static int
+ask_and_fail(struct db *d, void *out, struct err *e)
+{
+	return db_ask(d, a, &GET, ARGS(V(1)), out, e) == -1 ? -1 :
+	    err_set(e, 404, "not_found", "Nothing there");
+}
+
 /* Several questions, the same statement among them, and changes between. */
 static void
 questions(void **state)
@@ -254,10 +261,18 @@ questions(void **state)
 	db_rollback(db);
 	err_clear(&err);
 	assert_int_equal(get(1), 1);
+	/* nobody waits any more: *out is left alone */
 	begin();
 	ask(&r[0], 1);
+	ask(&r[1], 1);
 	db_rollback(db);
+	assert_int_equal(r[0].n + r[1].n, 0);
+	begin();
+	assert_int_equal(db_savepoint(db, ask_and_fail, &r[0], &err), -1);
+	assert_int_equal(err.status, 404);
 	assert_int_equal(get(1), 1);
+	assert_int_equal(r[0].n, 0);
+	commit();
 }
 
 /* What is no transaction commits by itself, also after one that posted. */
