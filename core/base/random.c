@@ -65,6 +65,17 @@ uuid_new(void)
 	return u;
 }
 
+struct uuid
+uuid_first(struct utc t)
+{
+	uint64_t ms = t.us > 0 ? (uint64_t)(t.us / 1000) : 0;
+	struct uuid u = { { 0 } };
+
+	for (int i = 0; i < 6; i++)
+		u.b[i] = (uint8_t)(ms >> (40 - 8 * i));
+	return u;
+}
+
 bool
 uuid_is_nil(struct uuid u)
 {

@@ -18,6 +18,8 @@ void random_bytes(void *, size_t);
 uint64_t random_below(uint64_t n);
 /* UUID version 7 (RFC 9562): time-ordered, monotonic within the process. */
 struct uuid uuid_new(void);
+/* The least of that millisecond. */
+struct uuid uuid_first(struct utc);
 bool uuid_is_nil(struct uuid);
 bool uuid_equal(struct uuid, struct uuid);
 const char *uuid_format(struct uuid, char buf[UUID_TEXT]);

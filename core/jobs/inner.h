@@ -23,9 +23,6 @@ enum { JOBS_BATCH = 16, JOBS_PACKED = 40 };
 /* Sixteen places of a batch: v[i] is the id at(arg, i), i < n. */
 size_t jobs_pad(struct val *v, const struct val *ids, size_t n);
 
-/* The smallest UUIDv7 of that instant. */
-struct uuid jobs_first_id(struct utc);
-
 struct jobs_count {
 	int64_t n;
 };

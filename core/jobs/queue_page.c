@@ -84,7 +84,7 @@ dead_page(struct db *db, struct arena *a, const struct jobs_filter *f,
 static struct uuid
 id_near(struct utc t, int64_t seconds)
 {
-	return jobs_first_id((struct utc){ t.us + seconds * US_PER_S });
+	return uuid_first((struct utc){ t.us + seconds * US_PER_S });
 }
 
 static bool

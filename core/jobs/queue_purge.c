@@ -84,23 +84,12 @@ purge(struct db *db, void *arg, struct err *e)
 	return 0;
 }
 
-struct uuid
-jobs_first_id(struct utc t)
-{
-	uint64_t ms = (uint64_t)(t.us / 1000);
-	struct uuid id = { { 0 } };
-
-	for (int i = 0; i < 6; i++)
-		id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
-	return id;
-}
-
 int
 jobs_purge(struct db *db, struct arena *a, int64_t keep_days, size_t *n,
     struct err *e)
 {
 	struct utc before = { clock_now().us - keep_days * 86400 * US_PER_S };
-	struct purge p = { .before = before, .below = jobs_first_id(before) };
+	struct purge p = { .before = before, .below = uuid_first(before) };
 	uint64_t keys;
 	int rc = 0;
 

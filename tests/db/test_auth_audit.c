@@ -145,25 +145,61 @@ audit_page(void **state)
 {
 	struct auth_audit_filter f = { .tenant = by.tenant_id, .limit = 3,
 	    .action = "in between" };
+	struct uuid reached;
 	struct rows rows;
 
 	(void)state;
-	good(auth_audit_page(env.db, a, &f, &rows, &err));
+	good(auth_audit_page(env.db, a, &f, &rows, &reached,
+	    &err));
 	assert_int_equal(rows.n, 3);
 	f.before = ROW(&rows, struct auth_audit_row, 2)->id;
-	good(auth_audit_page(env.db, a, &f, &rows, &err));
+	good(auth_audit_page(env.db, a, &f, &rows, &reached,
+	    &err));
 	assert_int_equal(rows.n, 3);
 	assert_true(memcmp(&ROW(&rows, struct auth_audit_row, 0)->id,
 	    &f.before, 16) < 0);
 	f.until.us = 1;
-	good(auth_audit_page(env.db, a, &f, &rows, &err));
+	good(auth_audit_page(env.db, a, &f, &rows, &reached,
+	    &err));
 	assert_int_equal(rows.n, 0);
 	f = (struct auth_audit_filter){ .tenant = uuid_new(), .limit = 3 };
-	good(auth_audit_page(env.db, a, &f, &rows, &err));
+	good(auth_audit_page(env.db, a, &f, &rows, &reached,
+	    &err));
 	assert_int_equal(rows.n, 0);
 	f.tenant = (struct uuid){ { 0 } };
-	good(auth_audit_page(env.db, a, &f, &rows, &err));
+	good(auth_audit_page(env.db, a, &f, &rows, &reached,
+	    &err));
 	assert_int_equal(rows.n, 3);
+}
+
+/* A filter that nothing fits looks at a window, and says how far it came. */
+static void
+audit_page_window(void **state)
+{
+	struct auth_audit_filter f = { .tenant = uuid_new(), .limit = 3,
+	    .action = "needle" };
+	struct uuid reached;
+	struct rows rows;
+	char id[UUID_TEXT];
+	int pages = 1;
+
+	(void)state;
+	mariadb_sql(DB, arena_printf(a, "INSERT INTO auth_audit (id, "
+	    "tenant_id, at, actor_kind, actor, action, status, seal_seq) "
+	    "SELECT UNHEX(LPAD(HEX(seq + 65536), 32, '0')), UNHEX(REPLACE('%s', "
+	    "'-', '')), '1970-01-01 00:00:01', 'user', 'x', IF(seq = 7, "
+	    "'needle', 'hay'), 200, 1000000 + seq FROM seq_1_to_50000",
+	    uuid_format(f.tenant, id)));
+	good(auth_audit_page(env.db, a, &f, &rows, &reached, &err));
+	while (!uuid_is_nil(reached)) {
+		assert_int_equal(rows.n, 0);
+		f.before = reached;
+		good(auth_audit_page(env.db, a, &f, &rows, &reached, &err));
+		pages++;
+	}
+	assert_int_equal(pages, 3);
+	assert_int_equal(rows.n, 1);
+	mariadb_sql(DB, "DELETE FROM auth_audit WHERE seal_seq > 1000000");
 }
 
 int
@@ -174,7 +210,8 @@ main(void)
 		cmocka_unit_test(seal_busy),
 		cmocka_unit_test(tampering),
 		cmocka_unit_test(cut_tail),
-		cmocka_unit_test(audit_page)
+		cmocka_unit_test(audit_page),
+		cmocka_unit_test(audit_page_window)
 	};
 
 	if (!mariadb_start())

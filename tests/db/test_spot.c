@@ -465,6 +465,92 @@ test_prices(void **state)
 	assert_int_equal(offers[0].vcpu, 0);
 }
 
+/* Rows that the server has read for this connection. */
+static int64_t
+rows_read(void)
+{
+	static const struct query q = { "t.read", "SELECT CAST(SUM("
+	    "VARIABLE_VALUE) AS SIGNED) AS n FROM information_schema."
+	    "SESSION_STATUS WHERE VARIABLE_NAME LIKE 'HANDLER_READ_%' AND "
+	    "VARIABLE_NAME NOT LIKE '%_RND%'", &spot_count_schema };
+	struct spot_count c;
+
+	good(db_one(env.db, a, &q, NO_ARGS, &c, &err));
+	return c.n;
+}
+
+/* Years of prices make neither the newest price of a pool nor a page of
+ * prices read all of them. */
+static void
+test_prices_of_years(void **state)
+{
+	enum { POOLS = 40, EACH = 1000, LIMIT = 51 };
+	struct spot_price_filter f = { .region = "eu-west-8",
+	    .limit = LIMIT };
+	struct rows r;
+	int64_t before, prices, pools;
+
+	(void)state;
+	mariadb_sql(DB, "INSERT INTO spot_pool (market, region, az, "
+	    "instance_type, product) SELECT 'aws', 'eu-west-8', "
+	    "CONCAT('eu-west-8', seq), 'm5.large', 'Linux/UNIX' FROM "
+	    "seq_1_to_40; INSERT INTO spot_price (pool_id, ts, price, src) "
+	    "SELECT o.id, '2020-01-01' + INTERVAL s.seq HOUR, 1000 + s.seq, "
+	    "'t' FROM spot_pool o, seq_1_to_1000 s WHERE o.region = "
+	    "'eu-west-8'");
+	before = rows_read();
+	good(spot_pool_page(env.db, a, "aws", f.region, NULL, 0, 100, &r,
+	    &err));
+	pools = rows_read() - before;
+	assert_int_equal(r.n, POOLS);
+	assert_int_equal(ROW(&r, struct spot_pool, 7)->price.e8, 1000 + EACH);
+	before = rows_read();
+	good(spot_price_page(env.db, a, &f, &r, &err));
+	prices = rows_read() - before;
+	assert_int_equal(r.n, LIMIT);
+	assert_int_equal(ROW(&r, struct spot_price, 0)->price.e8, 1000 + EACH);
+	print_message("rows read: %ld for %d pools, %ld for %d prices\n",
+	    (long)pools, POOLS, (long)prices, LIMIT);
+	assert_true(pools < POOLS * EACH / 10);
+	assert_true(prices < POOLS * EACH / 2);
+}
+
+/* Pages that end where a group of pools does, and one that no pool fills. */
+static void
+test_price_pages(void **state)
+{
+	struct spot_price_filter f = { .region = "eu-west-8", .limit = 7 };
+	struct rows r;
+	int64_t seen = 0, last = INT64_MAX, pool = 0;
+
+	(void)state;
+	assert_int_equal(clock_parse("2020-02-11T15:00:00Z", &f.from), 0);
+	for (;;) {
+		good(spot_price_page(env.db, a, &f, &r, &err));
+		for (size_t i = 0; i < r.n; i++) {
+			const struct spot_price *p = ROW(&r, struct spot_price,
+			    i);
+
+			assert_true(p->pool_id > pool || (p->pool_id == pool &&
+			    p->timestamp.us < last));
+			pool = p->pool_id;
+			last = p->timestamp.us;
+			seen++;
+		}
+		if ((int64_t)r.n < f.limit)
+			break;
+		f.pool_after = pool;
+		f.ts_below.us = last;
+	}
+	assert_int_equal(seen, number("SELECT COUNT(*) FROM spot_price p JOIN "
+	    "spot_pool o ON o.id = p.pool_id WHERE o.region = 'eu-west-8' AND "
+	    "p.ts >= '2020-02-11 15:00'"));
+	assert_true(seen > 40);
+	f = (struct spot_price_filter){ .region = "nowhere", .limit = 7 };
+	good(spot_price_page(env.db, a, &f, &r, &err));
+	assert_int_equal(r.n, 0);
+}
+
 static void
 test_evaluate_missing(void **state)
 {
@@ -644,6 +730,8 @@ main(void)
 		cmocka_unit_test(test_takeover),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_prices),
+		cmocka_unit_test(test_prices_of_years),
+		cmocka_unit_test(test_price_pages),
 		cmocka_unit_test(test_evaluate_missing),
 		cmocka_unit_test(test_large_region),
 		cmocka_unit_test(test_exchanges),

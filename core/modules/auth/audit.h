@@ -57,7 +57,8 @@ enum { AUTH_SEAL_BATCH = 500 };	/* rows sealed in one transaction */
 int auth_audit_insert(struct db *, const struct auth_audit_row *,
     struct err *);
 int auth_audit_page(struct db *, struct arena *,
-    const struct auth_audit_filter *, struct rows *, struct err *);
+    const struct auth_audit_filter *, struct rows *, struct uuid *reached,
+    struct err *);
 /* 0 locked, 1 somebody else seals now. */
 int auth_audit_head_lock(struct db *, struct arena *,
     struct auth_audit_head *, struct err *);

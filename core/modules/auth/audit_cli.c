@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/number.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "db/table.h"
 #include "modules/auth/audit.h"
@@ -69,10 +70,15 @@ list_audit(struct env *env, struct arena *a, int argc, char **argv)
 		    "[--limit 1..10000] [--json]\n");
 		return 2;
 	}
-	if (auth_audit_page(env->db, a, &f, &rows, &e) == -1)
-		return auth_complain(&e);
-	for (size_t i = 0; i < rows.n; i++)
-		print_row(a, ROW(&rows, struct auth_audit_row, i), json);
+	do {
+		if (auth_audit_page(env->db, a, &f, &rows, &f.before,
+		    &e) == -1)
+			return auth_complain(&e);
+		for (size_t i = 0; i < rows.n; i++)
+			print_row(a, ROW(&rows, struct auth_audit_row, i),
+			    json);
+		f.limit -= (int64_t)rows.n;
+	} while (f.limit > 0 && !uuid_is_nil(f.before));
 	return 0;
 }
 

@@ -126,6 +126,9 @@ audit_list(struct ctx *c, const void *in)
 	    .target_kind = p->target_kind, .target_id = p->target_id,
 	    .since = p->since, .until = p->until,
 	    .limit = p->page.limit + 1 };
+	char text[UUID_TEXT];
+	struct uuid reached;
+	const char *next;
 	struct rows rows;
 
 	if (p->all && !principal_may(&c->who, "auth:tenants"))
@@ -134,10 +137,13 @@ audit_list(struct ctx *c, const void *in)
 	if (p->all)
 		f.tenant = (struct uuid){ { 0 } };
 	if (cursor_open_uuid(c, p->page.cursor, &f.before) == -1 ||
-	    auth_audit_page(c->db, c->a, &f, &rows, &c->err) == -1)
+	    auth_audit_page(c->db, c->a, &f, &rows, &reached, &c->err) == -1)
 		return fail_err(c);
-	return reply_list(c, &rows, cursor_uuid(c, &rows, p->page.limit,
-	    offsetof(struct auth_audit_row, id)));
+	next = cursor_uuid(c, &rows, p->page.limit,
+	    offsetof(struct auth_audit_row, id));
+	if (next == NULL && !uuid_is_nil(reached))
+		next = cursor_seal(c, uuid_format(reached, text));
+	return reply_list(c, &rows, next);
 }
 
 static int
@@ -154,6 +160,8 @@ audit_verify(struct ctx *c, const void *in)
 const struct route auth_audit_routes[] = {
 	{ .id = "auth.audit.list", .method = HTTP_GET,
 	    .path = "/api/auth/audit", .summary = "Who did what",
+	    .doc = "With a filter a page looks at a bounded part of the trail: "
+	    "it may be short, and next goes on behind it.",
 	    .auth = AUTH_USER, .permission = "auth:audit",
 	    .in = &page_schema, .out = &auth_audit_schema, .ok = 200,
 	    .errors = ERRORS(403), .flags = R_LIST, .run = audit_list },

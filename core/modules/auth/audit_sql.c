@@ -5,7 +5,11 @@
  * sealing, to rows that are not sealed yet in whatever order they committed;
  * nobody walks an auto-increment.
  */
+#include <string.h>
+
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/random.h"
 #include "modules/auth/audit.h"
 
 static const struct field audit_fields[] = {
@@ -54,11 +58,28 @@ static const struct schema head_schema = {
 	.size = sizeof(struct auth_audit_head), .fields = head_fields
 };
 
+struct id_row {
+	struct uuid id;
+};
+static const struct field id_fields[] = {
+	FIELD(struct id_row, id, .doc = "Row"), FIELD_END
+};
+static const struct schema id_schema = {
+	.name = "AuditPageId", .size = sizeof(struct id_row),
+	.fields = id_fields
+};
+
 #define CONTENT_COLUMNS "id, tenant_id, at, actor_kind, actor_id, actor, " \
 	"action, status, target_kind, target_id, detail, request_id, ip"
 #define AUDIT_COLUMNS CONTENT_COLUMNS ", seal_seq, seal"
-#define PAGE_FILTER "id < COALESCE(?, X'FF') " \
-	"AND (? IS NULL OR action = ?) AND (? IS NULL OR actor = ?) " \
+/* Without an index for each filter a page looks at a window of ids. */
+enum { SLACK_S = 60 };	/* clocks of hosts differ */
+#define IDS "id < COALESCE(?, X'FF') AND id >= COALESCE(?, X'00') ORDER BY id DESC LIMIT "
+#define OF_TENANT "SELECT id FROM auth_audit WHERE tenant_id = ? AND " IDS
+#define OF_ALL "SELECT id FROM auth_audit WHERE " IDS
+#define PAGE(ids) "SELECT STRAIGHT_JOIN " AUDIT_COLUMNS " FROM (" ids \
+	"20000) w JOIN auth_audit USING (id) WHERE " \
+	"(? IS NULL OR action = ?) AND (? IS NULL OR actor = ?) " \
 	"AND (? IS NULL OR target_kind = ?) AND (? IS NULL OR target_id = ?) " \
 	"AND at >= COALESCE(?, '1970-01-01') " \
 	"AND at < COALESCE(?, '9999-12-31') ORDER BY id DESC LIMIT ?"
@@ -73,11 +94,13 @@ static const struct query AUDIT_INSERT = { "auth_audit.insert",
 	"INSERT INTO auth_audit (" CONTENT_COLUMNS ") "
 	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", NULL };
 static const struct query AUDIT_PAGE = { "auth_audit.page",
-	"SELECT " AUDIT_COLUMNS " FROM auth_audit WHERE tenant_id = ? AND "
-	PAGE_FILTER, &auth_audit_schema };
+	PAGE(OF_TENANT), &auth_audit_schema };
 static const struct query AUDIT_PAGE_ALL = { "auth_audit.page_all",
-	"SELECT " AUDIT_COLUMNS " FROM auth_audit WHERE " PAGE_FILTER,
-	&auth_audit_schema };
+	PAGE(OF_ALL), &auth_audit_schema };
+static const struct query AUDIT_END = { "auth_audit.end",
+	OF_TENANT "1 OFFSET 19999", &id_schema };
+static const struct query AUDIT_END_ALL = { "auth_audit.end_all",
+	OF_ALL "1 OFFSET 19999", &id_schema };
 static const struct query AUDIT_HEAD = { "auth_audit.head",
 	"SELECT seal_seq, seal FROM auth_audit_head WHERE id = 1",
 	&head_schema };
@@ -99,8 +122,8 @@ static const struct query AUDIT_SEALED = { "auth_audit.sealed",
 	"WHERE seal_seq IS NOT NULL ORDER BY seal_seq", &auth_audit_schema };
 
 const struct query *const auth_audit_queries[] = {
-	&AUDIT_INSERT, &AUDIT_PAGE, &AUDIT_PAGE_ALL, &AUDIT_HEAD,
-	&AUDIT_HEAD_LOCK, &AUDIT_HEAD_SET, &AUDIT_UNSEALED, &AUDIT_MARK,
+	&AUDIT_INSERT, &AUDIT_PAGE, &AUDIT_PAGE_ALL, &AUDIT_END,
+	&AUDIT_END_ALL, &AUDIT_HEAD, &AUDIT_HEAD_LOCK, &AUDIT_HEAD_SET, &AUDIT_UNSEALED, &AUDIT_MARK,
 	&AUDIT_SEALED, NULL
 };
 
@@ -114,18 +137,46 @@ auth_audit_insert(struct db *db, const struct auth_audit_row *r,
 	    V(r->detail), V(r->request_id), V(r->ip)), e);
 }
 
+static struct uuid
+below_of(const struct auth_audit_filter *f)
+{
+	struct uuid top;
+
+	if (f->until.us == 0)
+		return f->before;
+	top = uuid_first((struct utc){ f->until.us + SLACK_S * US_PER_S });
+	return uuid_is_nil(f->before) || memcmp(top.b, f->before.b, 16) < 0 ?
+	    top : f->before;
+}
+
 int
 auth_audit_page(struct db *db, struct arena *a,
-    const struct auth_audit_filter *f, struct rows *out, struct err *e)
+    const struct auth_audit_filter *f, struct rows *out,
+    struct uuid *reached, struct err *e)
 {
-	const struct val v[] = { V(f->tenant), V(f->before),
+	struct uuid below = below_of(f), from = f->since.us == 0 ?
+	    (struct uuid){ { 0 } } : uuid_first((struct utc){ f->since.us -
+	    SLACK_S * US_PER_S });
+	const struct val v[] = { V(f->tenant), V(below), V(from),
 	    V(f->action), V(f->action), V(f->actor), V(f->actor),
 	    V(f->target_kind), V(f->target_kind), V(f->target_id),
 	    V(f->target_id), V(f->since), V(f->until), V(f->limit) };
 	bool all = v[0].type == VT_NULL;
 
-	return db_all(db, a, all ? &AUDIT_PAGE_ALL : &AUDIT_PAGE, v + all,
-	    NITEMS(v) - all, out, e);
+	struct id_row last;
+	int rc;
+
+	*reached = (struct uuid){ { 0 } };
+	if (db_all(db, a, all ? &AUDIT_PAGE_ALL : &AUDIT_PAGE, v + all,
+	    NITEMS(v) - all, out, e) == -1)
+		return -1;
+	if ((int64_t)out->n >= f->limit)
+		return 0;
+	rc = db_one(db, a, all ? &AUDIT_END_ALL : &AUDIT_END, v + all,
+	    3 - (size_t)all, &last, e);
+	if (rc == 0)
+		*reached = last.id;
+	return rc == -1 ? -1 : 0;
 }
 
 int

@@ -37,10 +37,12 @@ static const struct query MOVED = { "spot_price.moved",
 	"AND lifecycle = 'spot' AND gone_at IS NULL) i "
 	"JOIN spot_pool o ON o.market = ? AND o.region = ? AND o.az = i.az "
 	"AND o.instance_type = i.instance_type AND o.product = i.product "
-	"JOIN spot_price n ON n.pool_id = o.id AND n.ts = (SELECT MAX(x.ts) "
-	"FROM spot_price x WHERE x.pool_id = o.id) "
-	"JOIN spot_price w ON w.pool_id = o.id AND w.ts = (SELECT MAX(x.ts) "
-	"FROM spot_price x WHERE x.pool_id = o.id AND x.ts <= ?) "
+	"JOIN spot_price n ON n.pool_id = o.id AND n.ts = (SELECT x.ts "
+	"FROM spot_price x WHERE x.pool_id = o.id "
+	"ORDER BY x.ts DESC LIMIT 1) "
+	"JOIN spot_price w ON w.pool_id = o.id AND w.ts = (SELECT x.ts "
+	"FROM spot_price x WHERE x.pool_id = o.id AND x.ts <= ? "
+	"ORDER BY x.ts DESC LIMIT 1) "
 	"WHERE n.ts > ? AND ABS(CAST(n.price AS SIGNED) - "
 	"CAST(w.price AS SIGNED)) * 20 >= w.price ORDER BY o.id LIMIT 200",
 	&move_schema };

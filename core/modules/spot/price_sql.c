@@ -94,18 +94,23 @@ static const struct query POOL_ID = { "spot_pool.id",
 #define PRICE_FROM "SELECT o.market, o.region, o.az, o.instance_type, " \
 	"o.product, p.ts, p.price, p.src, p.pool_id FROM spot_pool o " \
 	"JOIN spot_price p ON p.pool_id = o.id "
+#define PRICE_POOLS "o.market = COALESCE(?, o.market) " \
+	"AND o.region = COALESCE(?, o.region) " \
+	"AND o.az = COALESCE(?, o.az) " \
+	"AND o.instance_type = COALESCE(?, o.instance_type) " \
+	"AND o.product = COALESCE(?, o.product) AND o.id >= ? "
+static const struct query PRICE_UP_TO = { "spot_price.up_to",
+	"SELECT o.id AS n FROM spot_pool o WHERE " PRICE_POOLS
+	"ORDER BY o.id LIMIT 1 OFFSET ?", &spot_count_schema };
 static const struct query PRICE_PAGE = { "spot_price.page",
-	PRICE_FROM "WHERE o.market = COALESCE(?, o.market) "
-	"AND o.region = COALESCE(?, o.region) "
-	"AND o.az = COALESCE(?, o.az) "
-	"AND o.instance_type = COALESCE(?, o.instance_type) "
-	"AND o.product = COALESCE(?, o.product) "
-	"AND p.ts >= COALESCE(?, '1000-01-01') "
+	PRICE_FROM "WHERE " PRICE_POOLS "AND o.id < ? AND p.ts >= COALESCE(?, '1000-01-01') "
 	"AND p.ts < COALESCE(?, '9999-12-31') "
 	"AND (o.id > ? OR (o.id = ? AND p.ts < ?)) "
 	"ORDER BY o.id, p.ts DESC LIMIT ?", &spot_price_schema };
 const struct query spot_price_export = { "spot_price.export",
 	PRICE_FROM "ORDER BY o.id, p.ts", &spot_price_schema };
+/* The newest price by ORDER BY … LIMIT 1: MAX(ts) of a pool that an outer row
+ * names reads all prices of the pool. */
 #define POOL_FROM "SELECT o.id, o.market, o.region, o.az, o.instance_type, " \
 	"o.product, p.price, p.ts AS price_at, d.price AS on_demand, " \
 	"d.asof AS on_demand_at, COALESCE(v.interruption, -1) " \
@@ -114,7 +119,8 @@ const struct query spot_price_export = { "spot_price.export",
 	"t.burstable " \
 	"FROM spot_pool o " \
 	"LEFT JOIN spot_price p ON p.pool_id = o.id AND p.ts = " \
-	"(SELECT MAX(ts) FROM spot_price x WHERE x.pool_id = o.id) " \
+	"(SELECT x.ts FROM spot_price x WHERE x.pool_id = o.id " \
+	"ORDER BY x.ts DESC LIMIT 1) " \
 	"LEFT JOIN spot_od_price d ON d.market = o.market " \
 	"AND d.region = o.region AND d.instance_type = o.instance_type " \
 	"AND d.product = o.product " \
@@ -136,7 +142,8 @@ static const struct query POOL_KNOWN = { "spot_pool.known",
 	&spot_count_schema };
 
 const struct query *const spot_price_queries[] = {
-	&PRICE_PUT, &PRICE_PUT_ROW, &POOL_PUT, &POOL_ID, &PRICE_PAGE,
+	&PRICE_PUT, &PRICE_PUT_ROW, &POOL_PUT, &POOL_ID, &PRICE_UP_TO,
+	&PRICE_PAGE,
 	&spot_price_export, &POOL_PAGE, &POOL_OFFERS, &POOL_KNOWN, NULL
 };
 
@@ -240,14 +247,39 @@ spot_price_put_many(struct db *db, struct arena *a,
 	return db_exec_many(db, &PRICE_PUT_ROW, v, 4, n, NULL, e);
 }
 
+#define POOLS_OF(f) V((f)->market), V((f)->region), V((f)->az), \
+	V((f)->type), V((f)->product)
+
+/* Newest first within a pool needs a sort, so that one statement would sort
+ * all prices there are: the page is filled from a few pools, then from more. */
 int
 spot_price_page(struct db *db, struct arena *a,
     const struct spot_price_filter *f, struct rows *out, struct err *e)
 {
-	return db_all(db, a, &PRICE_PAGE, ARGS(V(f->market), V(f->region),
-	    V(f->az), V(f->type), V(f->product), V(f->from), V(f->to),
-	    V(f->pool_after), V(f->pool_after), V(f->ts_below),
-	    V(f->limit)), out, e);
+	struct rows part;
+	int64_t from = f->pool_after, pools = 4;
+
+	*out = (struct rows){ .schema = &spot_price_schema,
+	    .v = arena_array(a, (size_t)f->limit, sizeof(struct spot_price)) };
+	while (from < INT64_MAX && (int64_t)out->n < f->limit) {
+		struct spot_count next;
+		int rc = db_one(db, a, &PRICE_UP_TO, ARGS(POOLS_OF(f), V(from),
+		    V(pools)), &next, e);
+		int64_t to = rc == 0 ? next.n : INT64_MAX;
+
+		if (rc == -1 || db_all(db, a, &PRICE_PAGE,
+		    ARGS(POOLS_OF(f), V(from), V(to), V(f->from), V(f->to),
+		    V(f->pool_after), V(f->pool_after), V(f->ts_below),
+		    V(f->limit - (int64_t)out->n)), &part, e) == -1)
+			return -1;
+		if (part.n > 0)
+			memcpy(ROW(out, struct spot_price, out->n), part.v,
+			    part.n * sizeof(struct spot_price));
+		out->n += part.n;
+		from = to;
+		pools *= 8;
+	}
+	return 0;
 }
 
 int

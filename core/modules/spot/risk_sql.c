@@ -119,7 +119,8 @@ static const struct query ABOUT = { "spot_pool.about",
 	CLASS ", v.asof AS interruption_at, p.price, p.ts AS price_at "
 	"FROM spot_pool o " CLASS_FROM
 	"LEFT JOIN spot_price p ON p.pool_id = o.id AND p.ts = "
-	"(SELECT MAX(ts) FROM spot_price x WHERE x.pool_id = o.id) "
+	"(SELECT x.ts FROM spot_price x WHERE x.pool_id = o.id "
+	"ORDER BY x.ts DESC LIMIT 1) "
 	"WHERE o.id = ? LIMIT 1", &about_schema };
 static const struct query LIVES = { "spot_risk.lives",
 	"SELECT e.pool_id, o.az, o.instance_type, e.why, " CLASS ", "

@@ -181,10 +181,11 @@ static const struct query UPTIME_PAGE = { "spot_uptime.page",
 	"AND o.market = a.provider AND o.region = u.region AND o.az = u.az "
 	"AND o.instance_type = u.instance_type AND o.product = u.product "
 	"LEFT JOIN spot_price p ON p.pool_id = o.id AND p.ts = COALESCE("
-	"(SELECT MAX(x.ts) FROM spot_price x WHERE x.pool_id = o.id "
-	"AND x.ts <= u.hour), (SELECT MIN(x.ts) FROM spot_price x "
+	"(SELECT x.ts FROM spot_price x WHERE x.pool_id = o.id "
+	"AND x.ts <= u.hour ORDER BY x.ts DESC LIMIT 1), "
+	"(SELECT x.ts FROM spot_price x "
 	"WHERE x.pool_id = o.id AND x.ts > u.hour "
-	"AND x.ts < u.hour + INTERVAL 1 HOUR)) "
+	"AND x.ts < u.hour + INTERVAL 1 HOUR ORDER BY x.ts LIMIT 1)) "
 	"ORDER BY u.account_id, u.instance_id", &spot_uptime_schema };
 static const struct query UPTIME_CLEAN = { "spot_uptime.clean",
 	"UPDATE spot_uptime u JOIN spot_saving s "

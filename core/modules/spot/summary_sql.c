@@ -43,8 +43,8 @@ static const struct schema sight_schema = {
 	.size = sizeof(struct sight), .fields = sight_fields
 };
 
-#define LATEST "p.ts = (SELECT MAX(ts) FROM spot_price x " \
-	"WHERE x.pool_id = o.id)"
+#define LATEST "p.ts = (SELECT x.ts FROM spot_price x " \
+	"WHERE x.pool_id = o.id ORDER BY x.ts DESC LIMIT 1)"
 static const struct query GROUP_ALL = { "spot_summary.groups",
 	"SELECT g.region, g.az, g.instance_type, g.lifecycle, g.state, g.n, "
 	"g.stale, (SELECT p.price FROM spot_pool o JOIN spot_price p "
