@@ -46,7 +46,6 @@ market(struct arena *a, size_t n)
 	struct trade_ohlcv *b = arena_array(a, n, sizeof(*b));
 	struct trade_candle_bar *u = arena_array(a, n, sizeof(*u));
 	struct utc *at = arena_array(a, n, sizeof(*at));
-	double *close = arena_array(a, n, sizeof(*close));
 	uint64_t x = 88172645463325252u;
 	int64_t c = 1000000;
 
@@ -65,10 +64,10 @@ market(struct arena *a, size_t n)
 		b[i] = (struct trade_ohlcv){ (double)o / 1000,
 		    (double)h / 1000, (double)l / 1000, (double)c / 1000,
 		    (double)(step[1] * 100) };
-		close[i] = b[i].c;
 		at[i].us = (int64_t)(i + 27000000) * 60000000;
 	}
-	d = (struct trade_series){ at, b, u, n, close };
+	d = (struct trade_series){ at, b, u, n, NULL };
+	trade_series_columns(a, &d);
 }
 
 static struct trade_research *

@@ -37,78 +37,101 @@ const struct schema trade_audit_schema = {
 	"than life", .size = sizeof(A), .fields = audit_fields
 };
 
-/* The rules as the whole series judges them, against a stream that has seen
- * nothing but the bars up to each cut. */
+enum { CUTS = 20, TAIL = 256, KEEP = 50 };
+
+/* The last bars before a cut, and unknown ones behind it: a rule that looked
+ * ahead would meet those. */
+struct ending {
+	struct trade_ohlcv bars[2 * TAIL];
+	struct trade_candle_bar units[2 * TAIL];
+};
+
+/* What a stream says that has seen bars `from` to `to` after those before. */
+static void
+judge_to(struct trade_rules *stream, const struct trade_series *s, size_t from,
+    size_t to, struct ending *e, uint8_t *said)
+{
+	size_t n = to - from < TAIL ? to - from : TAIL, end = to - n, warm;
+	const struct trade_columns *k = s->columns;
+	struct trade_columns rest;
+
+	if (k != NULL)
+		rest = (struct trade_columns){ k->o + from, k->h + from,
+		    k->l + from, k->c + from };
+	trade_rules_judge(stream, s->bars + from, s->units + from,
+	    k == NULL ? NULL : &rest, end - from, said, NULL, &warm);
+	memcpy(e->bars, s->bars + end, n * sizeof(e->bars[0]));
+	memcpy(e->units, s->units + end, n * sizeof(e->units[0]));
+	for (size_t i = n; i < 2 * TAIL; i++) {
+		e->bars[i] = (struct trade_ohlcv){ NAN, NAN, NAN, NAN, NAN };
+		e->units[i] = (struct trade_candle_bar){ 0, 0, 0, 0 };
+	}
+	trade_rules_judge(stream, e->bars, e->units, NULL, n,
+	    said + (end - from), NULL, &warm);
+}
+
+static int
+in_order(const void *p, const void *q)
+{
+	size_t x = *(const size_t *)p, y = *(const size_t *)q;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The rules as the run judged them, against a stream that has seen nothing but
+ * the bars up to each cut: one stream, which goes on from cut to cut. */
 static int
 look_ahead(struct arena *a, const struct trade_backtest *b,
-    const struct trade_series *s, const double *values, A *out, struct err *e)
+    const struct trade_series *s, const double *values, const uint8_t *whole,
+    A *out, struct err *e)
 {
-	uint8_t *whole = arena_alloc(a, s->n), *cut = arena_alloc(a, s->n);
-	struct trade_rules *all, *stream;
+	struct ending *ending = arena_alloc(a, sizeof(*ending));
+	uint8_t *said = arena_alloc(a, s->n);
 	uint64_t x = 0x9e3779b97f4a7c15u;
-	size_t warm, last = 0;
+	size_t cuts[CUTS], from = 0;
+	struct trade_rules *stream;
+	bool differs = false;
 
-	if (trade_rules_new(a, b->strategy, values, &all, e) == -1 ||
-	    trade_rules_new(a, b->strategy, values, &stream, e) == -1)
+	if (trade_rules_new(a, b->strategy, values, &stream, e) == -1)
 		return -1;
-	trade_rules_judge(all, s->bars, s->units, s->close, s->n, whole, NULL,
-	    &warm);
-	for (int i = 0; i < 20; i++) {
-		size_t at = (size_t)draw(&x, s->n);
-
-		cut[at]++;
-		last = at > last ? at : last;
-	}
-	for (size_t i = 0; i <= last; i++) {
-		struct trade_verdict v;
-		uint8_t bits = 0;
-
-		trade_rules_push(stream, &s->bars[i], &s->units[i], &v);
-		for (int k = 0; k < RULES; k++)
-			bits |= (uint8_t)(v.rule[k] << k);
-		out->cuts += cut[i];
-		out->differing += bits != whole[i] ? cut[i] : 0;
+	for (int i = 0; i < CUTS; i++)
+		cuts[i] = 1 + (size_t)draw(&x, s->n);
+	qsort(cuts, CUTS, sizeof(cuts[0]), in_order);
+	for (int i = 0; i < CUTS; i++) {
+		if (cuts[i] > from) {
+			judge_to(stream, s, from, cuts[i], ending, said);
+			differs = memcmp(said, whole + from, cuts[i] - from) !=
+			    0;
+			from = cuts[i];
+		}
+		out->cuts++;
+		out->differing += differs;
 	}
 	return 0;
 }
 
-/* What the rules say of the last `keep` of n bars. */
-static int
-judge(struct arena *a, const struct trade_backtest *b, const double *values,
-    const struct trade_series *s, size_t from, uint8_t *said, size_t keep,
-    struct err *e)
-{
-	uint8_t *all = arena_alloc(a, s->n - from);
-	struct trade_rules *r;
-	size_t warm;
-
-	if (trade_rules_new(a, b->strategy, values, &r, e) == -1)
-		return -1;
-	trade_rules_judge(r, s->bars + from, s->units + from, NULL,
-	    s->n - from, all, NULL, &warm);
-	memcpy(said, all + (s->n - from - keep), keep);
-	return 0;
-}
-
+/* How much history the last bars need to be judged as with all of it. */
 static int
 warm_up(struct arena *a, const struct trade_backtest *b,
-    const struct trade_series *s, const double *values, A *out,
-    struct err *e)
+    const struct trade_series *s, const double *values, const uint8_t *whole,
+    A *out, struct err *e)
 {
 	static const size_t tried[] = { 199, 399, 999, 1999 };
-	size_t keep = s->n < 50 ? s->n : 50;
+	size_t keep = s->n < KEEP ? s->n : KEEP, warm;
 	int64_t found = -1;
-	uint8_t all[50], some[50];
 
-	if (judge(a, b, values, s, 0, all, keep, e) == -1)
-		return -1;
 	for (size_t i = 0; i < 4 && found == -1; i++) {
-		if (tried[i] + keep > s->n)
+		size_t n = tried[i] + keep;
+		uint8_t *some = arena_alloc(a, n);
+		struct trade_rules *r;
+
+		if (n > s->n)
 			continue;
-		if (judge(a, b, values, s, s->n - keep - tried[i], some, keep,
-		    e) == -1)
+		if (trade_rules_new(a, b->strategy, values, &r, e) == -1)
 			return -1;
-		if (memcmp(all, some, keep) == 0)
+		trade_rules_judge(r, s->bars + s->n - n, s->units + s->n - n,
+		    NULL, n, some, NULL, &warm);
+		if (memcmp(whole + s->n - keep, some + tried[i], keep) == 0)
 			found = (int64_t)tried[i];
 	}
 	/* Of several symbols, the one that needs the longest. */
@@ -118,21 +141,28 @@ warm_up(struct arena *a, const struct trade_backtest *b,
 	return 0;
 }
 
+static int64_t
+gaps(const struct trade_series *s)
+{
+	double usual = (double)(s->at[s->n - 1].us - s->at[0].us) /
+	    (double)(s->n - 1);
+	int64_t most = (int64_t)(3 * usual + 1), n = 0;
+
+	for (size_t i = 1; i < s->n; i++)
+		n += s->at[i].us - s->at[i - 1].us > most;
+	return n;
+}
+
 static int
 one_series(struct arena *a, const struct trade_backtest *b,
-    const struct trade_series *s, const double *values, A *out, struct err *e)
+    const struct trade_series *s, const double *values, const uint8_t *said,
+    A *out, struct err *e)
 {
-	double usual;
-
 	if (s->n < 2)
 		return 0;
-	usual = (double)(s->at[s->n - 1].us - s->at[0].us) /
-	    (double)(s->n - 1);
-	for (size_t i = 1; i < s->n; i++)
-		out->gaps += (double)(s->at[i].us - s->at[i - 1].us) >
-		    3 * usual + 1;
-	return look_ahead(a, b, s, values, out, e) == -1 ? -1 :
-	    warm_up(a, b, s, values, out, e);
+	out->gaps += gaps(s);
+	return look_ahead(a, b, s, values, said, out, e) == -1 ? -1 :
+	    warm_up(a, b, s, values, said, out, e);
 }
 
 static double
@@ -151,6 +181,15 @@ volume_at(const struct trade_series *s, struct utc at)
 	return low < s->n ? s->bars[low].v : 0;
 }
 
+/* Of the lane of trade t in the run's instant i. */
+static double
+volume(const struct trade_backtest *b, const struct trade_run *run,
+    const struct trade_sim_trade *t, size_t i)
+{
+	return b->nothers == 0 ? b->series.bars[i].v :
+	    volume_at(trade_backtest_series(b, t->lane), run->at[i]);
+}
+
 int
 trade_backtest_audit(struct arena *a, const struct trade_backtest *b,
     const double *values, const struct trade_run *run, A *out, struct err *e)
@@ -159,16 +198,14 @@ trade_backtest_audit(struct arena *a, const struct trade_backtest *b,
 
 	*out = (struct trade_audit){ .cuts = 0 };
 	for (size_t k = 0; k <= b->nothers; k++)
-		if (one_series(a, b, trade_backtest_series(b, k), values, out,
-		    e) == -1)
+		if (one_series(a, b, trade_backtest_series(b, k), values,
+		    run->said[k], out, e) == -1)
 			return -1;
 	for (size_t i = 0; i < run->ntrades; i++) {
 		const struct trade_sim_trade *t = run->trades[i];
-		const struct trade_series *s = trade_backtest_series(b,
-		    t->lane);
 
-		out->no_volume_fills += volume_at(s, run->at[t->entry_bar]) <=
-		    0 || volume_at(s, run->at[t->exit_bar]) <= 0;
+		out->no_volume_fills += volume(b, run, t, t->entry_bar) <= 0 ||
+		    volume(b, run, t, t->exit_bar) <= 0;
 		ended += strcmp(t->why, "end") == 0;
 	}
 	out->last_bar_share = run->ntrades == 0 ? 0 :

@@ -12,14 +12,24 @@ typical(const struct trade_ohlcv *b)
 	return (b->h + b->l + b->c) / 3;
 }
 
+static double
+larger(double x, double y)
+{
+	return x > y ? x : y;
+}
+
+static double
+range_of(const struct trade_ohlcv *b, double before)
+{
+	return larger(b->h - b->l,
+	    larger(fabs(b->h - before), fabs(b->l - before)));
+}
+
 /* NaN for the first bar, which has no close before it. */
 static double
 true_range(const struct trade_indicator *t, const struct trade_ohlcv *b)
 {
-	if (t->n == 0)
-		return NAN;
-	return fmax(b->h - b->l,
-	    fmax(fabs(b->h - t->last.c), fabs(b->l - t->last.c)));
+	return t->n == 0 ? NAN : range_of(b, t->last.c);
 }
 
 START(atr)
@@ -34,6 +44,27 @@ PUSH(atr)
 	out[1] = true_range(t, b);
 	if (!isnan(out[1]))
 		out[0] = trade_mean_push(&t->m[0], out[1]);
+}
+
+BLOCK_OF(atr)
+{
+	struct trade_mean mean = t->m[0];
+	double before = t->last.c;
+
+	UNUSED_SERIES;
+	for (size_t j = 0; j < m; j++) {
+		double range = range_of(&b[j], before);
+
+		if (t->n + j == 0)
+			range = NAN;
+		out[stride + j] = range;
+		out[j] = isnan(range) ? NAN : trade_mean_push(&mean, range);
+		before = b[j].c;
+	}
+	t->m[0] = mean;
+	t->n += m;
+	if (m > 0)
+		t->last = b[m - 1];
 }
 
 START(adx)

@@ -83,25 +83,12 @@ whole(struct arena *a, R *r, struct err *e)
 	    e);
 }
 
-/* Closes side by side: once for all runs. */
-static void
-closes(struct arena *a, struct trade_series *d)
-{
-	double *c;
-
-	if (d->close != NULL)
-		return;
-	d->close = c = arena_array(a, d->n, sizeof(*c));
-	for (size_t i = 0; i < d->n; i++)
-		c[i] = d->bars[i].c;
-}
-
 int
 trade_research_run(struct arena *a, R *r, struct err *e)
 {
 	const struct trade_account *q = &r->account;
 
-	closes(a, &r->b.series);
+	trade_series_columns(a, &r->b.series);
 	r->b.tick = most;
 	r->b.arg = r;
 	if ((q->train > 0) != (q->test > 0))

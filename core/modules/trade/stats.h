@@ -41,8 +41,7 @@ extern const struct schema trade_stats_schema;
 struct trade_stats_in {
 	const struct utc *at;		/* per bar */
 	const double *equity;
-	const double *close;		/* every stride-th; 0 = 1 */
-	size_t stride;
+	const double *close;
 	size_t n, first;		/* first tradable bar */
 	struct trade_sim_trade *const *trades;
 	size_t ntrades;
