@@ -338,59 +338,90 @@ report(struct arena *a, const struct trade_backtest *b, struct trade_sim *s,
 	out->ruined = s->ruined;
 }
 
-/* The lane of symbol k, judged. warmed: the instant from which it may trade;
- * it does so from instant `from` on where that is later. */
+/* Bars that are judged: what one run needs, and the same again under another
+ * reading. */
+struct judged {
+	struct trade_backtest b;
+	struct runner r;
+	struct trade_sim_lane *lanes;
+	const struct utc *at;
+	size_t n, warmed;		/* first instant that may be traded */
+};
+
+/* The lane of symbol k. It trades once its rules are warm, from instant `from`
+ * on where that is later. */
 static int
-lane(struct arena *a, struct runner *r, const double *values, size_t k,
-    size_t from, const struct trade_run *out, struct trade_sim_lane *l,
-    size_t *warmed, struct err *e)
+lane(struct arena *a, struct judged *j, const double *values, size_t k,
+    size_t from, struct err *e)
 {
+	struct trade_sim_lane *l = &j->lanes[k];
 	size_t at;
 
-	if (judge(a, r, values, trade_backtest_series(r->b, k), l, k, e) ==
-	    -1)
+	if (judge(a, &j->r, values, trade_backtest_series(&j->b, k), l, k,
+	    e) == -1)
 		return -1;
-	*warmed = l->first < l->n ? bar_at(out->at, out->n,
-	    l->at[l->first]) : out->n;
-	at = from < out->n ? bar_at(l->at, l->n, out->at[from]) : l->n;
+	at = l->first < l->n ? bar_at(j->at, j->n, l->at[l->first]) : j->n;
+	j->warmed = at < j->warmed ? at : j->warmed;
+	at = from < j->n ? bar_at(l->at, l->n, j->at[from]) : l->n;
 	l->first = at > l->first ? at : l->first;
 	return 0;
 }
 
-int
-trade_backtest_run(struct arena *a, const struct trade_backtest *asked,
-    const double *values, size_t from, struct trade_run *out, struct err *e)
+static int
+judge_all(struct arena *a, const struct trade_backtest *b,
+    const double *values, size_t from, struct judged *j, struct err *e)
 {
-	struct trade_backtest b = *asked;
-	struct runner r = { .b = &b };
-	struct trade_sim *s = arena_alloc(a, sizeof(*s));
-	size_t n = b.nothers + 1, warmed = SIZE_MAX;
-	struct trade_sim_lane *lanes = arena_array(a, n, sizeof(*lanes));
-	const uint8_t **said = arena_array(a, n, sizeof(*said));
+	size_t n = b->nothers + 1;
 
-	*out = (struct trade_run){ .cash = b.terms.cash, .said = said };
-	out->at = trade_backtest_times(a, &b, &out->n);
-	if (out->n < 2)
+	*j = (struct judged){ .b = *b, .warmed = SIZE_MAX };
+	j->r.b = &j->b;
+	j->at = trade_backtest_times(a, b, &j->n);
+	if (j->n < 2)
 		return err_set(e, 422, "no_bars",
 		    "A backtest needs at least two bars");
-	if (b.nothers == 0)
-		trade_series_columns(a, &b.series);
-	if (needs_atr(b.strategy))
-		r.atr = arena_array(a, n, sizeof(*r.atr));
-	for (size_t k = 0; k < n; k++) {
-		size_t at;
-
-		if (lane(a, &r, values, k, from, out, &lanes[k], &at, e) ==
-		    -1)
+	if (n == 1)
+		trade_series_columns(a, &j->b.series);
+	if (needs_atr(b->strategy))
+		j->r.atr = arena_array(a, n, sizeof(*j->r.atr));
+	j->lanes = arena_array(a, n, sizeof(*j->lanes));
+	for (size_t k = 0; k < n; k++)
+		if (lane(a, j, values, k, from, e) == -1)
 			return -1;
-		warmed = at < warmed ? at : warmed;
-		said[k] = lanes[k].said;
-	}
-	out->first = warmed > from ? warmed : from;
-	trade_sim_start(s, a, &b.terms, lanes, n, out->at, out->n);
-	trade_sim_run(s, b.finish, next, &r);
-	report(a, &b, s, warmed, out);
-	return stopped(&b, 1, e);
+	return 0;
+}
+
+/* The account's way through them under one reading. */
+static struct trade_sim *
+play(struct arena *a, struct judged *j, enum trade_reading reading)
+{
+	size_t n = j->b.nothers + 1;
+	struct trade_sim *s = arena_alloc(a, sizeof(*s));
+	struct trade_sim_lane *lanes = arena_memdup(a, j->lanes,
+	    n * sizeof(*lanes));
+
+	j->b.terms.reading = reading;
+	trade_sim_start(s, a, &j->b.terms, lanes, n, j->at, j->n);
+	trade_sim_run(s, j->b.finish, next, &j->r);
+	return s;
+}
+
+int
+trade_backtest_run(struct arena *a, const struct trade_backtest *b,
+    const double *values, size_t from, struct trade_run *out, struct err *e)
+{
+	const uint8_t **said = arena_array(a, b->nothers + 1, sizeof(*said));
+	struct judged j;
+
+	*out = (struct trade_run){ .cash = b->terms.cash, .said = said };
+	if (judge_all(a, b, values, from, &j, e) == -1)
+		return -1;
+	for (size_t k = 0; k <= b->nothers; k++)
+		said[k] = j.lanes[k].said;
+	out->at = j.at;
+	out->n = j.n;
+	out->first = j.warmed > from ? j.warmed : from;
+	report(a, &j.b, play(a, &j, b->terms.reading), j.warmed, out);
+	return stopped(b, 1, e);
 }
 
 int
@@ -399,17 +430,19 @@ trade_backtest_bounds(struct arena *a, const struct trade_backtest *b,
 {
 	double *total[READINGS] = { &out->pessimistic, &out->path,
 	    &out->optimistic };
+	struct judged j;
 
+	if (judge_all(a, b, values, 0, &j, e) == -1)
+		return -1;
 	for (int i = 0; i < READINGS; i++) {
 		struct arena_mark m = arena_mark(a);
-		struct trade_backtest one = *b;
-		struct trade_run run;
+		const struct trade_sim *s = play(a, &j,
+		    (enum trade_reading)i);
 
-		one.terms.reading = (enum trade_reading)i;
-		if (trade_backtest_run(a, &one, values, 0, &run, e) == -1)
-			return -1;
-		*total[i] = run.stats.total_return;
+		*total[i] = trade_stats_total(s->equity, s->n);
 		arena_rewind(a, m);
+		if (stopped(b, 1, e) == -1)
+			return -1;
 	}
 	return 0;
 }

@@ -1,8 +1,7 @@
 /*
  * What could make a result better than life: look-ahead, a warm-up that is too
- * short, gaps, bars without volume, trades that only the end closed; and luck:
- * random entries in the trades' places, days resampled in blocks.
- * Sources: Politis and Romano 1994 (stationary bootstrap).
+ * short, gaps, bars without volume, trades that only the end closed. The rules
+ * are judged once more at most, whatever the number of cuts.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +11,7 @@
 #include "schema/schema.h"
 #include "modules/trade/backtest.h"
 
-/* The same numbers each time (an LCG is enough to place cuts and blocks). */
+/* The same numbers each time (an LCG is enough to place cuts). */
 static uint64_t
 draw(uint64_t *x, uint64_t below)
 {
@@ -23,7 +22,7 @@ draw(uint64_t *x, uint64_t below)
 #define A struct trade_audit
 static const struct field audit_fields[] = {
 	FIELD(A, cuts, .doc = "Prefixes on which the rules were judged anew"),
-	FIELD(A, differing, .doc = "Those whose last bar was judged otherwise "
+	FIELD(A, differing, .doc = "Those in which a bar was judged otherwise "
 	    "than in the whole: look-ahead"),
 	FIELD(A, warmup_bars, .doc = "History after which the last 50 bars "
 	    "are judged as with all of it; -1 = more than was tried"),
@@ -211,138 +210,4 @@ trade_backtest_audit(struct arena *a, const struct trade_backtest *b,
 	out->last_bar_share = run->ntrades == 0 ? 0 :
 	    (double)ended / (double)run->ntrades;
 	return 0;
-}
-
-/* ---- luck ------------------------------------------------------------------------ */
-
-#define L struct trade_luck
-static const struct field luck_fields[] = {
-	FIELD(L, p, .flags = FF_NULLABLE, .doc = "Share of random entries, "
-	    "held as long on the same sides, that earn as much"),
-	FIELD(L, shuffles, .doc = "Random sets of entries"),
-	FIELD(L, sharpe_low, .flags = FF_NULLABLE,
-	    .doc = "95 % interval of the Sharpe ratio, days resampled in "
-	    "blocks"),
-	FIELD(L, sharpe_high, .flags = FF_NULLABLE, .doc = "Its upper end"),
-	FIELD(L, return_low, .flags = FF_NULLABLE,
-	    .doc = "Likewise of the total return"),
-	FIELD(L, return_high, .flags = FF_NULLABLE, .doc = "Its upper end"),
-	FIELD(L, resamples, .doc = "Resampled histories"),
-	FIELD(L, block, .doc = "Mean length of a block in days"), FIELD_END
-};
-const struct schema trade_luck_schema = {
-	.name = "BacktestLuck", .doc = "How much of a result may be luck",
-	.size = sizeof(L), .fields = luck_fields
-};
-
-/* Gross of costs on both sides, so that only the timing is compared. */
-static double
-between(const struct trade_series *s, const struct trade_sim_trade *t,
-    size_t from, size_t to)
-{
-	return copysign(1, t->size) * (s->bars[to].o / s->bars[from].o - 1);
-}
-
-/* Bars of the run's instants: with one symbol they are the same. */
-static void
-shuffle(const struct trade_backtest *b, const struct trade_run *r, L *out)
-{
-	uint64_t x = 0x853c49e6748fea9bu;
-	size_t as_good = 0, rounds = r->ntrades == 0 || b->nothers > 0 ? 0 :
-	    2000000 / r->ntrades;
-	double got = 0;
-
-	rounds = rounds > 999 ? 999 : rounds;
-	out->p = NAN;
-	for (size_t i = 0; i < r->ntrades && rounds > 0; i++)
-		got += between(&b->series, r->trades[i],
-		    r->trades[i]->entry_bar, r->trades[i]->exit_bar);
-	for (size_t k = 0; k < rounds; k++) {
-		double sum = 0;
-
-		for (size_t i = 0; i < r->ntrades; i++) {
-			const struct trade_sim_trade *t = r->trades[i];
-			size_t long_, room;
-
-			long_ = t->exit_bar - t->entry_bar;
-			room = r->n - r->first;
-			room = room > long_ ? room - long_ : 1;
-			room = r->first + (size_t)draw(&x, room);
-			if (room + long_ < r->n)
-				sum += between(&b->series, t, room,
-				    room + long_);
-		}
-		as_good += sum >= got;
-	}
-	if (rounds > 0)
-		out->p = (double)(as_good + 1) / (double)(rounds + 1);
-	out->shuffles = (int64_t)rounds;
-}
-
-static int
-ascending(const void *p, const void *q)
-{
-	double x = *(const double *)p, y = *(const double *)q;
-
-	return x < y ? -1 : x > y;
-}
-
-static void
-interval(double *v, size_t n, double *low, double *high)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (isfinite(v[i]))
-			v[kept++] = v[i];
-	*low = *high = NAN;
-	if (kept < 40)
-		return;
-	qsort(v, kept, sizeof(*v), ascending);
-	*low = v[(size_t)(0.025 * (double)kept)];
-	*high = v[(size_t)(0.975 * (double)kept)];
-}
-
-static void
-resample(struct arena *a, const struct trade_backtest *b,
-    const struct trade_run *r, L *out)
-{
-	struct trade_stats_in in = { .at = r->at, .equity = r->equity,
-	    .n = r->n, .rate = b->rate };
-	uint64_t x = 0xda3e39cb94b95bdbu;
-	size_t n, rounds;
-	double *days = trade_stats_days(a, &in, &n), *one, *sharpe, *total;
-	double A_ = (double)r->stats.per_year;
-
-	rounds = n < 20 ? 0 : 10000000 / n;
-	rounds = rounds > 1000 ? 1000 : rounds;
-	out->block = (int64_t)ceil(cbrt((double)n));
-	out->resamples = (int64_t)rounds;
-	one = arena_array(a, n, sizeof(*one));
-	sharpe = arena_array(a, rounds, sizeof(*sharpe));
-	total = arena_array(a, rounds, sizeof(*total));
-	for (size_t k = 0; k < rounds; k++) {
-		size_t at = 0;
-
-		total[k] = 1;
-		for (size_t i = 0; i < n; i++) {
-			at = i == 0 || draw(&x, (uint64_t)out->block) == 0 ?
-			    (size_t)draw(&x, n) : at + 1 == n ? 0 : at + 1;
-			one[i] = days[at];
-			total[k] *= 1 + one[i];
-		}
-		total[k] -= 1;
-		sharpe[k] = trade_stats_sharpe(one, n, b->rate / A_, A_);
-	}
-	interval(sharpe, rounds, &out->sharpe_low, &out->sharpe_high);
-	interval(total, rounds, &out->return_low, &out->return_high);
-}
-
-void
-trade_backtest_luck(struct arena *a, const struct trade_backtest *b,
-    const struct trade_run *r, L *out)
-{
-	*out = (L){ .p = NAN };
-	shuffle(b, r, out);
-	resample(a, b, r, out);
 }

@@ -460,6 +460,12 @@ held(struct arena *a, const struct trade_stats_in *in)
 	return bars;
 }
 
+double
+trade_stats_total(const double *equity, size_t n)
+{
+	return trade_stats_ratio(equity[n - 1] - equity[0], equity[0]);
+}
+
 void
 trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 {
@@ -468,7 +474,7 @@ trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 		return;
 	s->exposure = (double)held(a, in) / (double)in->n;
 	s->equity_final = in->equity[in->n - 1];
-	s->total_return = trade_stats_ratio(s->equity_final - in->equity[0], in->equity[0]);
+	s->total_return = trade_stats_total(in->equity, in->n);
 	returns(a, in, s);
 	trade_stats_drawdowns(in, s);
 	s->calmar = trade_stats_ratio(s->return_ann, s->max_drawdown);
