@@ -84,6 +84,9 @@ trade_mean_push(struct trade_mean *m, double x)
 BLOCK_OF(sma);
 BLOCK_OF(ema);
 BLOCK_OF(rsi);
+BLOCK_OF(macd);
+BLOCK_OF(bbands);
+BLOCK_OF(adx);
 BLOCK_OF(atr);
 
 #define BOTH(name) START(name); PUSH(name)

@@ -2,6 +2,7 @@
  * Indicators of one series: averages and what is made of them.
  */
 #include "base/arena.h"
+#include "base/wide.h"
 #include "modules/trade/indicator_inner.h"
 
 #define UNUSED_BAR (void)b
@@ -283,6 +284,29 @@ PUSH(macd)
 	out[2] = out[0] - out[1];
 }
 
+BLOCK_OF(macd)
+{
+	struct trade_mean fast = t->m[0], slow = t->m[1], signal = t->m[2];
+
+	UNUSED_BAR;
+	for (size_t j = 0; j < m; j++) {
+		double line = NAN, smooth = NAN;
+
+		if (!isnan(x[j])) {
+			line = trade_mean_push(&fast, x[j]);
+			line -= trade_mean_push(&slow, x[j]);
+		}
+		if (!isnan(line))
+			smooth = trade_mean_push(&signal, line);
+		out[2 * stride + j] = line - smooth;
+		out[stride + j] = smooth;
+		out[j] = line;
+	}
+	t->m[0] = fast;
+	t->m[1] = slow;
+	t->m[2] = signal;
+}
+
 START(bbands)
 {
 	trade_window_start(a, &t->w[0], t->p[0]);
@@ -301,6 +325,77 @@ PUSH(bbands)
 	out[0] = mean;
 	out[1] = mean + t->p[1] * sd;
 	out[2] = mean - t->p[1] * sd;
+}
+
+enum { GROUP = 8, SHORT = 128 };
+
+/* Mean and deviation of the windows that end at each of GROUP bars. A sum waits
+ * for the one before it: those of the group go side by side, each in the order
+ * of trade_window_mean() and trade_window_sd(), and so with the same bits. */
+WIDE static void
+windows(const struct trade_window *w, const double *restrict x,
+    double *restrict mean, double *restrict sd)
+{
+	double rows[SHORT][GROUP];	/* a place, as each bar sees it */
+	double sum[GROUP] = { 0 }, square[GROUP] = { 0 };
+	size_t n = w->n;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t q = 0; q < GROUP; q++)
+			rows[i][q] = w->v[i];
+	for (size_t k = 0; k < GROUP; k++)
+		for (size_t q = k; q < GROUP; q++)
+			rows[(w->next + k) % n][q] = x[k];
+	for (size_t i = 0; i < n; i++)
+		for (size_t q = 0; q < GROUP; q++)
+			sum[q] += rows[i][q];
+	for (size_t q = 0; q < GROUP; q++)
+		mean[q] = sum[q] / (double)n;
+	for (size_t i = 0; i < n; i++)
+		for (size_t q = 0; q < GROUP; q++)
+			square[q] += (rows[i][q] - mean[q]) *
+			    (rows[i][q] - mean[q]);
+	for (size_t q = 0; q < GROUP; q++)
+		sd[q] = sqrt(square[q] / (double)n);
+}
+
+static bool
+known(const double *x)
+{
+	double sum = 0;
+
+	for (size_t q = 0; q < GROUP; q++)
+		sum += x[q];
+	return !isnan(sum);
+}
+
+BLOCK_OF(bbands)
+{
+	double mean[GROUP], sd[GROUP], k = t->p[1];
+	size_t j = 0, n;
+
+	while (j < m) {
+		n = 1;
+		mean[0] = sd[0] = NAN;
+		if (m - j >= GROUP && t->w[0].n <= SHORT &&
+		    trade_window_full(&t->w[0]) && known(x + j)) {
+			n = GROUP;
+			windows(&t->w[0], x + j, mean, sd);
+		}
+		for (size_t q = 0; q < n; q++)
+			if (!isnan(x[j + q]))
+				trade_window_push(&t->w[0], x[j + q]);
+		if (n == 1 && !isnan(x[j]) && trade_window_full(&t->w[0])) {
+			mean[0] = trade_window_mean(&t->w[0]);
+			sd[0] = trade_window_sd(&t->w[0], mean[0]);
+		}
+		for (size_t q = 0; q < n; q++, j++) {
+			out[2 * stride + j] = mean[q] - k * sd[q];
+			out[stride + j] = mean[q] + k * sd[q];
+			out[j] = mean[q];
+		}
+	}
+	UNUSED_BAR;
 }
 
 START(zscore)

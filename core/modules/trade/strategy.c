@@ -270,6 +270,7 @@ WIDE static void
 each(enum trade_op op, double *restrict out, const double *restrict x,
     const double *restrict y, size_t m)
 {
+#define TRUE(v) (wide_mask((v) != 0) & wide_mask((v) == (v)))
 #define LOOP(value) \
 	for (size_t j = 0; j < m; j++) \
 		out[j] = (value); \
@@ -282,9 +283,13 @@ each(enum trade_op op, double *restrict out, const double *restrict x,
 	case OP_LE: LOOP(x[j] <= y[j] ? 1.0 : 0.0);
 	case OP_GT: LOOP(x[j] > y[j] ? 1.0 : 0.0);
 	case OP_GE: LOOP(x[j] >= y[j] ? 1.0 : 0.0);
+	case OP_AND: LOOP((TRUE(x[j]) & TRUE(y[j])) != 0 ? 1.0 : 0.0);
+	case OP_OR: LOOP((TRUE(x[j]) | TRUE(y[j])) != 0 ? 1.0 : 0.0);
+	case OP_NOT: LOOP(TRUE(x[j]) != 0 ? 0.0 : 1.0);
 	default: LOOP(apply(op, x[j], y[j]));
 	}
 #undef LOOP
+#undef TRUE
 }
 
 /* Bars of a block; columns: of prices from its first bar on, or none. */
