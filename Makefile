@@ -48,7 +48,7 @@ $(BUILD)/obj/%.o: %.c
 
 # Loops over millions of bars. None of these flags changes a value: no reordering, no contraction.
 HOT := indicator indicator_bar indicator_mean candle candle_filter candle_short candle_three \
-	candle_long strategy sim sim_fill sim_run stats
+	candle_long strategy sim sim_fill sim_run stats stats_curve
 $(HOT:%=$(BUILD)/obj/core/modules/trade/%.o): OPT += $(if $(SAN)$(COV),,-O3 -fno-math-errno -fno-trapping-math)
 
 # The archive is rebuilt whole: `ar r` would keep members of deleted files.

@@ -477,10 +477,12 @@ usual_format(double x, char *buf)
 	uint64_t v;
 	int asked = 15, n = FEW;
 
-	if (x < 0)
+	if (signbit(x))
 		*buf++ = '-';
-	if (!usual(fabs(x), &b))
-		return false;
+	if (x == 0)
+		memcpy(buf, "0", 2);
+	if (x == 0 || !usual(fabs(x), &b))
+		return x == 0;
 	if (b.expo >= FEW || !nearest(&b, FEW, &v)) {
 		while (!nearest(&b, asked, &v))
 			if (++asked > 17 || b.m == UINT64_C(1) << 52)

@@ -1,8 +1,9 @@
 /*
  * Bars a second of the research side, one core: the plain loop that a person
- * would write by hand for this one rule, the engine's run, all that a job
- * computes beside it; all 61 candlestick patterns over a record and bar by bar
- * as they come; and what merely reading the bars costs. The median of five.
+ * would write by hand for this one rule, the engine's run for a light, a
+ * typical and a heavy strategy, and the job part by part; all 61 candlestick
+ * patterns over a record and bar by bar as they come; and what merely reading
+ * the bars costs. The median of five.
  *
  *	make bench-backtest [N=1000000]
  */
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "crypto/crypto.h"
 #include "schema/schema.h"
 #include "modules/trade/pattern.h"
 #include "modules/trade/research.h"
@@ -25,6 +27,18 @@ enum { ROUNDS = 5 };
 	"\"entry_long\":[\"cross_above\",\"f\",\"s\"]," \
 	"\"entry_short\":[\"cross_below\",\"f\",\"s\"]," \
 	"\"cash\":1000000,\"exclusive\":true,\"mode\":\"compat\"}"
+#define STOPS "{\"indicators\":{\"f\":[\"sma\",\"close\",20]," \
+	"\"s\":[\"sma\",\"close\",50]}," \
+	"\"entry_long\":[\"cross_above\",\"f\",\"s\"]," \
+	"\"exit_long\":[\"cross_below\",\"f\",\"s\"]," \
+	"\"sl\":[\"pct\",0.02],\"tp\":[\"pct\",0.04],\"cash\":1000000}"
+#define HEAVY "{\"indicators\":{\"e\":[\"ema\",\"close\",50]," \
+	"\"r\":[\"rsi\",\"close\",14],\"m\":[\"macd\",\"close\"]," \
+	"\"b\":[\"bbands\",\"close\",20],\"a\":[\"adx\"]}," \
+	"\"entry_long\":[\"and\",[\">\",\"close\",\"e\"],[\"and\",[\"<\"," \
+	"\"close\",\"b.upper\"],[\"and\",[\"<\",\"r\",60],[\"and\",[\">\"," \
+	"\"m.histogram\",0],[\">\",\"a\",20]]]]]," \
+	"\"trail\":[\"atr\",3],\"sl\":[\"atr\",2],\"cash\":1000000}"
 #define EXITS "{\"indicators\":{\"f\":[\"ema\",\"close\",50]," \
 	"\"r\":[\"rsi\",\"close\",14]}," \
 	"\"entry_long\":[\"and\",[\">\",\"close\",\"f\"],[\"<\",\"r\",30]]," \
@@ -46,7 +60,6 @@ market(struct arena *a, size_t n)
 	struct trade_ohlcv *b = arena_array(a, n, sizeof(*b));
 	struct trade_candle_bar *u = arena_array(a, n, sizeof(*u));
 	struct utc *at = arena_array(a, n, sizeof(*at));
-	double *close = arena_array(a, n, sizeof(*close));
 	uint64_t x = 88172645463325252u;
 	int64_t c = 1000000;
 
@@ -65,10 +78,10 @@ market(struct arena *a, size_t n)
 		b[i] = (struct trade_ohlcv){ (double)o / 1000,
 		    (double)h / 1000, (double)l / 1000, (double)c / 1000,
 		    (double)(step[1] * 100) };
-		close[i] = b[i].c;
 		at[i].us = (int64_t)(i + 27000000) * 60000000;
 	}
-	d = (struct trade_series){ at, b, u, n, close };
+	d = (struct trade_series){ at, b, u, n, NULL };
+	trade_series_columns(a, &d);
 }
 
 static struct trade_research *
@@ -143,9 +156,15 @@ run_of(struct arena *a, const char *spec)
 }
 
 static void
-engine(struct arena *a)
+cross(struct arena *a)
 {
 	run_of(a, SMA_CROSS);
+}
+
+static void
+stops(struct arena *a)
+{
+	run_of(a, STOPS);
 }
 
 static void
@@ -154,17 +173,42 @@ exits(struct arena *a)
 	run_of(a, EXITS);
 }
 
-/* All that the job does between reading bars and writing the row. */
 static void
-job_of(struct arena *a, const char *spec)
+heavy(struct arena *a)
 {
-	struct trade_research *r = asked(a, spec);
-	struct err e = { 0 };
+	run_of(a, HEAVY);
+}
+
+/* What a job does before: once for all that runs on the bars. */
+static void
+columns(struct arena *a)
+{
+	struct trade_series s = d;
+
+	s.columns = NULL;
+	trade_series_columns(a, &s);
+	sink = s.columns->c[d.n - 1];
+}
+
+static void
+digest(struct arena *a)
+{
+	uint8_t of[SHA256_LEN];
+
+	(void)a;
+	crypto_sha256(d.at, d.n * sizeof(*d.at), of);
+	crypto_sha256(d.bars, d.n * sizeof(*d.bars), of);
+	sink = of[0];
+}
+
+/* All that the job does between having the bars and writing the row. */
+static void
+texts(struct arena *a, const struct trade_research *r)
+{
 	struct str s;
 
 	str_init(&s, a);
-	if (trade_research_run(a, r, &e) == -1)
-		exit(1);
+	schema_encode(&trade_stats_schema, &r->run.stats, &s);
 	trade_research_report(r, &s);
 	trade_research_trades(r, 20000, &s);
 	trade_research_equity(r, 5000, &s);
@@ -172,9 +216,32 @@ job_of(struct arena *a, const char *spec)
 }
 
 static void
-job(struct arena *a)
+job_of(struct arena *a, const char *spec)
+{
+	struct trade_research *r = asked(a, spec);
+	struct err e = { 0 };
+
+	if (trade_research_run(a, r, &e) == -1)
+		exit(1);
+	texts(a, r);
+}
+
+static void
+job_cross(struct arena *a)
 {
 	job_of(a, SMA_CROSS);
+}
+
+static void
+job_stops(struct arena *a)
+{
+	job_of(a, STOPS);
+}
+
+static void
+job_heavy(struct arena *a)
+{
+	job_of(a, HEAVY);
 }
 
 static void
@@ -252,6 +319,84 @@ seconds(void (*fn)(struct arena *))
 	return t[ROUNDS / 2];
 }
 
+/* ---- the job part by part ------------------------------------------------------ */
+
+enum part { RUN, STATISTICS, BOUNDS, AUDIT, LUCK, STORE, PARTS };
+static const char *const part_names[PARTS] = {
+	"run: rules, fills, equity", "statistics", "intrabar bounds", "audit",
+	"luck", "store: texts of the row"
+};
+
+static void
+statistics(struct arena *a, const struct trade_research *r)
+{
+	struct trade_stats_in in = { .at = r->run.at, .n = r->run.n,
+	    .equity = r->run.equity, .first = r->run.first,
+	    .trades = r->run.trades, .ntrades = r->run.ntrades,
+	    .rate = r->b.rate };
+	struct trade_stats s;
+
+	trade_backtest_market(a, &r->b, &in);
+	trade_stats(a, &in, &s);
+	sink = s.sharpe;
+}
+
+/* One round; the run's time holds that of its statistics, which are done once
+ * more to know theirs. */
+static void
+round_of(struct arena *a, struct trade_research *r, double t[PARTS])
+{
+	struct err e = { 0 };
+	double at[PARTS + 1];
+
+	at[RUN] = now();
+	trade_backtest_run(a, &r->b, r->values, 0, &r->run, &e);
+	at[STATISTICS] = now();
+	statistics(a, r);
+	at[BOUNDS] = now();
+	if (r->run.undecided > 0)
+		trade_backtest_bounds(a, &r->b, r->values, &r->bounds, &e);
+	at[AUDIT] = now();
+	trade_backtest_audit(a, &r->b, r->values, &r->run, &r->audit, &e);
+	at[LUCK] = now();
+	trade_backtest_luck(a, &r->b, &r->run, &r->luck);
+	at[STORE] = now();
+	texts(a, r);
+	at[PARTS] = now();
+	if (e.status != 0)
+		exit(1);
+	for (int i = 0; i < PARTS; i++)
+		t[i] = at[i + 1] - at[i];
+	t[RUN] -= t[STATISTICS];
+}
+
+static void
+parts(const char *name, const char *spec)
+{
+	struct arena *a = arena_new((size_t)3 << 30);
+	double t[PARTS][ROUNDS], round[PARTS];
+	struct trade_research *r = asked(a, spec);
+	size_t trades = 0;
+
+	for (int i = -1; i < ROUNDS; i++) {
+		struct arena_mark m = arena_mark(a);
+
+		round_of(a, r, round);
+		for (int p = 0; p < PARTS && i >= 0; p++)
+			t[p][i] = round[p];
+		trades = r->run.ntrades;
+		arena_rewind(a, m);
+	}
+	printf("the job of %s, %zu trades, part by part\n", name, trades);
+	for (int p = 0; p < PARTS; p++) {
+		qsort(t[p], ROUNDS, sizeof(t[p][0]), ascending);
+		printf("  %-42s %9.2f ms %8.2f ns a bar\n", part_names[p],
+		    t[p][ROUNDS / 2] * 1e3,
+		    t[p][ROUNDS / 2] * 1e9 / (double)d.n);
+	}
+	arena_free(a);
+}
+
 static const struct {
 	const char *what;
 	void (*fn)(struct arena *);
@@ -260,11 +405,17 @@ static const struct {
 } lines[] = {
 	{ "reading the bars", read_bars, 1, "M bars/s", "(floor)" },
 	{ "two averages by hand", plain, 1, "M bars/s", "" },
-	{ "backtest: rules, fills, equity, statistics", engine, 1,
-	    "M bars/s", "(goal 30)" },
-	{ "backtest with EMA, RSI, exits by ATR", exits, 1, "M bars/s", "" },
-	{ "job: backtest, audit, luck, texts", job, 1, "M bars/s", "" },
-	{ "job with a grid of 50 points", grid, 50, "M bars/s", "" },
+	{ "run: cross of two averages", cross, 1, "M bars/s", "(goal 30)" },
+	{ "run: cross, stop loss, take profit", stops, 1, "M bars/s",
+	    "(goal 30)" },
+	{ "run: EMA, RSI, exits by ATR", exits, 1, "M bars/s", "" },
+	{ "run: 5 indicators, trailing stop", heavy, 1, "M bars/s", "" },
+	{ "before a job: prices side by side", columns, 1, "M bars/s", "" },
+	{ "before a job: digest of the bars", digest, 1, "M bars/s", "" },
+	{ "job: cross of two averages", job_cross, 1, "M bars/s", "" },
+	{ "job: cross, stop loss, take profit", job_stops, 1, "M bars/s", "" },
+	{ "job: 5 indicators, trailing stop", job_heavy, 1, "M bars/s", "" },
+	{ "job: grid of 50 points", grid, 50, "M bars/s", "" },
 	{ "61 patterns, bar by bar", patterns, 61, "M bar-patterns/s",
 	    "(goal 250)" },
 	{ "61 patterns with what followed", scan, 61, "M bar-patterns/s",
@@ -293,6 +444,11 @@ main(int argc, char **argv)
 		if (lines[i].fn == patterns)
 			printf("%-44s %9.3f us a bar           (goal 2)\n",
 			    "  all 61 as bars come", t / m);
+	}
+	if (only == NULL || strcmp(only, "parts") == 0) {
+		parts("two averages", SMA_CROSS);
+		parts("stop loss and take profit", STOPS);
+		parts("5 indicators", HEAVY);
 	}
 	arena_free(a);
 	return 0;

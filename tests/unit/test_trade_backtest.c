@@ -617,6 +617,7 @@ the_audit_sees(void **state)
 	struct trade_backtest b;
 	struct trade_audit audit;
 	struct trade_run r;
+	uint8_t *said;
 
 	(void)state;
 	if (bars_read(a, GOOG, &goog) == -1)
@@ -629,6 +630,13 @@ the_audit_sees(void **state)
 	assert_int_equal(audit.differing, 0);
 	assert_int_equal(audit.warmup_bars, 199);
 	near("ended", audit.last_bar_share, 1.0 / 66, 1e-12);
+	/* A run that knew one bar's verdict otherwise than the stream. */
+	said = arena_memdup(a, r.said[0], goog.n);
+	said[100] ^= 1;
+	r.said = (const uint8_t *const[]){ said };
+	assert_int_equal(trade_backtest_audit(a, &b, none, &r, &audit, &err),
+	    0);
+	assert_int_equal(audit.differing, 1);
 	/* An average of 3,000 bars has no value on any shorter history. */
 	b = backtest("{\"indicators\":{\"s\":[\"ema\",\"close\",1500]},"
 	    "\"entry_long\":[\">\",\"close\",\"s\"]}", goog);

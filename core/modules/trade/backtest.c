@@ -186,13 +186,39 @@ bar_at(const struct utc *at, size_t n, struct utc t)
 	return low;
 }
 
+void
+trade_series_columns(struct arena *a, struct trade_series *s)
+{
+	struct trade_columns *k = arena_alloc(a, sizeof(*k));
+	double *o, *h, *l, *c;
+
+	if (s->columns != NULL)
+		return;
+	k->o = o = arena_array(a, s->n, sizeof(*o));
+	k->h = h = arena_array(a, s->n, sizeof(*h));
+	k->l = l = arena_array(a, s->n, sizeof(*l));
+	k->c = c = arena_array(a, s->n, sizeof(*c));
+	for (size_t i = 0; i < s->n; i++) {
+		o[i] = s->bars[i].o;
+		h[i] = s->bars[i].h;
+		l[i] = s->bars[i].l;
+		c[i] = s->bars[i].c;
+	}
+	s->columns = k;
+}
+
 static struct trade_series
-cut(const struct trade_series *s, struct utc from, struct utc to)
+cut(struct arena *a, const struct trade_series *s, struct utc from,
+    struct utc to)
 {
 	size_t i = bar_at(s->at, s->n, from), j = bar_at(s->at, s->n, to);
+	struct trade_columns *k = arena_alloc(a, sizeof(*k));
 
+	if (s->columns != NULL)
+		*k = (struct trade_columns){ s->columns->o + i,
+		    s->columns->h + i, s->columns->l + i, s->columns->c + i };
 	return (struct trade_series){ s->at + i, s->bars + i, s->units + i,
-	    j - i, s->close == NULL ? NULL : s->close + i };
+	    j - i, s->columns == NULL ? NULL : k };
 }
 
 struct trade_backtest
@@ -203,9 +229,9 @@ trade_backtest_cut(struct arena *a, const struct trade_backtest *b,
 	struct trade_series *others = arena_array(a, b->nothers,
 	    sizeof(*others));
 
-	out.series = cut(&b->series, from, to);
+	out.series = cut(a, &b->series, from, to);
 	for (size_t k = 0; k < b->nothers; k++)
-		others[k] = cut(&b->others[k], from, to);
+		others[k] = cut(a, &b->others[k], from, to);
 	out.others = others;
 	return out;
 }
@@ -216,18 +242,14 @@ trade_backtest_market(struct arena *a, const struct trade_backtest *b,
 {
 	double *close;
 
-	if (b->series.close != NULL && b->nothers == 0) {
-		in->close = b->series.close;
-		in->stride = 1;
-		return;
-	}
 	if (b->nothers == 0) {
-		in->close = &b->series.bars[0].c;
-		in->stride = sizeof(b->series.bars[0]) / sizeof(double);
+		struct trade_series s = b->series;
+
+		trade_series_columns(a, &s);
+		in->close = s.columns->c;
 		return;
 	}
 	in->close = close = arena_array(a, in->n, sizeof(*close));
-	in->stride = 1;
 	for (size_t k = 0; k <= b->nothers; k++) {
 		const struct trade_series *s = trade_backtest_series(b, k);
 		size_t j = 0;
@@ -265,10 +287,11 @@ judge(struct arena *a, struct runner *r, const double *values,
 		return -1;
 	if (r->atr != NULL)
 		r->atr[id] = arena_array(a, s->n, sizeof(**r->atr));
-	trade_rules_judge(rules, s->bars, s->units, s->close, s->n, said,
+	trade_rules_judge(rules, s->bars, s->units, s->columns, s->n, said,
 	    r->atr == NULL ? NULL : r->atr[id], &warm);
 	*k = (struct trade_sim_lane){ .at = s->at, .bars = s->bars,
-	    .close = s->close, .n = s->n, .said = said, .first = warm < s->n ? warm + 1 : s->n };
+	    .columns = s->columns, .n = s->n, .said = said,
+	    .first = warm < s->n ? warm + 1 : s->n };
 	return 0;
 }
 
@@ -315,41 +338,89 @@ report(struct arena *a, const struct trade_backtest *b, struct trade_sim *s,
 	out->ruined = s->ruined;
 }
 
+/* Bars that are judged: what one run needs, and the same again under another
+ * reading. */
+struct judged {
+	struct trade_backtest b;
+	struct runner r;
+	struct trade_sim_lane *lanes;
+	const struct utc *at;
+	size_t n, warmed;		/* first instant that may be traded */
+};
+
+/* The lane of symbol k. It trades once its rules are warm, from instant `from`
+ * on where that is later. */
+static int
+lane(struct arena *a, struct judged *j, const double *values, size_t k,
+    size_t from, struct err *e)
+{
+	struct trade_sim_lane *l = &j->lanes[k];
+	size_t at;
+
+	if (judge(a, &j->r, values, trade_backtest_series(&j->b, k), l, k,
+	    e) == -1)
+		return -1;
+	at = l->first < l->n ? bar_at(j->at, j->n, l->at[l->first]) : j->n;
+	j->warmed = at < j->warmed ? at : j->warmed;
+	at = from < j->n ? bar_at(l->at, l->n, j->at[from]) : l->n;
+	l->first = at > l->first ? at : l->first;
+	return 0;
+}
+
+static int
+judge_all(struct arena *a, const struct trade_backtest *b,
+    const double *values, size_t from, struct judged *j, struct err *e)
+{
+	size_t n = b->nothers + 1;
+
+	*j = (struct judged){ .b = *b, .warmed = SIZE_MAX };
+	j->r.b = &j->b;
+	j->at = trade_backtest_times(a, b, &j->n);
+	if (j->n < 2)
+		return err_set(e, 422, "no_bars",
+		    "A backtest needs at least two bars");
+	if (n == 1)
+		trade_series_columns(a, &j->b.series);
+	if (needs_atr(b->strategy))
+		j->r.atr = arena_array(a, n, sizeof(*j->r.atr));
+	j->lanes = arena_array(a, n, sizeof(*j->lanes));
+	for (size_t k = 0; k < n; k++)
+		if (lane(a, j, values, k, from, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* The account's way through them under one reading. */
+static struct trade_sim *
+play(struct arena *a, struct judged *j, enum trade_reading reading)
+{
+	size_t n = j->b.nothers + 1;
+	struct trade_sim *s = arena_alloc(a, sizeof(*s));
+	struct trade_sim_lane *lanes = arena_memdup(a, j->lanes,
+	    n * sizeof(*lanes));
+
+	j->b.terms.reading = reading;
+	trade_sim_start(s, a, &j->b.terms, lanes, n, j->at, j->n);
+	trade_sim_run(s, j->b.finish, next, &j->r);
+	return s;
+}
+
 int
 trade_backtest_run(struct arena *a, const struct trade_backtest *b,
     const double *values, size_t from, struct trade_run *out, struct err *e)
 {
-	struct runner r = { .b = b };
-	struct trade_sim *s = arena_alloc(a, sizeof(*s));
-	struct trade_sim_lane *lanes = arena_array(a, b->nothers + 1,
-	    sizeof(*lanes));
-	size_t warmed = SIZE_MAX;
+	const uint8_t **said = arena_array(a, b->nothers + 1, sizeof(*said));
+	struct judged j;
 
-	*out = (struct trade_run){ .cash = b->terms.cash };
-	out->at = trade_backtest_times(a, b, &out->n);
-	if (out->n < 2)
-		return err_set(e, 422, "no_bars",
-		    "A backtest needs at least two bars");
-	if (needs_atr(b->strategy))
-		r.atr = arena_array(a, b->nothers + 1, sizeof(*r.atr));
-	for (size_t k = 0; k <= b->nothers; k++) {
-		struct trade_sim_lane *l = &lanes[k];
-		size_t at;
-
-		if (judge(a, &r, values, trade_backtest_series(b, k), l, k,
-		    e) == -1)
-			return -1;
-		at = l->first < l->n ? bar_at(out->at, out->n,
-		    l->at[l->first]) : out->n;
-		warmed = at < warmed ? at : warmed;
-		at = from < out->n ? bar_at(l->at, l->n, out->at[from]) : l->n;
-		l->first = at > l->first ? at : l->first;
-	}
-	out->first = warmed > from ? warmed : from;
-	trade_sim_start(s, a, &b->terms, lanes, b->nothers + 1, out->at,
-	    out->n);
-	trade_sim_run(s, b->finish, next, &r);
-	report(a, b, s, warmed, out);
+	*out = (struct trade_run){ .cash = b->terms.cash, .said = said };
+	if (judge_all(a, b, values, from, &j, e) == -1)
+		return -1;
+	for (size_t k = 0; k <= b->nothers; k++)
+		said[k] = j.lanes[k].said;
+	out->at = j.at;
+	out->n = j.n;
+	out->first = j.warmed > from ? j.warmed : from;
+	report(a, &j.b, play(a, &j, b->terms.reading), j.warmed, out);
 	return stopped(b, 1, e);
 }
 
@@ -359,17 +430,19 @@ trade_backtest_bounds(struct arena *a, const struct trade_backtest *b,
 {
 	double *total[READINGS] = { &out->pessimistic, &out->path,
 	    &out->optimistic };
+	struct judged j;
 
+	if (judge_all(a, b, values, 0, &j, e) == -1)
+		return -1;
 	for (int i = 0; i < READINGS; i++) {
 		struct arena_mark m = arena_mark(a);
-		struct trade_backtest one = *b;
-		struct trade_run run;
+		const struct trade_sim *s = play(a, &j,
+		    (enum trade_reading)i);
 
-		one.terms.reading = (enum trade_reading)i;
-		if (trade_backtest_run(a, &one, values, 0, &run, e) == -1)
-			return -1;
-		*total[i] = run.stats.total_return;
+		*total[i] = trade_stats_total(s->equity, s->n);
 		arena_rewind(a, m);
+		if (stopped(b, 1, e) == -1)
+			return -1;
 	}
 	return 0;
 }

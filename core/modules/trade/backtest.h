@@ -16,10 +16,11 @@ struct trade_series {
 	const struct trade_ohlcv *bars;
 	const struct trade_candle_bar *units;
 	size_t n;
-	const double *close;		/* of the bars once more, side by side,
-					 * since most loops want no more; or
-					 * NULL */
+	const struct trade_columns *columns;	/* or NULL */
 };
+/* The prices of the bars once more, each side by side: most loops want one of
+ * them only. Made once for all runs on a series. */
+void trade_series_columns(struct arena *, struct trade_series *);
 
 struct trade_backtest {
 	const struct trade_strategy *strategy;
@@ -48,6 +49,8 @@ struct trade_run {
 	double cash;			/* at the end, all closed or marked */
 	uint64_t refused, undecided;
 	bool ruined;
+	const uint8_t *const *said;	/* per symbol and bar: bit r = rule r
+					 * was true; NULL: of several runs */
 };
 /* One run with these parameter values. from: no trade before this instant (0:
  * from the first bar after the warm-up). 422 when a parameter is impossible

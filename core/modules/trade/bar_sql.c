@@ -181,12 +181,22 @@ trade_bar_page(struct db *db, struct arena *a, int64_t instrument,
 
 /* ---- a whole series --------------------------------------------------------------- */
 
+enum { PIECE = 4096 };
+
+/* Bars are counted by reading them: they are kept in pieces of an arena of
+ * their own until their number is known. Growing arrays would leave as much
+ * again behind in the caller's. */
+struct piece {
+	struct piece *next;
+	size_t n;
+	struct utc at[PIECE];
+	struct trade_ohlcv bars[PIECE];
+	struct trade_candle_bar units[PIECE];
+};
 struct gather {
 	struct arena *a;
-	struct utc *at;
-	struct trade_ohlcv *bars;
-	struct trade_candle_bar *units;
-	size_t n, cap;
+	struct piece *first, *last;
+	size_t n;
 };
 
 static double
@@ -198,15 +208,13 @@ real(struct dec d)
 static void
 grow(struct gather *g)
 {
-	size_t cap = g->cap == 0 ? 4096 : g->cap * 2;
+	struct piece *p = arena_alloc(g->a, sizeof(*p));
 
-	g->at = arena_grow(g->a, g->at, g->cap * sizeof(*g->at),
-	    cap * sizeof(*g->at));
-	g->bars = arena_grow(g->a, g->bars, g->cap * sizeof(*g->bars),
-	    cap * sizeof(*g->bars));
-	g->units = arena_grow(g->a, g->units, g->cap * sizeof(*g->units),
-	    cap * sizeof(*g->units));
-	g->cap = cap;
+	if (g->last == NULL)
+		g->first = p;
+	else
+		g->last->next = p;
+	g->last = p;
 }
 
 static int
@@ -214,18 +222,37 @@ add(void *arg, const void *row, struct err *e)
 {
 	struct gather *g = arg;
 	const B *b = row;
+	struct piece *p;
 
 	if (g->n == TRADE_BARS_MAX)
 		return err_set(e, 422, "too_many_bars", "More than %d bars: "
 		    "choose a shorter time or a longer bar", TRADE_BARS_MAX);
-	if (g->n == g->cap)
+	if (g->n++ % PIECE == 0)
 		grow(g);
-	g->at[g->n] = b->at;
-	g->bars[g->n] = (struct trade_ohlcv){ real(b->open), real(b->high),
+	p = g->last;
+	p->at[p->n] = b->at;
+	p->bars[p->n] = (struct trade_ohlcv){ real(b->open), real(b->high),
 	    real(b->low), real(b->close), real(b->volume) };
-	g->units[g->n++] = (struct trade_candle_bar){ b->open.e8, b->high.e8,
+	p->units[p->n++] = (struct trade_candle_bar){ b->open.e8, b->high.e8,
 	    b->low.e8, b->close.e8 };
 	return 0;
+}
+
+static void
+join(struct arena *a, const struct gather *g, struct trade_series *out)
+{
+	struct utc *at = arena_array(a, g->n, sizeof(*at));
+	struct trade_ohlcv *bars = arena_array(a, g->n, sizeof(*bars));
+	struct trade_candle_bar *units = arena_array(a, g->n, sizeof(*units));
+	size_t n = 0;
+
+	for (const struct piece *p = g->first; p != NULL; p = p->next) {
+		memcpy(at + n, p->at, p->n * sizeof(*at));
+		memcpy(bars + n, p->bars, p->n * sizeof(*bars));
+		memcpy(units + n, p->units, p->n * sizeof(*units));
+		n += p->n;
+	}
+	*out = (struct trade_series){ at, bars, units, n, NULL };
 }
 
 int
@@ -235,12 +262,12 @@ trade_bar_series(struct db *db, struct arena *a, int64_t instrument,
 {
 	/* db_each() rewinds the arena it is given after each row. */
 	struct arena *rows = arena_new((size_t)1 << 20);
-	struct gather g = { .a = a };
+	struct gather g = { .a = arena_new((size_t)TRADE_BARS_MAX * 100) };
 	int rc = db_each(db, rows, &BAR_SERIES, ARGS(V(instrument),
 	    V(timeframe), V(from), V(to)), add, &g, e);
 
 	arena_free(rows);
-	*out = (struct trade_series){ g.at, g.bars, g.units, g.n,
-	    NULL };
+	join(a, &g, out);
+	arena_free(g.a);
 	return rc == -1 ? -1 : 0;
 }

@@ -14,15 +14,15 @@
 	.outputs = outputs_, .of_bar = bar, .whole = bits, \
 	.start = trade_start_##key, .push = trade_push_##key }
 /* The same with a loop of its own over many values. */
-#define KIND_FAST(key, text, params_, defaults_, outputs_) { \
+#define KIND_FAST(key, text, bar, bits, params_, defaults_, outputs_) { \
 	.name = #key, .doc = text, .params = params_, .defaults = defaults_, \
-	.outputs = outputs_, .whole = 1, .start = trade_start_##key, \
-	.push = trade_push_##key, .block = trade_block_##key }
+	.outputs = outputs_, .of_bar = bar, .whole = bits, \
+	.start = trade_start_##key, .push = trade_push_##key, .block = trade_block_##key }
 
 const struct trade_indicator_kind trade_indicator_kinds[] = {
-	KIND_FAST(sma, "Simple moving average",
+	KIND_FAST(sma, "Simple moving average", 0, 1,
 	    NAMES("n"), NAMES(20), NAMES("sma")),
-	KIND_FAST(ema, "Exponential moving average",
+	KIND_FAST(ema, "Exponential moving average", 0, 1,
 	    NAMES("n"), NAMES(20), NAMES("ema")),
 	KIND(wma, "Weighted moving average", 0, 1,
 	    NAMES("n"), NAMES(20), NAMES("wma")),
@@ -34,16 +34,16 @@ const struct trade_indicator_kind trade_indicator_kinds[] = {
 	    NAMES("n", "fast", "slow"), NAMES(10, 2, 30), NAMES("kama")),
 	KIND(hma, "Hull moving average", 0, 1,
 	    NAMES("n"), NAMES(20), NAMES("hma")),
-	KIND(rsi, "Relative strength index", 0, 1,
+	KIND_FAST(rsi, "Relative strength index", 0, 1,
 	    NAMES("n"), NAMES(14), NAMES("rsi")),
-	KIND(macd, "Moving average convergence and divergence", 0, 7,
+	KIND_FAST(macd, "Moving average convergence and divergence", 0, 7,
 	    NAMES("fast", "slow", "signal"), NAMES(12, 26, 9),
 	    NAMES("macd", "signal", "histogram")),
-	KIND(bbands, "Bollinger bands", 0, 1,
+	KIND_FAST(bbands, "Bollinger bands", 0, 1,
 	    NAMES("n", "k"), NAMES(20, 2), NAMES("middle", "upper", "lower")),
-	KIND(atr, "Average true range", 1, 1,
+	KIND_FAST(atr, "Average true range", 1, 1,
 	    NAMES("n"), NAMES(14), NAMES("atr", "tr")),
-	KIND(adx, "Average directional index", 1, 1,
+	KIND_FAST(adx, "Average directional index", 1, 1,
 	    NAMES("n"), NAMES(14), NAMES("adx", "plus_di", "minus_di", "dx")),
 	KIND(stoch, "Stochastic oscillator", 1, 7,
 	    NAMES("n", "slow_k", "slow_d"), NAMES(5, 3, 3),
@@ -158,16 +158,19 @@ void
 trade_indicator_block(struct trade_indicator *t, const struct trade_ohlcv *b,
     const double *x, size_t m, size_t stride, double *out)
 {
+	size_t outputs = 0;
+
 	if (t->kind->block != NULL) {
-		t->kind->block(t, x, m, out);
+		t->kind->block(t, b, x, m, stride, out);
 		return;
 	}
+	while (outputs < TRADE_OUTPUTS && t->kind->outputs[outputs] != NULL)
+		outputs++;
 	for (size_t j = 0; j < m; j++) {
 		double v[TRADE_OUTPUTS];
 
 		trade_indicator_push(t, &b[j], x == NULL ? 0 : x[j], v);
-		for (size_t o = 0; o < TRADE_OUTPUTS &&
-		    t->kind->outputs[o] != NULL; o++)
+		for (size_t o = outputs; o-- > 0;)
 			out[o * stride + j] = v[o];
 	}
 }
@@ -243,18 +246,4 @@ void
 trade_wilder_start(struct trade_mean *m, double n)
 {
 	*m = (struct trade_mean){ .n = (size_t)n, .k = 1 / n };
-}
-
-double
-trade_mean_push(struct trade_mean *m, double x)
-{
-	if (m->have < m->n) {
-		m->sum += x;
-		if (++m->have < m->n)
-			return NAN;
-		m->value = m->sum / (double)m->n;
-	} else {
-		m->value += m->k * (x - m->value);
-	}
-	return m->value;
 }

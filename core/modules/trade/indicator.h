@@ -21,6 +21,10 @@ enum { TRADE_PARAMS = 4, TRADE_OUTPUTS = 5 };
 struct trade_ohlcv {
 	double o, h, l, c, v;
 };
+/* The same of many bars, each price by itself. */
+struct trade_columns {
+	const double *o, *h, *l, *c;
+};
 
 struct trade_indicator;
 
@@ -36,9 +40,9 @@ struct trade_indicator_kind {
 	void (*start)(struct trade_indicator *, struct arena *);
 	void (*push)(struct trade_indicator *, const struct trade_ohlcv *,
 	    double, double out[TRADE_OUTPUTS]);
-	/* Of the main output, where it is worth it; or NULL. */
-	void (*block)(struct trade_indicator *, const double *x, size_t m,
-	    double *out);
+	/* trade_indicator_block() where a loop of its own is worth it. */
+	void (*block)(struct trade_indicator *, const struct trade_ohlcv *,
+	    const double *x, size_t m, size_t stride, double *out);
 };
 extern const struct trade_indicator_kind trade_indicator_kinds[];
 
@@ -54,7 +58,8 @@ struct trade_indicator *trade_indicator_new(struct arena *,
 void trade_indicator_push(struct trade_indicator *,
     const struct trade_ohlcv *, double x, double out[TRADE_OUTPUTS]);
 /* The next m bars, with the same bits: output o of bar j goes to
- * out[o * stride + j]. x may be NULL for an indicator of the bar. */
+ * out[o * stride + j]; with stride 0 only the main one. x may be NULL for an
+ * indicator of the bar. */
 void trade_indicator_block(struct trade_indicator *,
     const struct trade_ohlcv *, const double *x, size_t m, size_t stride,
     double *out);

@@ -12,14 +12,24 @@ typical(const struct trade_ohlcv *b)
 	return (b->h + b->l + b->c) / 3;
 }
 
+static double
+larger(double x, double y)
+{
+	return x > y ? x : y;
+}
+
+static double
+range_of(const struct trade_ohlcv *b, double before)
+{
+	return larger(b->h - b->l,
+	    larger(fabs(b->h - before), fabs(b->l - before)));
+}
+
 /* NaN for the first bar, which has no close before it. */
 static double
 true_range(const struct trade_indicator *t, const struct trade_ohlcv *b)
 {
-	if (t->n == 0)
-		return NAN;
-	return fmax(b->h - b->l,
-	    fmax(fabs(b->h - t->last.c), fabs(b->l - t->last.c)));
+	return t->n == 0 ? NAN : range_of(b, t->last.c);
 }
 
 START(atr)
@@ -36,6 +46,27 @@ PUSH(atr)
 		out[0] = trade_mean_push(&t->m[0], out[1]);
 }
 
+BLOCK_OF(atr)
+{
+	struct trade_mean mean = t->m[0];
+	double before = t->last.c;
+
+	UNUSED_SERIES;
+	for (size_t j = 0; j < m; j++) {
+		double range = range_of(&b[j], before);
+
+		if (t->n + j == 0)
+			range = NAN;
+		out[stride + j] = range;
+		out[j] = isnan(range) ? NAN : trade_mean_push(&mean, range);
+		before = b[j].c;
+	}
+	t->m[0] = mean;
+	t->n += m;
+	if (m > 0)
+		t->last = b[m - 1];
+}
+
 START(adx)
 {
 	(void)a;
@@ -43,24 +74,52 @@ START(adx)
 		trade_wilder_start(&t->m[i], t->p[0]);
 }
 
-PUSH(adx)
+/* The bar after `last`. */
+static void
+adx(struct trade_mean *m, const struct trade_ohlcv *b,
+    const struct trade_ohlcv *last, double out[4])
 {
-	double up = b->h - t->last.h, down = t->last.l - b->l;
+	double up = b->h - last->h, down = last->l - b->l;
 	double range, plus, minus;
 
-	UNUSED_SERIES;
-	if (t->n == 0)
-		return;
-	range = trade_mean_push(&t->m[0], true_range(t, b));
-	plus = trade_mean_push(&t->m[1], up > down && up > 0 ? up : 0);
-	minus = trade_mean_push(&t->m[2], down > up && down > 0 ? down : 0);
+	range = trade_mean_push(&m[0], range_of(b, last->c));
+	/* The larger of the two moves counts, where it goes outwards. */
+	plus = trade_mean_push(&m[1], larger(up > down ? up : 0, 0));
+	minus = trade_mean_push(&m[2], larger(down > up ? down : 0, 0));
 	if (isnan(range))
 		return;
 	out[1] = range > 0 ? 100 * plus / range : 0;
 	out[2] = range > 0 ? 100 * minus / range : 0;
 	out[3] = out[1] + out[2] > 0 ?
 	    100 * fabs(out[1] - out[2]) / (out[1] + out[2]) : 0;
-	out[0] = trade_mean_push(&t->m[3], out[3]);
+	out[0] = trade_mean_push(&m[3], out[3]);
+}
+
+PUSH(adx)
+{
+	UNUSED_SERIES;
+	if (t->n > 0)
+		adx(t->m, b, &t->last, out);
+}
+
+BLOCK_OF(adx)
+{
+	struct trade_mean means[4] = { t->m[0], t->m[1], t->m[2], t->m[3] };
+
+	UNUSED_SERIES;
+	for (size_t j = 0; j < m; j++) {
+		double v[4] = { NAN, NAN, NAN, NAN };
+
+		if (t->n + j > 0)
+			adx(means, &b[j], j > 0 ? &b[j - 1] : &t->last, v);
+		for (size_t o = 4; o-- > 0;)
+			out[o * stride + j] = v[o];
+	}
+	for (size_t i = 0; i < 4; i++)
+		t->m[i] = means[i];
+	t->n += m;
+	if (m > 0)
+		t->last = b[m - 1];
 }
 
 /* Two windows, of highs and of lows. */

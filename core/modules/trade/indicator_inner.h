@@ -56,7 +56,19 @@ double trade_window_sd(const struct trade_window *, double mean);
 void trade_ema_start(struct trade_mean *, double n);
 void trade_wilder_start(struct trade_mean *, double n);
 /* NaN until n values were seen. */
-double trade_mean_push(struct trade_mean *, double);
+static inline double
+trade_mean_push(struct trade_mean *m, double x)
+{
+	if (m->have < m->n) {
+		m->sum += x;
+		if (++m->have < m->n)
+			return NAN;
+		m->value = m->sum / (double)m->n;
+	} else {
+		m->value += m->k * (x - m->value);
+	}
+	return m->value;
+}
 
 #define START(name) \
 	void trade_start_##name(struct trade_indicator *t, struct arena *a)
@@ -64,10 +76,18 @@ double trade_mean_push(struct trade_mean *, double);
 	void trade_push_##name(struct trade_indicator *t, \
 	    const struct trade_ohlcv *b, double x, double *out)
 
-void trade_block_sma(struct trade_indicator *, const double *, size_t,
-    double *);
-void trade_block_ema(struct trade_indicator *, const double *, size_t,
-    double *);
+#define BLOCK_OF(name) \
+	void trade_block_##name(struct trade_indicator *t, \
+	    const struct trade_ohlcv *b, const double *x, size_t m, \
+	    size_t stride, double *out)
+
+BLOCK_OF(sma);
+BLOCK_OF(ema);
+BLOCK_OF(rsi);
+BLOCK_OF(macd);
+BLOCK_OF(bbands);
+BLOCK_OF(adx);
+BLOCK_OF(atr);
 
 #define BOTH(name) START(name); PUSH(name)
 BOTH(sma);

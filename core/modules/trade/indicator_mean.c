@@ -2,6 +2,7 @@
  * Indicators of one series: averages and what is made of them.
  */
 #include "base/arena.h"
+#include "base/wide.h"
 #include "modules/trade/indicator_inner.h"
 
 #define UNUSED_BAR (void)b
@@ -19,39 +20,56 @@ PUSH(sma)
 		out[0] = t->w[0].sum / t->p[0];
 }
 
-void
-trade_block_sma(struct trade_indicator *t, const double *x, size_t m,
-    double *out)
+/* A full window moves over m values: the old ones are taken from x itself
+ * where the window lies in it, and put into the window at the end. Returns the
+ * new sum, which a value that is unknown makes unknown: nothing is kept then. */
+static double
+slide(struct trade_window *w, const double *restrict x, size_t m,
+    double *restrict out)
 {
-	struct trade_window *w = &t->w[0];
-	double sum = w->sum, n = t->p[0], *v = w->v;
-	size_t next = w->next, j = 0;
+	double sum = w->sum, parts = (double)w->n, *v = w->v;
+	size_t n = w->n, next = w->next, from = m > n ? m - n : 0, j;
 
-	for (; j < m && (w->have < w->n || isnan(x[j])); j++) {
-		out[j] = NAN;
-		if (isnan(x[j]))
-			continue;
-		w->sum = sum;
-		w->next = next;
-		trade_window_push(w, x[j]);
-		sum = w->sum;
-		next = w->next;
-		if (trade_window_full(w))
-			out[j] = sum / n;
-	}
-	for (; j < m; j++) {
-		if (isnan(x[j])) {
-			out[j] = NAN;
-			continue;
-		}
+	for (j = 0; j < m && j < n; j++) {
 		sum -= v[next];
 		sum += x[j];
+		out[j] = sum / parts;
+		next = next + 1 == n ? 0 : next + 1;
+	}
+	for (; j < m; j++) {
+		sum -= x[j - n];
+		sum += x[j];
+		out[j] = sum / parts;
+	}
+	if (isnan(sum))
+		return sum;
+	next = (w->next + from) % n;
+	for (j = from; j < m; j++) {
 		v[next] = x[j];
-		next = next + 1 == w->n ? 0 : next + 1;
-		out[j] = sum / n;
+		next = next + 1 == n ? 0 : next + 1;
 	}
 	w->sum = sum;
 	w->next = next;
+	return sum;
+}
+
+BLOCK_OF(sma)
+{
+	struct trade_window *w = &t->w[0];
+	size_t j;
+
+	(void)stride;
+	UNUSED_BAR;
+	if (trade_window_full(w) && !isnan(slide(w, x, m, out)))
+		return;
+	for (j = 0; j < m; j++) {
+		out[j] = NAN;
+		if (isnan(x[j]))
+			continue;
+		trade_window_push(w, x[j]);
+		if (trade_window_full(w))
+			out[j] = w->sum / t->p[0];
+	}
 }
 
 START(ema)
@@ -66,12 +84,15 @@ PUSH(ema)
 	out[0] = trade_mean_push(&t->m[0], x);
 }
 
-void
-trade_block_ema(struct trade_indicator *t, const double *x, size_t m,
-    double *out)
+BLOCK_OF(ema)
 {
+	struct trade_mean mean = t->m[0];
+
+	(void)stride;
+	UNUSED_BAR;
 	for (size_t j = 0; j < m; j++)
-		out[j] = isnan(x[j]) ? NAN : trade_mean_push(&t->m[0], x[j]);
+		out[j] = isnan(x[j]) ? NAN : trade_mean_push(&mean, x[j]);
+	t->m[0] = mean;
 }
 
 static double
@@ -194,6 +215,13 @@ START(rsi)
 	trade_wilder_start(&t->m[1], t->p[0]);
 }
 
+/* A market that did not move at all is neither strong nor weak. */
+static double
+strength(double up, double down)
+{
+	return up + down > 0 ? 100 * up / (up + down) : 50;
+}
+
 PUSH(rsi)
 {
 	double move = x - t->s[0], up, down;
@@ -204,9 +232,36 @@ PUSH(rsi)
 		return;
 	up = trade_mean_push(&t->m[0], fmax(move, 0));
 	down = trade_mean_push(&t->m[1], fmax(-move, 0));
-	/* A market that did not move at all is neither strong nor weak. */
 	if (!isnan(up))
-		out[0] = up + down > 0 ? 100 * up / (up + down) : 50;
+		out[0] = strength(up, down);
+}
+
+BLOCK_OF(rsi)
+{
+	struct trade_mean rises = t->m[0], falls = t->m[1];
+	double before = t->s[0];
+	size_t seen = t->n;
+
+	(void)stride;
+	UNUSED_BAR;
+	for (size_t j = 0; j < m; j++) {
+		double move = x[j] - before, up, down;
+
+		out[j] = NAN;
+		if (isnan(x[j]))
+			continue;
+		before = x[j];
+		if (seen++ == 0)
+			continue;
+		up = trade_mean_push(&rises, move > 0 ? move : 0);
+		down = trade_mean_push(&falls, -move > 0 ? -move : 0);
+		if (!isnan(up))
+			out[j] = strength(up, down);
+	}
+	t->m[0] = rises;
+	t->m[1] = falls;
+	t->s[0] = before;
+	t->n = seen;
 }
 
 START(macd)
@@ -229,6 +284,29 @@ PUSH(macd)
 	out[2] = out[0] - out[1];
 }
 
+BLOCK_OF(macd)
+{
+	struct trade_mean fast = t->m[0], slow = t->m[1], signal = t->m[2];
+
+	UNUSED_BAR;
+	for (size_t j = 0; j < m; j++) {
+		double line = NAN, smooth = NAN;
+
+		if (!isnan(x[j])) {
+			line = trade_mean_push(&fast, x[j]);
+			line -= trade_mean_push(&slow, x[j]);
+		}
+		if (!isnan(line))
+			smooth = trade_mean_push(&signal, line);
+		out[2 * stride + j] = line - smooth;
+		out[stride + j] = smooth;
+		out[j] = line;
+	}
+	t->m[0] = fast;
+	t->m[1] = slow;
+	t->m[2] = signal;
+}
+
 START(bbands)
 {
 	trade_window_start(a, &t->w[0], t->p[0]);
@@ -247,6 +325,77 @@ PUSH(bbands)
 	out[0] = mean;
 	out[1] = mean + t->p[1] * sd;
 	out[2] = mean - t->p[1] * sd;
+}
+
+enum { GROUP = 8, SHORT = 128 };
+
+/* Mean and deviation of the windows that end at each of GROUP bars. A sum waits
+ * for the one before it: those of the group go side by side, each in the order
+ * of trade_window_mean() and trade_window_sd(), and so with the same bits. */
+WIDE static void
+windows(const struct trade_window *w, const double *restrict x,
+    double *restrict mean, double *restrict sd)
+{
+	double rows[SHORT][GROUP];	/* a place, as each bar sees it */
+	double sum[GROUP] = { 0 }, square[GROUP] = { 0 };
+	size_t n = w->n;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t q = 0; q < GROUP; q++)
+			rows[i][q] = w->v[i];
+	for (size_t k = 0; k < GROUP; k++)
+		for (size_t q = k; q < GROUP; q++)
+			rows[(w->next + k) % n][q] = x[k];
+	for (size_t i = 0; i < n; i++)
+		for (size_t q = 0; q < GROUP; q++)
+			sum[q] += rows[i][q];
+	for (size_t q = 0; q < GROUP; q++)
+		mean[q] = sum[q] / (double)n;
+	for (size_t i = 0; i < n; i++)
+		for (size_t q = 0; q < GROUP; q++)
+			square[q] += (rows[i][q] - mean[q]) *
+			    (rows[i][q] - mean[q]);
+	for (size_t q = 0; q < GROUP; q++)
+		sd[q] = sqrt(square[q] / (double)n);
+}
+
+static bool
+known(const double *x)
+{
+	double sum = 0;
+
+	for (size_t q = 0; q < GROUP; q++)
+		sum += x[q];
+	return !isnan(sum);
+}
+
+BLOCK_OF(bbands)
+{
+	double mean[GROUP], sd[GROUP], k = t->p[1];
+	size_t j = 0, n;
+
+	while (j < m) {
+		n = 1;
+		mean[0] = sd[0] = NAN;
+		if (m - j >= GROUP && t->w[0].n <= SHORT &&
+		    trade_window_full(&t->w[0]) && known(x + j)) {
+			n = GROUP;
+			windows(&t->w[0], x + j, mean, sd);
+		}
+		for (size_t q = 0; q < n; q++)
+			if (!isnan(x[j + q]))
+				trade_window_push(&t->w[0], x[j + q]);
+		if (n == 1 && !isnan(x[j]) && trade_window_full(&t->w[0])) {
+			mean[0] = trade_window_mean(&t->w[0]);
+			sd[0] = trade_window_sd(&t->w[0], mean[0]);
+		}
+		for (size_t q = 0; q < n; q++, j++) {
+			out[2 * stride + j] = mean[q] - k * sd[q];
+			out[stride + j] = mean[q] + k * sd[q];
+			out[j] = mean[q];
+		}
+	}
+	UNUSED_BAR;
 }
 
 START(zscore)

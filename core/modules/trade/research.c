@@ -83,25 +83,12 @@ whole(struct arena *a, R *r, struct err *e)
 	    e);
 }
 
-/* Closes side by side: once for all runs. */
-static void
-closes(struct arena *a, struct trade_series *d)
-{
-	double *c;
-
-	if (d->close != NULL)
-		return;
-	d->close = c = arena_array(a, d->n, sizeof(*c));
-	for (size_t i = 0; i < d->n; i++)
-		c[i] = d->bars[i].c;
-}
-
 int
 trade_research_run(struct arena *a, R *r, struct err *e)
 {
 	const struct trade_account *q = &r->account;
 
-	closes(a, &r->b.series);
+	trade_series_columns(a, &r->b.series);
 	r->b.tick = most;
 	r->b.arg = r;
 	if ((q->train > 0) != (q->test > 0))
@@ -133,25 +120,10 @@ add_real(struct str *s, double v)
 }
 
 static void
-name_of(struct str *s, const char *name)
-{
-	str_add(s, ",\"");
-	str_add(s, name);
-	str_add(s, "\":");
-}
-
-static void
 member(struct str *s, const char *name, double v)
 {
-	name_of(s, name);
+	str_addf(s, ",\"%s\":", name);
 	add_real(s, v);
-}
-
-static void
-count(struct str *s, const char *name, int64_t v)
-{
-	name_of(s, name);
-	str_add_i64(s, v);
 }
 
 static void
@@ -232,29 +204,69 @@ trade_research_report(const R *r, struct str *s)
 	str_addc(s, '}');
 }
 
+/* Text is put where there is room for it already: a result has thousands of
+ * trades, each of many members. */
+static char *
+put(char *p, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(p, text, n + 1);
+	return p + n;
+}
+
+static char *
+put_i64(char *p, int64_t v)
+{
+	char digits[24], *d = digits + sizeof(digits);
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	do
+		*--d = (char)('0' + u % 10);
+	while ((u /= 10) > 0);
+	if (v < 0)
+		*--d = '-';
+	memcpy(p, d, (size_t)(digits + sizeof(digits) - d));
+	return p + (digits + sizeof(digits) - d);
+}
+
+static char *
+put_real(char *p, double v)
+{
+	real_format(v, p);
+	return p + strlen(p);
+}
+
 static void
 trade(const R *r, const struct trade_sim_trade *t, struct str *s)
 {
+	enum { MOST = 1024 };		/* of 11 numbers and their names */
 	const struct utc *at = r->run.at + r->run.first_bar;
-	const double v[] = { t->size, t->entry, t->exit, trade_sim_profit(t),
-	    trade_sim_return(t), t->commission, t->carry };
-	static const char *const names[] = {
-		"size", "entry", "exit", "profit", "return", "commission",
-		"carry"
-	};
+	char *p;
 
-	str_add(s, "{\"entry_bar\":");
-	str_add_i64(s, (int64_t)t->entry_bar);
-	count(s, "exit_bar", (int64_t)t->exit_bar);
-	count(s, "entry_ms", at[t->entry_bar].us / 1000);
-	count(s, "exit_ms", at[t->exit_bar].us / 1000);
-	for (int k = 0; k < 7; k++)
-		member(s, names[k], v[k]);
+	str_reserve(s, MOST);
+	p = s->p + s->len;
+#define WHOLE(name, v) p = put_i64(put(p, name), (int64_t)(v))
+#define REAL(name, v) p = put_real(put(p, name), v)
+	WHOLE("{\"entry_bar\":", t->entry_bar);
+	WHOLE(",\"exit_bar\":", t->exit_bar);
+	WHOLE(",\"entry_ms\":", at[t->entry_bar].us / 1000);
+	WHOLE(",\"exit_ms\":", at[t->exit_bar].us / 1000);
+	REAL(",\"size\":", t->size);
+	REAL(",\"entry\":", t->entry);
+	REAL(",\"exit\":", t->exit);
+	REAL(",\"profit\":", trade_sim_profit(t));
+	REAL(",\"return\":", trade_sim_return(t));
+	REAL(",\"commission\":", t->commission);
+	REAL(",\"carry\":", t->carry);
+#undef WHOLE
+#undef REAL
+	s->len = (size_t)(p - s->p);
 	if (r->symbols != NULL) {
 		str_add(s, ",\"symbol\":");
 		str_json(s, r->symbols[t->lane]);
 	}
-	name_of(s, "why");
+	str_add(s, ",\"why\":");
 	str_json(s, t->why);
 	str_addc(s, '}');
 }

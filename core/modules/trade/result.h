@@ -13,7 +13,7 @@
 #include "modules/trade/research.h"
 
 enum { TRADE_COMPARED_MAX = 20 };
-#define TRADE_ENGINE "sim.2"		/* changes when results would */
+#define TRADE_ENGINE "sim.3"		/* changes when results would */
 
 struct trade_request {
 	const char *symbol, *exchange, *timeframe;

@@ -12,6 +12,19 @@ const char *const trade_reading_names[] = {
 	"pessimistic", "path", "optimistic", NULL
 };
 
+static void
+prices(struct trade_sim_lane *k)
+{
+	const struct trade_columns *s = k->columns;
+	const struct trade_ohlcv *b = k->bars;
+
+	k->step = s != NULL ? 1 : sizeof(*b) / sizeof(b->o);
+	k->o = s != NULL ? s->o : &b->o;
+	k->h = s != NULL ? s->h : &b->h;
+	k->l = s != NULL ? s->l : &b->l;
+	k->c = s != NULL ? s->c : &b->c;
+}
+
 void
 trade_sim_start(struct trade_sim *s, struct arena *a,
     const struct trade_sim_terms *t, struct trade_sim_lane *lanes,
@@ -24,6 +37,7 @@ trade_sim_start(struct trade_sim *s, struct arena *a,
 		lanes[k].id = (unsigned)k;
 		lanes[k].undecided_at = SIZE_MAX;
 		lanes[k].i = lanes[k].next = 0;
+		prices(&lanes[k]);
 	}
 }
 

@@ -89,10 +89,13 @@ struct trade_sim_trade {
 struct trade_sim_lane {
 	const struct utc *at;
 	const struct trade_ohlcv *bars;
-	const double *close;		/* of the bars, or NULL */
+	const struct trade_columns *columns;	/* of the bars; NULL only where
+						 * there are several lanes */
 	size_t n, first;		/* first bar that may be traded */
 	const uint8_t *said;		/* per bar: bit r = rule r is true; the
 					 * rules are asked only where one is */
+	const double *o, *h, *l, *c;	/* prices: of bar i at i * step */
+	size_t step;
 	VEC(struct trade_sim_order *) orders, looked;
 	VEC(struct trade_sim_trade *) open;
 	struct trade_sim_order *dead, *spare;	/* of this bar, of earlier ones */
@@ -139,7 +142,7 @@ void trade_sim_close(struct trade_sim *, struct trade_sim_lane *,
 static inline double
 trade_sim_price(const struct trade_sim_lane *k)
 {
-	return k->close != NULL ? k->close[k->i] : k->bars[k->i].c;
+	return k->c[k->i * k->step];
 }
 /* Signed units held. */
 double trade_sim_position(const struct trade_sim_lane *);

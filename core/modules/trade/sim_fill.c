@@ -33,18 +33,18 @@ static bool
 limit_fills(const struct trade_sim_lane *k, const struct trade_sim_order *o,
     struct fill *f)
 {
-	const struct trade_ohlcv *b = trade_sim_now(k);
+	const struct trade_ohlcv b = trade_sim_now(k);
 
 	if (o->size > 0) {
-		if (b->l > o->limit ||
+		if (b.l > o->limit ||
 		    o->limit <= trade_sim_or(f->stop, -INFINITY))
 			return false;
-		f->price = fmin(trade_sim_or(f->stop, b->o), o->limit);
+		f->price = fmin(trade_sim_or(f->stop, b.o), o->limit);
 	} else {
-		if (b->h < o->limit ||
+		if (b.h < o->limit ||
 		    o->limit >= trade_sim_or(f->stop, INFINITY))
 			return false;
-		f->price = fmax(trade_sim_or(f->stop, b->o), o->limit);
+		f->price = fmax(trade_sim_or(f->stop, b.o), o->limit);
 	}
 	return true;
 }
@@ -61,12 +61,12 @@ static bool
 fills(const struct trade_sim *s, const struct trade_sim_lane *k,
     struct trade_sim_order *o, struct fill *f)
 {
-	const struct trade_ohlcv *b = trade_sim_now(k);
 	bool early;
 
 	*f = (struct fill){ .stop = o->stop, .bar = k->i };
 	if (!isnan(o->stop)) {
-		if (o->size > 0 ? b->h < o->stop : b->l > o->stop)
+		if (o->size > 0 ? trade_sim_h(k) < o->stop :
+		    trade_sim_l(k) > o->stop)
 			return false;
 		o->stop = NAN;		/* from here on market or limit */
 	}
@@ -74,7 +74,7 @@ fills(const struct trade_sim *s, const struct trade_sim_lane *k,
 		return limit_fills(k, o, f);
 	f->market = isnan(f->stop);
 	early = s->t.on_close && !contingent(o) && k->i > 0;
-	f->price = early ? k->bars[k->i - 1].c : b->o;
+	f->price = early ? k->c[(k->i - 1) * k->step] : trade_sim_o(k);
 	if (!isnan(f->stop) && o->trade != NULL && o->trade->moved == k->i)
 		f->price = f->stop;	/* it was not there at the open */
 	else if (!isnan(f->stop))
@@ -95,9 +95,11 @@ undecided(struct trade_sim *s, struct trade_sim_lane *k)
 
 /* True if this bar's path (nearer extreme first) goes up first. */
 static bool
-up_first(const struct trade_ohlcv *b)
+up_first(const struct trade_sim_lane *k)
 {
-	return b->h - b->o < b->o - b->l;
+	const struct trade_ohlcv b = trade_sim_now(k);
+
+	return b.h - b.o < b.o - b.l;
 }
 
 /* Both exits of a trade lie in this bar and neither at its open: which came
@@ -106,22 +108,22 @@ static bool
 take_first(struct trade_sim *s, struct trade_sim_lane *k,
     const struct trade_sim_order *o)
 {
+	const struct trade_ohlcv b = trade_sim_now(k);
 	const struct trade_sim_trade *t = o->trade;
-	const struct trade_ohlcv *b = trade_sim_now(k);
 	double sl, tp;
 
 	if (t == NULL || o != t->stop || t->take == NULL)
 		return false;
 	sl = o->stop;
 	tp = t->take->limit;
-	if (t->size > 0 ? b->l > sl || b->h < tp || b->o <= sl :
-	    b->h < sl || b->l > tp || b->o >= sl)
+	if (t->size > 0 ? b.l > sl || b.h < tp || b.o <= sl :
+	    b.h < sl || b.l > tp || b.o >= sl)
 		return false;
-	if (t->size > 0 ? b->o >= tp : b->o <= tp)
+	if (t->size > 0 ? b.o >= tp : b.o <= tp)
 		return s->t.reading != READ_PESSIMISTIC;
 	undecided(s, k);
 	if (s->t.reading == READ_PATH)
-		return up_first(b) == (t->size > 0);
+		return up_first(k) == (t->size > 0);
 	return s->t.reading == READ_OPTIMISTIC;
 }
 
@@ -133,7 +135,7 @@ room(const struct trade_sim *s, const struct trade_sim_lane *k, double size)
 
 	if (s->t.volume_share <= 0)
 		return size;
-	most = fmax(0, floor(trade_sim_now(k)->v * s->t.volume_share) -
+	most = fmax(0, floor(k->bars[k->i].v * s->t.volume_share) -
 	    k->taken);
 	return copysign(fmin(fabs(size), most), size);
 }
@@ -143,10 +145,11 @@ static double
 slipped(const struct trade_sim *s, const struct trade_sim_lane *k,
     const struct trade_sim_order *o, double price, double size)
 {
-	double share, v = trade_sim_now(k)->v;
+	double share, v;
 
-	if (!isnan(o->limit))
+	if (!isnan(o->limit) || (s->t.slippage == 0 && s->t.impact == 0))
 		return price;
+	v = k->bars[k->i].v;
 	share = s->t.volume_share > 0 && v > 0 ? fabs(size) / v : 0;
 	return price * (1 + copysign(s->t.slippage +
 	    s->t.impact * share * share, size));
@@ -222,7 +225,7 @@ static bool
 look_again(const struct trade_sim_lane *k, const struct trade_sim_order *o,
     const struct fill *f)
 {
-	const struct trade_ohlcv *b = trade_sim_now(k);
+	const struct trade_ohlcv b = trade_sim_now(k);
 
 	if (isnan(o->sl) && isnan(o->tp))
 		return false;
@@ -231,8 +234,8 @@ look_again(const struct trade_sim_lane *k, const struct trade_sim_order *o,
 	if (isnan(f->stop) || !isnan(o->limit) || isnan(o->tp))
 		return false;
 	return o->size > 0 ?
-	    o->tp <= b->h && trade_sim_or(o->sl, -INFINITY) < b->l :
-	    o->tp >= b->l && trade_sim_or(o->sl, INFINITY) > b->h;
+	    o->tp <= b.h && trade_sim_or(o->sl, -INFINITY) < b.l :
+	    o->tp >= b.l && trade_sim_or(o->sl, INFINITY) > b.h;
 }
 
 /* How many whole times y goes into x, as Python's // has it: x / y may round
@@ -336,12 +339,10 @@ pass(struct trade_sim *s, struct trade_sim_lane *k)
 
 /* ---- what moves with the bars ---------------------------------------------------- */
 
-/* Where the stop stands once price has been at `best`. */
-static double
-trailed(const struct trade_sim_trade *t, double best)
+double
+trade_sim_trailed(const struct trade_sim_trade *t, double stop, double best)
 {
 	int side = t->size > 0 ? 1 : -1;
-	double stop = t->stop->stop;
 
 	if (side * (best / t->entry - 1) < t->trail_from)
 		return stop;
@@ -356,19 +357,20 @@ static void
 trail_within(struct trade_sim *s, struct trade_sim_lane *k,
     struct trade_sim_trade *t)
 {
-	const struct trade_ohlcv *b = trade_sim_now(k);
 	bool up = t->size > 0;
-	double best = up ? b->h : b->l, worst = up ? b->l : b->h, moved;
+	double h = trade_sim_h(k), l = trade_sim_l(k);
+	double best = up ? h : l, worst = up ? l : h, moved;
 
 	if (t->entry_bar == k->i || (up ? worst <= t->stop->stop :
 	    worst >= t->stop->stop))
 		return;			/* met before it could move */
-	moved = trailed(t, up ? fmax(best, t->best) : fmin(best, t->best));
+	moved = trade_sim_trailed(t, t->stop->stop, up ?
+	    fmax(best, t->best) : fmin(best, t->best));
 	if (up ? worst > moved : worst < moved)
 		return;
 	undecided(s, k);
 	if (s->t.reading == READ_PESSIMISTIC ||
-	    (s->t.reading == READ_PATH && up_first(b) != up))
+	    (s->t.reading == READ_PATH && up_first(k) != up))
 		return;
 	if (moved != t->stop->stop)
 		t->moved = k->i;
@@ -378,16 +380,15 @@ trail_within(struct trade_sim *s, struct trade_sim_lane *k,
 static void
 trail_after(struct trade_sim_lane *k)
 {
-	const struct trade_ohlcv *b = trade_sim_now(k);
 
 	for (size_t i = 0; i < k->open.n; i++) {
 		struct trade_sim_trade *t = k->open.v[i];
 
 		if (t->trail == 0 || t->stop == NULL)
 			continue;
-		t->best = t->size > 0 ? fmax(t->best, b->h) :
-		    fmin(t->best, b->l);
-		t->stop->stop = trailed(t, t->best);
+		t->best = t->size > 0 ? fmax(t->best, trade_sim_h(k)) :
+		    fmin(t->best, trade_sim_l(k));
+		t->stop->stop = trade_sim_trailed(t, t->stop->stop, t->best);
 	}
 }
 
@@ -402,13 +403,25 @@ carry(struct trade_sim *s, struct trade_sim_lane *k)
 	days = (double)(k->at[k->i].us - k->at[k->i - 1].us) / DAY_US;
 	for (size_t i = 0; i < k->open.n; i++) {
 		struct trade_sim_trade *t = k->open.v[i];
-		double worth = t->size * k->bars[k->i - 1].c;
+		double worth = t->size * k->c[(k->i - 1) * k->step];
 
 		paid = worth * s->t.funding * days;
 		if (worth < 0)
 			paid -= worth * s->t.borrow * days / 365;
 		t->carry += paid;
 		s->cash -= paid;
+	}
+}
+
+void
+trade_sim_recycle(struct trade_sim_lane *k)
+{
+	while (k->dead != NULL) {
+		struct trade_sim_order *o = k->dead;
+
+		k->dead = o->spare;
+		o->spare = k->spare;
+		k->spare = o;
 	}
 }
 
@@ -422,12 +435,6 @@ trade_sim_fill(struct trade_sim *s, struct trade_sim_lane *k)
 			trail_within(s, k, k->open.v[i]);
 	for (int i = 0; i < MAX_PASSES && pass(s, k); i++)
 		;
-	while (k->dead != NULL) {
-		struct trade_sim_order *o = k->dead;
-
-		k->dead = o->spare;
-		o->spare = k->spare;
-		k->spare = o;
-	}
+	trade_sim_recycle(k);
 	trail_after(k);
 }

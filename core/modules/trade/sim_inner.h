@@ -8,10 +8,25 @@
 
 #include "modules/trade/sim.h"
 
-static inline const struct trade_ohlcv *
+/* The bar that is now. A price is read where it is asked for: most bars ask
+ * for one only, and each lies in memory of its own. */
+#define PRICE_NOW(name) \
+	static inline double \
+	trade_sim_##name(const struct trade_sim_lane *k) \
+	{ \
+		return k->name[k->i * k->step]; \
+	}
+PRICE_NOW(o)
+PRICE_NOW(h)
+PRICE_NOW(l)
+PRICE_NOW(c)
+#undef PRICE_NOW
+/* All four, without the volume. */
+static inline struct trade_ohlcv
 trade_sim_now(const struct trade_sim_lane *k)
 {
-	return &k->bars[k->i];
+	return (struct trade_ohlcv){ trade_sim_o(k), trade_sim_h(k),
+	    trade_sim_l(k), trade_sim_c(k), NAN };
 }
 
 static inline double
@@ -34,6 +49,11 @@ void trade_sim_reduce(struct trade_sim *, struct trade_sim_lane *,
     const char *why);
 void trade_sim_open(struct trade_sim *, struct trade_sim_lane *,
     const struct trade_sim_order *, double price, double size, size_t bar);
+/* Where a trailing stop stands once price has been at `best`. */
+double trade_sim_trailed(const struct trade_sim_trade *, double stop,
+    double best);
+/* Orders that were dropped in this bar may be used again. */
+void trade_sim_recycle(struct trade_sim_lane *);
 /* Trailing stops, costs of holding and fills of the lane's present bar. */
 void trade_sim_fill(struct trade_sim *, struct trade_sim_lane *);
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/wide.h"
 #include "modules/trade/sim_inner.h"
 #include "modules/trade/strategy.h"
 
@@ -18,7 +19,7 @@ ruin(struct trade_sim *s, size_t slot)
 		struct trade_sim_lane *l = &s->lanes[k];
 
 		while (l->open.n > 0)
-			trade_sim_end(s, l, l->open.v[0], trade_sim_now(l)->c,
+			trade_sim_end(s, l, l->open.v[0], trade_sim_c(l),
 			    l->i, "ruin");
 	}
 	s->cash = 0;
@@ -71,7 +72,8 @@ calm_order(struct calm *c, const struct trade_sim_order *o, size_t next)
 }
 
 static struct calm
-calm(const struct trade_sim *s, const struct trade_sim_lane *k, size_t next)
+calm(const struct trade_sim *s, const struct trade_sim_lane *k, size_t next,
+    const struct trade_sim_order *but)
 {
 	struct calm c = { -INFINITY, INFINITY, k->n, 0 };
 	double held = trade_sim_position(k);
@@ -79,11 +81,12 @@ calm(const struct trade_sim *s, const struct trade_sim_lane *k, size_t next)
 	if (k->open.n > 0 && (s->t.borrow != 0 || s->t.funding != 0))
 		c.until = next;
 	for (size_t i = 0; i < k->orders.n; i++)
-		calm_order(&c, k->orders.v[i], next);
+		if (k->orders.v[i] != but)
+			calm_order(&c, k->orders.v[i], next);
 	for (size_t i = 0; i < k->open.n; i++) {
 		const struct trade_sim_trade *t = k->open.v[i];
 
-		if (t->trail > 0)
+		if (t->trail > 0 && but == NULL)
 			c.until = next;
 		c.until = t->due < c.until ? t->due : c.until;
 	}
@@ -93,6 +96,19 @@ calm(const struct trade_sim *s, const struct trade_sim_lane *k, size_t next)
 	    1 << RULE_ENTRY_SHORT);
 	return c;
 }
+
+/* Whether a bar fills nothing, whatever the rules say of it. Where no price is
+ * waited for it is not read: that would be the only use of its memory. */
+static bool
+fills_nothing(const struct calm *c, const struct trade_sim_lane *k,
+    size_t i)
+{
+	return i < c->until && (c->low == -INFINITY ||
+	    k->l[i] > c->low) &&
+	    (c->high == INFINITY || k->h[i] < c->high);
+}
+
+enum { GROUP = 8 };
 
 /* Equity at a close, in the order of operations of trade_sim_equity(). */
 static double
@@ -105,53 +121,126 @@ worth(const struct trade_sim *s, const struct trade_sim_lane *k, double close)
 	return s->cash + sum;
 }
 
-/* No price is waited for: closes are enough. */
-static size_t
-walk_closes(struct trade_sim *s, const struct trade_sim_lane *k, size_t i,
-    const struct calm *c, double size, double entry)
+/* Whether one of a group of bars reaches a price: nearly never, so it is asked
+ * without a branch for each. */
+static bool
+reached(const double *l, const double *h, const struct calm *c)
 {
-	const double *close = k->close;
-	const uint8_t *said = k->said;
-	double *equity = s->equity, cash = s->cash;
+	int64_t met = 0;
 
-	for (; i < c->until && (said[i] & c->heard) == 0; i++) {
-		double e = cash + size * (close[i] - entry);
+	for (size_t q = 0; q < GROUP; q++)
+		met |= wide_mask(l[q] <= c->low) |
+		    wide_mask(h[q] >= c->high);
+	return met != 0;
+}
 
-		if (e <= 0)
+/* Walks with no or one trade, a group of bars at a time: their equity is
+ * written before it is known which of them is the first that is not calm;
+ * what lies behind that one is written again later. Returns the first bar of
+ * the group that has it. A number's top bit, or that of the number less one,
+ * is set where it is below or at 0. */
+static size_t
+walk_groups(struct trade_sim *s, const struct trade_sim_lane *k,
+    const struct calm *c, size_t i)
+{
+	const double *close = k->c, *l = k->l;
+	const double *h = k->h;
+	const struct trade_sim_trade *t = k->open.n > 0 ? k->open.v[0] : NULL;
+	const uint64_t heard = c->heard * UINT64_C(0x0101010101010101);
+	double size = t == NULL ? 0 : t->size, cash = s->cash;
+	double entry = t == NULL ? 0 : t->entry, *equity = s->equity;
+	bool prices = c->low != -INFINITY || c->high != INFINITY;
+
+	for (; i + GROUP <= c->until; i += GROUP) {
+		union {
+			double worth[GROUP];
+			uint64_t bits[GROUP];
+		} e;
+		uint64_t said, lost = 0;
+
+		for (size_t q = 0; q < GROUP; q++)
+			e.worth[q] = cash + size * (close[i + q] - entry);
+		memcpy(&equity[i], e.worth, sizeof(e.worth));
+		for (size_t q = 0; q < GROUP; q++)
+			lost |= e.bits[q] | (e.bits[q] - 1);
+		memcpy(&said, &k->said[i], sizeof(said));
+		if ((said & heard) != 0 || lost >> 63 != 0 ||
+		    (prices && reached(&l[i], &h[i], c)))
 			break;
-		equity[i] = e;
 	}
-	__builtin_prefetch(&k->bars[i + 1 < k->n ? i + 1 : i]);
 	return i;
 }
 
-/* The first bar from i on that is not calm. Nearly always there is one trade
- * or none. */
+/* The same bar by bar, and with more trades. */
 static size_t
-walk(struct trade_sim *s, const struct trade_sim_lane *k, size_t i)
+walk_bars(struct trade_sim *s, const struct trade_sim_lane *k,
+    const struct calm *c, size_t i)
 {
-	const struct calm c = calm(s, k, i);
-	const struct trade_ohlcv *b = k->bars;
-	const uint8_t *said = k->said;
-	double *equity = s->equity, size = 0, entry = 0, cash = s->cash, e;
-	bool many = k->open.n > 1;
+	while (i < c->until && (k->said[i] & c->heard) == 0 &&
+	    fills_nothing(c, k, i)) {
+		double e = worth(s, k, k->c[i]);
 
-	if (k->open.n == 1) {
-		size = k->open.v[0]->size;
-		entry = k->open.v[0]->entry;
-	}
-	if (!many && k->close != NULL && isinf(c.low) && isinf(c.high))
-		return walk_closes(s, k, i, &c, size, entry);
-	for (; i < c.until; i++) {
-		if ((said[i] & c.heard) != 0 || b[i].l <= c.low ||
-		    b[i].h >= c.high)
-			break;
-		e = many ? worth(s, k, b[i].c) :
-		    cash + size * (b[i].c - entry);
 		if (e <= 0)
 			break;
-		equity[i] = e;
+		s->equity[i++] = e;
 	}
+	return i;
+}
+
+/* One trade whose stop follows the best price. A bar that does not reach the
+ * stop where its own best price would pull it moves it for later bars. */
+static size_t
+walk_trailing(struct trade_sim *s, const struct trade_sim_lane *k,
+    const struct calm *c, size_t i)
+{
+	struct trade_sim_trade *t = k->open.v[0];
+	const double *l = k->l, *h = k->h;
+	bool up = t->size > 0;
+	double best = t->best, stop = t->stop->stop;
+
+	for (; i < c->until && (k->said[i] & c->heard) == 0; i++) {
+		double moved = stop, far = up ? h[i] : l[i];
+		double e = s->cash + t->size * (k->c[i] - t->entry);
+
+		if (l[i] <= c->low || h[i] >= c->high || e <= 0)
+			break;
+		if (up ? far > best : far < best)
+			moved = trade_sim_trailed(t, stop, far);
+		else
+			far = best;
+		if (up ? l[i] <= moved : h[i] >= moved)
+			break;
+		best = far;
+		stop = moved;
+		s->equity[i] = e;
+	}
+	t->best = best;
+	t->stop->stop = stop;
+	return i;
+}
+
+/* The first bar from i on that is not calm, and whether it fills nothing, so
+ * that only a rule is heard. Nearly always there is one trade or none. */
+static size_t
+walk(struct trade_sim *s, const struct trade_sim_lane *k, size_t i,
+    bool *heard)
+{
+	const struct trade_sim_trade *t = k->open.n == 1 ? k->open.v[0] : NULL;
+	bool trails = t != NULL && t->trail > 0 && t->stop != NULL;
+	const struct calm c = calm(s, k, i, trails ? t->stop : NULL);
+
+	*heard = false;
+	if (c.until <= i)
+		return i;
+	if (trails)
+		return walk_trailing(s, k, &c, i);
+	if (k->open.n < 2)
+		i = walk_groups(s, k, &c, i);
+	i = walk_bars(s, k, &c, i);
+	if (i == k->n)
+		return i;
+	__builtin_prefetch(&k->o[i + 1 < k->n ? i + 1 : i]);
+	*heard = fills_nothing(&c, k, i);
 	return i;
 }
 
@@ -161,15 +250,19 @@ static void
 alone(struct trade_sim *s, next_fn *next, void *arg)
 {
 	struct trade_sim_lane *k = s->lanes;
+	bool heard;
 
 	for (size_t i = 0; i < k->first && i < k->n; i++)
 		s->equity[i] = s->cash;
 	for (size_t i = k->first; i < k->n && !s->ruined; i++) {
-		i = walk(s, k, i);
+		i = walk(s, k, i, &heard);
 		if (i == k->n)
 			break;
 		k->i = i;
-		trade_sim_fill(s, k);
+		if (heard)
+			trade_sim_recycle(k);
+		else
+			trade_sim_fill(s, k);
 		s->equity[i] = trade_sim_equity(s);
 		if (s->equity[i] <= 0)
 			ruin(s, i);

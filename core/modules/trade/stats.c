@@ -8,9 +8,8 @@
 #include "base/vec.h"
 #include "schema/schema.h"
 #include "modules/trade/sim.h"
-#include "modules/trade/stats.h"
+#include "modules/trade/stats_inner.h"
 
-#define DAY_US INT64_C(86400000000)
 #define S struct trade_stats
 
 static const struct field fields[] = {
@@ -87,12 +86,6 @@ const struct schema trade_stats_schema = {
 /* ---- series of returns ------------------------------------------------------ */
 
 static double
-ratio(double x, double y)
-{
-	return y != 0 ? x / y : NAN;
-}
-
-static double
 mean(const double *r, size_t n)
 {
 	double sum = 0;
@@ -133,7 +126,7 @@ deviation(const double *r, size_t n)
 double
 trade_stats_sharpe(const double *r, size_t n, double rate, double per_year)
 {
-	return ratio(mean(r, n) - rate, deviation(r, n)) * sqrt(per_year);
+	return trade_stats_ratio(mean(r, n) - rate, deviation(r, n)) * sqrt(per_year);
 }
 
 double
@@ -153,7 +146,7 @@ trade_stats_downside(const double *r, size_t n, double required,
 double
 trade_stats_sortino(const double *r, size_t n, double rate, double per_year)
 {
-	return ratio((mean(r, n) - rate) * per_year,
+	return trade_stats_ratio((mean(r, n) - rate) * per_year,
 	    trade_stats_downside(r, n, rate, per_year));
 }
 
@@ -205,7 +198,7 @@ trade_stats_omega(const double *r, size_t n, double rate, double required,
 		up += fmax(0, r[i] - less);
 		down += fmax(0, less - r[i]);
 	}
-	return n > 1 ? ratio(up, down) : NAN;
+	return n > 1 ? trade_stats_ratio(up, down) : NAN;
 }
 
 /* ---- overfitting ---------------------------------------------------------------- */
@@ -288,15 +281,28 @@ periods(size_t n, size_t weekend, const size_t by[4])
 	return (double)weekend / (double)n > 2.0 / 7 * 0.6 ? 365 : 252;
 }
 
-/* The bar after the last one of i's day. */
+/* The bar after the last one of i's day: looked for in growing steps, then
+ * between the last two, since a day may have one bar or thousands. */
 static size_t
 day_end(const struct trade_stats_in *in, size_t i)
 {
 	int64_t end = (in->at[i].us / DAY_US + 1) * DAY_US;
+	size_t step = 1, to;
 
-	while (i < in->n && in->at[i].us < end)
-		i++;
-	return i;
+	while (i + step < in->n && in->at[i + step].us < end) {
+		i += step;
+		step *= 2;
+	}
+	to = i + step < in->n ? i + step : in->n;
+	while (i + 1 < to) {
+		size_t mid = i + (to - i) / 2;
+
+		if (in->at[mid].us < end)
+			i = mid;
+		else
+			to = mid;
+	}
+	return to;
 }
 
 /* The last equity of each day; days without a bar do not count. */
@@ -364,128 +370,18 @@ returns(struct arena *a, const struct trade_stats_in *in, S *s)
 	    (double)DAY_US / 365.25;
 	s->cagr = years > 0 && in->equity[0] != 0 ?
 	    pow(in->equity[in->n - 1] / in->equity[0], 1 / years) - 1 : NAN;
-	s->sharpe_geo = ratio(s->return_ann - in->rate, s->volatility_ann);
+	s->sharpe_geo = trade_stats_ratio(s->return_ann - in->rate, s->volatility_ann);
 	down = trade_stats_downside(d.r + 1, n, 0, A);
-	s->sortino_geo = ratio(s->return_ann - in->rate, down);
+	s->sortino_geo = trade_stats_ratio(s->return_ann - in->rate, down);
 	s->sharpe = trade_stats_sharpe(d.r + 1, n, in->rate / A, A);
-	s->sortino = ratio(m * A, down);
+	s->sortino = trade_stats_ratio(m * A, down);
 	s->omega = trade_stats_omega(d.r + 1, n, 0, 0, A);
 	/* Moments of the population, as in the paper. */
 	of = moments(d.r + 1, n, m);
 	var = n > 1 ? of.second / (double)n : NAN;
-	s->skew = ratio(of.third / (double)n, pow(var, 1.5));
-	s->kurtosis = ratio(of.fourth / (double)n, var * var);
-	s->psr = trade_stats_psr(ratio(m, sd), 0, n, s->skew, s->kurtosis);
-}
-
-struct episodes {
-	double sum, length, longest;
-	size_t n, from;
-};
-
-static void
-episode(const struct trade_stats_in *in, struct episodes *e, size_t to,
-    double worst)
-{
-	double span = (double)(in->at[to].us - in->at[e->from].us) /
-	    (double)DAY_US;
-
-	e->n++;
-	e->sum += worst;
-	e->length += span;
-	e->longest = fmax(e->longest, span);
-}
-
-/* A drawdown runs from the peak to the bar that passes it; the last one to
- * the end. Only those of more than one bar count, as in backtesting.py. */
-static void
-drawdowns(const struct trade_stats_in *in, S *s)
-{
-	double peak = -INFINITY, worst = 0, squares = 0;
-	struct episodes e = { .longest = NAN };
-
-	for (size_t i = 0; i < in->n; i++) {
-		double v = in->equity[i], dd;
-
-		if (v < peak && peak > 0) {
-			dd = 1 - v / peak;
-			squares += dd * dd;
-			worst = dd > worst ? dd : worst;
-			if (dd > 0)
-				continue;
-		}
-		peak = v > peak ? v : peak;
-		s->max_drawdown = worst > s->max_drawdown ? worst :
-		    s->max_drawdown;
-		if (i > e.from + 1)
-			episode(in, &e, i, worst);
-		e.from = i;
-		worst = 0;
-	}
-	s->max_drawdown = fmax(s->max_drawdown, worst);
-	if (worst > 0 && in->n - 1 > e.from + 1)
-		episode(in, &e, in->n - 1, worst);
-	s->equity_peak = peak;
-	s->max_drawdown_days = e.longest;
-	s->avg_drawdown = ratio(e.sum, (double)e.n);
-	s->avg_drawdown_days = ratio(e.length, (double)e.n);
-	s->ulcer = sqrt(squares / (double)in->n);
-}
-
-enum { STEPS = 128 };
-
-/* log(v[i] / v[i-1]) of n steps to v[0…n-1]. Near 1 by its series in z =
- * (x-y)/(x+y), to the last bits and without a call: most steps are that
- * small. */
-static void
-log_steps(const double *v, size_t k, size_t n, double *restrict out)
-{
-	for (size_t i = 0; i < n; i++) {
-		double x = v[i * k], y = *(v + i * k - k);
-		double z = (x - y) / (x + y), w = z * z;
-
-		out[i] = 2 * z * (1 + w * (1.0 / 3 + w * (1.0 / 5 + w *
-		    (1.0 / 7))));
-	}
-	for (size_t i = 0; i < n; i++) {
-		double x = v[i * k], y = *(v + i * k - k);
-
-		if (!(fabs(x - y) < 0.015 * y))
-			out[i] = log(x / y);
-	}
-}
-
-/* Against holding: slope of the steps of log equity on those of log close. */
-static void
-market(const struct trade_stats_in *in, S *s)
-{
-	double me = 0, mc = 0, ec = 0, cc = 0, n = (double)in->n - 1;
-	size_t k = in->stride == 0 ? 1 : in->stride;
-	const double *c = in->close;
-	double x[STEPS], y[STEPS];
-
-	s->beta = NAN;
-	s->buy_and_hold = in->first < in->n ? ratio(c[(in->n - 1) * k] -
-	    c[in->first * k], c[in->first * k]) : NAN;
-	for (size_t i = 1; i < in->n; i += STEPS) {
-		size_t m = in->n - i < STEPS ? in->n - i : STEPS;
-
-		if (k == 1)
-			log_steps(c + i, 1, m, x);
-		else
-			log_steps(c + i * k, k, m, x);
-		log_steps(in->equity + i, 1, m, y);
-		for (size_t j = 0; j < m; j++) {
-			mc += x[j];
-			cc += x[j] * x[j];
-			me += y[j];
-			ec += x[j] * y[j];
-		}
-	}
-	ec -= me * mc / n;
-	if (n > 1 && isfinite(ec))
-		s->beta = ratio(ec, cc - mc * mc / n);
-	s->alpha = s->total_return - in->rate - s->beta * (s->buy_and_hold - in->rate);
+	s->skew = trade_stats_ratio(of.third / (double)n, pow(var, 1.5));
+	s->kurtosis = trade_stats_ratio(of.fourth / (double)n, var * var);
+	s->psr = trade_stats_psr(trade_stats_ratio(m, sd), 0, n, s->skew, s->kurtosis);
 }
 
 /* ---- trades -------------------------------------------------------------------- */
@@ -531,12 +427,12 @@ trades(struct arena *a, const struct trade_stats_in *in, S *s)
 	s->win_rate = (double)wins / (double)in->ntrades;
 	s->avg_trade = dead ? 0 : exp(logs / (double)in->ntrades) - 1;
 	s->expectancy = sum / (double)in->ntrades;
-	s->profit_factor_ret = ratio(up, down);
-	s->profit_factor = ratio(won, lost);
-	s->sqn = ratio(sqrt((double)in->ntrades) * mean(profit, in->ntrades),
+	s->profit_factor_ret = trade_stats_ratio(up, down);
+	s->profit_factor = trade_stats_ratio(won, lost);
+	s->sqn = trade_stats_ratio(sqrt((double)in->ntrades) * mean(profit, in->ntrades),
 	    deviation(profit, in->ntrades));
-	s->kelly = s->win_rate - ratio(1 - s->win_rate,
-	    ratio(won, (double)wins) / ratio(lost, (double)losses));
+	s->kelly = s->win_rate - trade_stats_ratio(1 - s->win_rate,
+	    trade_stats_ratio(won, (double)wins) / trade_stats_ratio(lost, (double)losses));
 }
 
 /* Bars with a position. */
@@ -564,6 +460,12 @@ held(struct arena *a, const struct trade_stats_in *in)
 	return bars;
 }
 
+double
+trade_stats_total(const double *equity, size_t n)
+{
+	return trade_stats_ratio(equity[n - 1] - equity[0], equity[0]);
+}
+
 void
 trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 {
@@ -572,10 +474,10 @@ trade_stats(struct arena *a, const struct trade_stats_in *in, S *s)
 		return;
 	s->exposure = (double)held(a, in) / (double)in->n;
 	s->equity_final = in->equity[in->n - 1];
-	s->total_return = ratio(s->equity_final - in->equity[0], in->equity[0]);
+	s->total_return = trade_stats_total(in->equity, in->n);
 	returns(a, in, s);
-	drawdowns(in, s);
-	s->calmar = ratio(s->return_ann, s->max_drawdown);
-	market(in, s);
+	trade_stats_drawdowns(in, s);
+	s->calmar = trade_stats_ratio(s->return_ann, s->max_drawdown);
+	trade_stats_market(in, s);
 	trades(a, in, s);
 }

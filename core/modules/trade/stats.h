@@ -41,8 +41,7 @@ extern const struct schema trade_stats_schema;
 struct trade_stats_in {
 	const struct utc *at;		/* per bar */
 	const double *equity;
-	const double *close;		/* every stride-th; 0 = 1 */
-	size_t stride;
+	const double *close;
 	size_t n, first;		/* first tradable bar */
 	struct trade_sim_trade *const *trades;
 	size_t ntrades;
@@ -52,6 +51,8 @@ struct trade_stats_in {
 void trade_stats(struct arena *, const struct trade_stats_in *,
     struct trade_stats *);
 
+/* The total return alone; NaN when it begins with nothing. */
+double trade_stats_total(const double *equity, size_t n);
 /* Returns per day of an equity curve: n of them, in the arena. */
 double *trade_stats_days(struct arena *, const struct trade_stats_in *,
     size_t *n);

@@ -8,11 +8,12 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/wide.h"
 #include "modules/trade/indicator_inner.h"
 #include "modules/trade/strategy_inner.h"
 
 /* Values of one block of bars: small enough for the fastest cache. */
-enum { BLOCK = 256, CLOSE = 3 };
+enum { BLOCK = 256, VOLUME = 4 };
 
 /* Highest or lowest of the last n values, in constant time a value: v holds
  * those that no later one has beaten, best first. */
@@ -48,7 +49,9 @@ struct trade_rules {
 	const double *values;
 	struct trade_indicator **columns;
 	double (*out)[TRADE_OUTPUTS][BLOCK];	/* of each column */
-	double **now;			/* of each node: BLOCK values */
+	double **own;			/* of each node: BLOCK values */
+	const double **now;		/* where they are in this block: its
+					 * own, an indicator's, a column */
 	double *before;			/* the bar before the block */
 	struct extreme *extremes;	/* of highest, lowest */
 	struct trade_window *windows;	/* of shift */
@@ -172,12 +175,12 @@ nodes_new(struct arena *a, struct trade_rules *r)
 		struct extreme *x = &r->extremes[i];
 
 		r->before[i] = NAN;
-		r->now[i] = n->op == OP_COLUMN ?
+		r->now[i] = r->own[i] = n->op == OP_COLUMN ?
 		    r->out[n->index][n->output] :
-		    arena_array(a, BLOCK, sizeof(**r->now));
+		    arena_array(a, BLOCK, sizeof(**r->own));
 		for (size_t j = 0; j < BLOCK && (n->op == OP_NUMBER ||
 		    n->op == OP_PARAM); j++)
-			r->now[i][j] = n->op == OP_NUMBER ? n->number :
+			r->own[i][j] = n->op == OP_NUMBER ? n->number :
 			    r->values[n->index];
 		if (n->op == OP_SHIFT) {
 			trade_window_start(a, &r->windows[i], n->number + 1);
@@ -200,6 +203,7 @@ trade_rules_new(struct arena *a, const struct trade_strategy *s,
 	    sizeof(*values));
 	r->columns = arena_array(a, s->ncolumns, sizeof(*r->columns));
 	r->out = arena_array(a, s->ncolumns, sizeof(*r->out));
+	r->own = arena_array(a, s->nnodes, sizeof(*r->own));
 	r->now = arena_array(a, s->nnodes, sizeof(*r->now));
 	r->before = arena_array(a, s->nnodes, sizeof(*r->before));
 	r->windows = arena_array(a, s->nnodes, sizeof(*r->windows));
@@ -248,7 +252,7 @@ shifted(struct trade_window *w, double v)
 	return trade_window_full(w) ? trade_window_at(w, w->n - 1) : NAN;
 }
 
-static void
+WIDE static void
 crosses(double *restrict out, const double *restrict x,
     const double *restrict y, double x0, double y0, size_t m)
 {
@@ -262,10 +266,11 @@ crosses(double *restrict out, const double *restrict x,
 
 /* Operators that need nothing but their operands, over a block: a loop for
  * each, so that the operator is looked at once. The values are apply()'s. */
-static void
+WIDE static void
 each(enum trade_op op, double *restrict out, const double *restrict x,
     const double *restrict y, size_t m)
 {
+#define TRUE(v) (wide_mask((v) != 0) & wide_mask((v) == (v)))
 #define LOOP(value) \
 	for (size_t j = 0; j < m; j++) \
 		out[j] = (value); \
@@ -278,17 +283,43 @@ each(enum trade_op op, double *restrict out, const double *restrict x,
 	case OP_LE: LOOP(x[j] <= y[j] ? 1.0 : 0.0);
 	case OP_GT: LOOP(x[j] > y[j] ? 1.0 : 0.0);
 	case OP_GE: LOOP(x[j] >= y[j] ? 1.0 : 0.0);
+	case OP_AND: LOOP((TRUE(x[j]) & TRUE(y[j])) != 0 ? 1.0 : 0.0);
+	case OP_OR: LOOP((TRUE(x[j]) | TRUE(y[j])) != 0 ? 1.0 : 0.0);
+	case OP_NOT: LOOP(TRUE(x[j]) != 0 ? 0.0 : 1.0);
 	default: LOOP(apply(op, x[j], y[j]));
 	}
 #undef LOOP
+#undef TRUE
+}
+
+/* Bars of a block; columns: of prices from its first bar on, or none. */
+struct bars {
+	const struct trade_ohlcv *rows;
+	const struct trade_candle_bar *units;
+	const double *columns[VOLUME];
+	size_t n;
+};
+
+static void
+field(struct trade_rules *r, size_t i, const struct bars *b)
+{
+	size_t f = (size_t)r->s->nodes[i].index;
+
+	if (f < VOLUME && b->columns[f] != NULL) {
+		r->now[i] = b->columns[f];
+		return;
+	}
+	for (size_t j = 0; j < b->n; j++)
+		r->own[i][j] = ((const double *)&b->rows[j])[f];
+	r->now[i] = r->own[i];
 }
 
 static void
-compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
-    const double *close, size_t m)
+compute(struct trade_rules *r, size_t i, const struct bars *b)
 {
 	const struct trade_node *n = &r->s->nodes[i];
-	double *out = r->now[i];
+	double *out = r->own[i];
+	size_t m = b->n;
 	int p = n->arg[0] < 0 ? 0 : n->arg[0], q = n->arg[1] < 0 ? p :
 	    n->arg[1];
 	const double *x = r->now[p], *y = r->now[q];
@@ -299,12 +330,7 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 	case OP_COLUMN:
 		break;			/* there already */
 	case OP_FIELD:
-		if (n->index == CLOSE && close != NULL) {
-			memcpy(out, close, m * sizeof(*out));
-			break;
-		}
-		for (size_t j = 0; j < m; j++)
-			out[j] = ((const double *)&b[j])[n->index];
+		field(r, i, b);
 		break;
 	case OP_PATTERN:
 		for (size_t j = 0; j < m; j++)
@@ -333,13 +359,12 @@ compute(struct trade_rules *r, size_t i, const struct trade_ohlcv *b,
 
 /* A block of at most BLOCK bars: every node and column. */
 static void
-block(struct trade_rules *r, const struct trade_ohlcv *b,
-    const struct trade_candle_bar *units, const double *close, size_t m)
+block(struct trade_rules *r, const struct bars *b)
 {
-	size_t node = 0;
+	size_t node = 0, m = b->n;
 
 	for (size_t j = 0; r->s->patterns && j < m; j++)
-		if (trade_candles_push(&r->candles, &units[j],
+		if (trade_candles_push(&r->candles, &b->units[j],
 		    r->patterns[j]) == -1)
 			memset(r->patterns[j], 0, sizeof(r->patterns[j]));
 	/* A column's source is computed before it, what uses it after. */
@@ -347,12 +372,12 @@ block(struct trade_rules *r, const struct trade_ohlcv *b,
 		const struct trade_column *k = &r->s->columns[c];
 
 		for (; node < k->before; node++)
-			compute(r, node, b, close, m);
-		trade_indicator_block(r->columns[c], b, k->source == -1 ?
+			compute(r, node, b);
+		trade_indicator_block(r->columns[c], b->rows, k->source == -1 ?
 		    NULL : r->now[k->source], m, BLOCK, r->out[c][0]);
 	}
 	for (; node < r->s->nnodes; node++)
-		compute(r, node, b, close, m);
+		compute(r, node, b);
 	for (size_t i = 0; i < r->s->nnodes; i++)
 		r->before[i] = r->now[i][m - 1];
 }
@@ -375,7 +400,7 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 {
 	double atr[TRADE_OUTPUTS];
 
-	block(r, b, units, NULL, 1);
+	block(r, &(struct bars){ .rows = b, .units = units, .n = 1 });
 	trade_indicator_push(r->atr, b, b->c, atr);
 	for (int i = 0; i < RULES; i++)
 		v->rule[i] = r->s->rule[i] != -1 &&
@@ -384,48 +409,55 @@ trade_rules_push(struct trade_rules *r, const struct trade_ohlcv *b,
 	v->atr = atr[0];
 }
 
-/* Bit k where the rule is true: neither 0 nor unknown, seen in the number's
- * own bits. */
-static void
-mark(const double *v, int k, size_t m, uint8_t *said)
+/* Bit k where the rule is true; the first rule of a block clears the others. */
+WIDE static void
+mark(const double *restrict v, int k, bool first, size_t m,
+    uint8_t *restrict said)
 {
-	const uint64_t top = UINT64_C(0xffe0000000000000);
-
 	for (size_t j = 0; j < m; j++) {
-		uint64_t u;
+		uint8_t is = (uint8_t)((v[j] != 0 && v[j] == v[j]) << k);
 
-		memcpy(&u, &v[j], sizeof(u));
-		u <<= 1;		/* without its sign */
-		said[j] |= (uint8_t)((u - 1 < top) << k);
+		said[j] = first ? is : said[j] | is;
 	}
 }
 
+static void
+mark_all(const struct trade_rules *r, size_t m, uint8_t *said)
+{
+	bool first = true;
+
+	for (int k = 0; k < RULES; k++)
+		if (r->s->rule[k] != -1) {
+			mark(r->now[r->s->rule[k]], k, first, m, said);
+			first = false;
+		}
+	if (first)
+		memset(said, 0, m);
+}
+
 void
-trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *b,
-    const struct trade_candle_bar *units, const double *close, size_t n,
-    uint8_t *said, double *atr, size_t *warm)
+trade_rules_judge(struct trade_rules *r, const struct trade_ohlcv *rows,
+    const struct trade_candle_bar *units, const struct trade_columns *columns,
+    size_t n, uint8_t *said, double *atr, size_t *warm)
 {
 	*warm = n;
 	for (size_t i = 0; i < n; i += BLOCK) {
-		size_t m = n - i < BLOCK ? n - i : BLOCK;
+		struct bars b = { .rows = rows + i, .units = units + i,
+		    .n = n - i < BLOCK ? n - i : BLOCK };
 
-		block(r, b + i, units + i, close == NULL ? NULL : close + i,
-		    m);
-		for (size_t j = 0; *warm == n && j < m; j++)
+		if (columns != NULL) {
+			b.columns[0] = columns->o + i;
+			b.columns[1] = columns->h + i;
+			b.columns[2] = columns->l + i;
+			b.columns[3] = columns->c + i;
+		}
+		block(r, &b);
+		for (size_t j = 0; *warm == n && j < b.n; j++)
 			if (is_warm(r, j))
 				*warm = i + j;
-		memset(said + i, 0, m);
-		for (int k = 0; k < RULES; k++)
-			if (r->s->rule[k] != -1)
-				mark(r->now[r->s->rule[k]], k, m, said + i);
-		if (atr == NULL)
-			continue;
-		for (size_t j = 0; j < m; j++) {
-			double out[TRADE_OUTPUTS];
-
-			trade_indicator_push(r->atr, &b[i + j], b[i + j].c,
-			    out);
-			atr[i + j] = out[0];
-		}
+		mark_all(r, b.n, said + i);
+		if (atr != NULL)
+			trade_indicator_block(r->atr, b.rows, NULL, b.n, 0,
+			    atr + i);
 	}
 }

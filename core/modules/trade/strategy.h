@@ -126,10 +126,10 @@ struct trade_verdict {
 void trade_rules_push(struct trade_rules *, const struct trade_ohlcv *,
     const struct trade_candle_bar *, struct trade_verdict *);
 /* The next n bars at once, with the same bits: said, per bar, bit r = rule r;
- * atr per bar unless NULL; close: of the bars, side by side, or NULL; *warm is
- * the first of these bars at which all indicators have a value, n = none. */
+ * atr per bar unless NULL; the bars' columns, or NULL; *warm is the first of
+ * these bars at which all indicators have a value, n = none. */
 void trade_rules_judge(struct trade_rules *, const struct trade_ohlcv *,
-    const struct trade_candle_bar *, const double *close, size_t n,
+    const struct trade_candle_bar *, const struct trade_columns *, size_t n,
     uint8_t *said, double *atr, size_t *warm);
 
 #endif
