@@ -95,6 +95,7 @@ def words_of(s, folder, exec_dir):
         w += ["--restart", s["restart"]]
     if "pid" in s:
         w += ["--pid", "container:" + name(s["pid"].split(":")[1])]
+    w += ["-v", f"{folder}/hosts:/etc/hosts:ro"]
     known = {"image", "read_only", "user", "cap_drop", "security_opt", "restart", "environment", "secrets", "volumes",
              "tmpfs", "pid", "depends_on", "command", "healthcheck", "ports"}
     if set(s) - known:
@@ -122,9 +123,9 @@ def condition(service, what):
 
 
 def up(folder, exec_dir):
-    podman("run", "-d", "--name", name("net"), "--network", "none",
-           *[w for s in SERVICES for w in ("--add-host", f"{s}:127.0.0.1")], stand_in.replace("-mariadb", ""),
-           "sleep", "infinity")
+    with open(os.path.join(folder, "hosts"), "w") as f:
+        f.write("127.0.0.1 localhost " + " ".join(SERVICES) + "\n")
+    podman("run", "-d", "--name", name("net"), "--network", "none", stand_in.replace("-mariadb", ""), "sleep", "infinity")
     left = dict(SERVICES)
     while left:
         for n, s in list(left.items()):

@@ -48,7 +48,7 @@ database() {
 #!/bin/sh
 set -e
 [ -d /var/lib/mysql/mysql ] || {
-	mariadb-install-db --user=mysql >/dev/null
+	mariadb-install-db --user=mysql --skip-test-db >/dev/null
 	printf "CREATE DATABASE %s;\nGRANT ALL ON %s.* TO %s@'%%' IDENTIFIED BY '%s';\n" "$MARIADB_DATABASE" "$MARIADB_DATABASE" \
 	    "$MARIADB_USER" "$(cat "$MARIADB_PASSWORD_FILE")" >/var/lib/mysql/first.sql
 	chown mysql /var/lib/mysql/first.sql
@@ -64,7 +64,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
 COPY --chmod=755 entrypoint healthcheck.sh /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/entrypoint"]
 END
-	podman image exists localhost/room-mariadb:1 || podman build -q --network host --isolation chroot \
+	podman build -q --layers --network host --isolation chroot \
 	    -t localhost/room-mariadb:1 "$room/mariadb" >"$room/mariadb.log" 2>&1 || { tail -n 20 "$room/mariadb.log"; return 1; }
 }
 
