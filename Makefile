@@ -263,6 +263,18 @@ deb:
 	@packaging/deps.sh deb
 	@VERSION="$(VERSION)" packaging/deb.sh
 
+# The container image, of the package. DOCKER=docker, BASE=another Debian 12.
+.PHONY: image check-container
+image: deb
+	@packaging/image.sh "$(VERSION)" $(BASE)
+
+# The image, run as the compose file says, beside a MariaDB of Debian; the chart
+# against Kubernetes' schemas. Needs root, podman and a mirror; minutes.
+check-container:
+	@packaging/deps.sh container
+	@packaging/vendor.sh chart
+	@tests/package/container.sh
+
 clean:
 	rm -rf build
 
@@ -271,5 +283,6 @@ help:
 	@echo "make test|check|check-host|check-db|check-e2e|lint|format|coverage|fuzz"
 	@echo "make bench-http|discover|relay|queue-core|ws|shm|decide|order|book|feed  figures, against the peers"
 	@echo "make man                              manual pages and completion into build/man/"
-	@echo "make deb                              Debian packages into build/"
+	@echo "make deb|image                        Debian packages into build/, a container image of them"
+	@echo "make check-package|check-container    both in clean rooms: installed, used, upgraded, killed, purged"
 	@echo "make install DESTDIR= PREFIX=         SAN=address,undefined for any of them"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing for one purpose, or prints the exact command.
-# usage: packaging/deps.sh run|dev|test|bench|deb|room
+# usage: packaging/deps.sh run|dev|test|bench|deb|room|container
 set -eu
 run="gcc make libc6-dev pkg-config libfcgi-dev libjson-c-dev libmariadb-dev libssl-dev
  libconfig-dev libcurl4-openssl-dev libexpat1-dev libarchive-dev zlib1g-dev libargon2-dev
@@ -15,6 +15,7 @@ bench="$test libmariadb-dev-compat lcov php8.2-fpm php8.2-mysql php8.2-opcache p
 dev="$run inotify-tools"
 deb="$run debhelper dpkg-dev fakeroot"
 room="$deb lintian debootstrap systemd systemd-container zstd prometheus python3-yaml"
+container="$room podman buildah runc npm"
 case ${1:-run} in
 run) want=$run ;;
 test) want=$test ;;
@@ -22,7 +23,8 @@ bench) want=$bench ;;
 dev) want=$dev ;;
 deb) want=$deb ;;
 room) want=$room ;;
-*) echo "usage: $0 run|dev|test|bench|deb|room" >&2; exit 2 ;;
+container) want=$container ;;
+*) echo "usage: $0 run|dev|test|bench|deb|room|container" >&2; exit 2 ;;
 esac
 missing=
 for p in $want; do

@@ -201,20 +201,21 @@ choose_web() {
 	for w in nginx lighttpd apache2; do
 		command -v $w >/dev/null && { web=${w%2}; return 0; }
 	done
-	web=none
+	web=none found=
 	say "quincunx setup: no web server here (apt-get install nginx); run this again when there is one"
 }
 
-# Remembered, so that an upgrade prints the same site with what is new in it.
+# Remembered, so that an upgrade prints the same site with what is new in it,
+# and one word changes one thing. That there is no web server is not.
 site_words() {
-	if [ -z "$web$listen$name$tls" ] && [ -s "$SITES/options" ]; then
-		. "$SITES/options"
-	else
-		choose_web
-		[ -n "$listen" ] || { [ -n "$tls" ] && listen=443 || listen=127.0.0.1:8080; }
-		printf "web='%s' listen='%s' name='%s' tls='%s'\n" "$web" "$listen" "$name" "$tls" |
-			write_file 644 root "$SITES/options"
-	fi
+	given_web=$web given_listen=$listen given_name=$name given_tls=$tls
+	[ ! -s "$SITES/options" ] || . "$SITES/options"
+	[ -z "$given_tls" ] || [ -n "$tls" ] || listen= # from http to https: its port
+	web=${given_web:-$web} listen=${given_listen:-$listen} name=${given_name:-$name} tls=${given_tls:-$tls}
+	choose_web
+	[ -n "$listen" ] || { [ -n "$tls" ] && listen=443 || listen=127.0.0.1:8080; }
+	printf "web='%s' listen='%s' name='%s' tls='%s'\n" "${found-$web}" "$listen" "$name" "$tls" |
+		write_file 644 root "$SITES/options"
 	scheme=http host=${name:-${listen%:*}}
 	[ -z "$tls" ] || scheme=https
 	case $listen in *:*) ;; *) host=${name:-localhost} ;; esac
@@ -227,15 +228,15 @@ print_site() {
 
 # A site that somebody changed by hand is left alone.
 make_site() {
-	[ "$web" != none ] || return 0
+	[ "$web" != none ] || { remove_site; return 0; }
 	f=$SITES/$web.conf
 	print_site | write_file 644 root "$f.print"
 	if [ -e "$f" ] && ! sha256sum -c --status "$f.sum" 2>/dev/null; then
 		say "quincunx setup: $f was changed by hand and stays; the new one is $f.print"
-		return 0
+	else
+		mv "$f.print" "$f"
+		sha256sum "$f" >"$f.sum"
 	fi
-	mv "$f.print" "$f"
-	sha256sum "$f" >"$f.sum"
 	case $web in
 	nginx) link_site /etc/nginx/sites-enabled/quincunx "$f" ;;
 	lighttpd) link_site /etc/lighttpd/conf-enabled/90-quincunx.conf "$f" ;;
@@ -253,7 +254,8 @@ link_site() { # link file
 	[ ! -e "$1" ] || [ -L "$1" ] || die "$1 is a file of somebody else"
 	ln -sfn "$2" "$1"
 	test_web || { rm -f "$1"; die "$web refuses its configuration with $2 (see above); the site was taken out again"; }
-	reload_web
+	remove_site "$1" # of the web server before: it lets go of the port first
+	reload_web "$web" reload-or-restart
 }
 
 test_web() {
@@ -264,11 +266,11 @@ test_web() {
 	esac
 }
 
-reload_web() {
-	unit=$web
-	[ $web != apache ] || unit=apache2
-	if [ -d /run/systemd/system ]; then systemctl reload-or-restart "$unit" || true
-	elif [ "$web" = nginx ] && [ -s /run/nginx.pid ]; then nginx -s reload || true
+reload_web() { # name verb
+	unit=$1
+	[ "$1" != apache ] || unit=apache2
+	if [ -d /run/systemd/system ]; then systemctl "$2" "$unit" || true
+	elif [ "$1" = nginx ] && [ -s /run/nginx.pid ]; then nginx -s reload || true
 	elif command -v invoke-rc.d >/dev/null; then invoke-rc.d --quiet "$unit" reload || true
 	fi
 }
@@ -282,13 +284,13 @@ start_services() {
 	systemctl restart quincunx quincunx-live quincunx-worker
 }
 
-remove_site() {
+remove_site() { # all of them, or all but one
 	for l in /etc/nginx/sites-enabled/quincunx /etc/lighttpd/conf-enabled/90-quincunx.conf \
 	    /etc/apache2/sites-enabled/quincunx.conf; do
+		[ "$l" != "${1:-}" ] || continue
 		case $(readlink "$l" 2>/dev/null) in "$SITES"/*) rm -f "$l" ;; *) continue ;; esac
-		web=$(basename "$(readlink -m "$l/../..")")
-		web=${web%2}
-		reload_web
+		gone=$(basename "$(readlink -m "$l/../..")")
+		reload_web "${gone%2}" try-reload-or-restart
 	done
 }
 

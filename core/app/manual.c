@@ -174,8 +174,7 @@ add_command(const struct command *c, bool colour, struct str *s)
 
 	str_add(s, "usage: quincunx ");
 	add_bold(s, colour, c->name);
-	str_addc(s, ' ');
-	add_wrapped(s, at + 1, 8, c->usage);
+	add_wrapped(s, at, 8, c->usage);
 	str_addc(s, '\n');
 	add_wrapped(s, 0, 0, c->doc);
 	if (strstr(c->usage, "--tenant") != NULL)

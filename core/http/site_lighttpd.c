@@ -1,5 +1,8 @@
 /*
- * lighttpd 1.4. REMOTE_ADDR and HTTPS are the server's own; a condition
+ * lighttpd 1.4, an instance of its own (--standalone) or a file that another
+ * configuration includes: there the port and what a site may say lie inside of
+ * the condition of its socket, because port and document root are another's.
+ * REMOTE_ADDR and HTTPS are the server's own; a condition
  * replaces the list of backends above it, the last one that holds wins.
  */
 #include <string.h>
@@ -8,17 +11,16 @@
 
 /* Authorization sent twice arrives joined by a comma and is refused by us.
  * Header names with underscores are passed on: one would hide a proxy's. */
-static const char head[] =
-    "server.http-parseopts = (\n"
+static const char parse[] = " (\n"
     "    \"header-strict\" => \"enable\",\n"
     "    \"host-strict\" => \"enable\",\n"
     "    \"host-normalize\" => \"disable\",\n"
     "    \"url-ctrls-reject\" => \"enable\",\n"
     "    \"url-normalize\" => \"disable\"\n"
-    ")\n"
+    ")\n";
+static const char limits[] =
     "setenv.set-request-header = ( \"X_Forwarded_For\" => \"\" )\n"
     "server.tag = \"\"\n"
-    "server.max-request-field-size = 16384\n"
     "server.max-read-idle = 30\n"
     "server.max-write-idle = 305\n"
     "server.max-keep-alive-idle = 30\n"
@@ -108,8 +110,9 @@ tls(struct site *s, const char *indent)
 		    indent, indent, s->o->tls_cert, indent, s->o->tls_key);
 }
 
+/* The port of an instance of its own. */
 static void
-listens(struct site *s)
+own_listens(struct site *s)
 {
 	const char *first = s->listens[0], *colon = strrchr(first, ':');
 
@@ -129,10 +132,60 @@ listens(struct site *s)
 	}
 }
 
+/* What holds for requests of the site. */
+static void
+requests(struct site *s)
+{
+	if (s->o->server_name != NULL)
+		str_addf(s->out, "server.name = \"%s\"\n", s->o->server_name);
+	str_add(s->out, limits);
+	str_addf(s->out, "server.max-request-size = %zu\n",
+	    site_body(s, NULL) / 1024 + 1);
+	backend(s, POOL_API, "");
+	group(s, POOL_SLOW, false);
+	group(s, POOL_CONTROL, false);
+	group(s, POOL_API, true);
+	bodies(s);
+	if (s->endpoints.n > 0)
+		live(s);
+}
+
+/* Lines of a block, each a step to the right. */
+static void
+indented(struct str *out, const char *text)
+{
+	while (*text != '\0') {
+		size_t n = strcspn(text, "\n") + 1;
+
+		str_add(out, "    ");
+		str_addn(out, text, n);
+		text += n;
+	}
+}
+
+static void
+included(struct site *s)
+{
+	struct str *out = s->out, body;
+
+	for (size_t i = 0; s->listens[i] != NULL; i++) {
+		str_addf(out, "$SERVER[\"socket\"] == \"%s%s\" {\n",
+		    strchr(s->listens[i], ':') == NULL ? ":" : "",
+		    s->listens[i]);
+		str_init(&body, s->a);
+		s->out = &body;
+		tls(s, "");
+		requests(s);
+		s->out = out;
+		indented(out, body.p);
+		str_add(out, "}\n");
+	}
+}
+
 void
 site_lighttpd(struct site *s)
 {
-	const char *d = s->o->standalone;
+	const char *d = s->o->standalone, *set = d != NULL ? "=" : ":=";
 
 	str_add(s->out, "# lighttpd site of Quincunx, written by "
 	    "`quincunx site lighttpd`.\n");
@@ -144,17 +197,11 @@ site_lighttpd(struct site *s)
 	str_addf(s->out, "server.modules += ( \"mod_setenv\", "
 	    "\"mod_fastcgi\", \"mod_proxy\"%s )\n",
 	    s->o->tls_cert != NULL ? ", \"mod_openssl\"" : "");
-	listens(s);
-	if (s->o->server_name != NULL)
-		str_addf(s->out, "server.name = \"%s\"\n", s->o->server_name);
-	str_add(s->out, head);
-	str_addf(s->out, "server.max-request-size = %zu\n",
-	    site_body(s, NULL) / 1024 + 1);
-	backend(s, POOL_API, "");
-	group(s, POOL_SLOW, false);
-	group(s, POOL_CONTROL, false);
-	group(s, POOL_API, true);
-	bodies(s);
-	if (s->endpoints.n > 0)
-		live(s);
+	str_addf(s->out, "server.http-parseopts %s%s"
+	    "server.max-request-field-size %s 16384\n", set, parse, set);
+	if (d != NULL) {
+		own_listens(s);
+		requests(s);
+	} else
+		included(s);
 }

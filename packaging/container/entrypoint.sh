@@ -12,6 +12,13 @@ worker | live | schedule | sweep | discover)
 	shift
 	exec $lib/quincunx-"$role" -c $conf "$@"
 	;;
+host) # first process of what the others share; reaps what they leave
+	trap 'exit 0' TERM INT
+	while :; do
+		sleep 3600 &
+		wait $! || true
+	done
+	;;
 web)
 	mkdir -p /run/quincunx/nginx
 	quincunx -c $conf site nginx --listen "${LISTEN:-8080}" --standalone /run/quincunx/nginx >/run/quincunx/nginx.conf

@@ -1,6 +1,5 @@
-// Rendered chart against the schemas of Kubernetes, as npm's kubernetes-models has them:
-//	mkdir -p build/room/kube && npm install --ignore-scripts --prefix build/room/kube kubernetes-models js-yaml
-//	HELM=... tests/package/deploy.py	(runs this when that folder is there)
+// Rendered chart against the schemas of Kubernetes, as npm's kubernetes-models
+// has them (packaging/vendor.sh chart). Called by deploy.py.
 import fs from 'fs'
 import { createRequire } from 'module'
 

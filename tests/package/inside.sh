@@ -34,6 +34,11 @@ start_services() {
 	until_ok 30 curl -fsS -o /dev/null $url/health/ready || die "not ready: $(api $url/health)"
 }
 
+stop_services() {
+	kill -TERM $fcgi $worker $live
+	wait $fcgi $worker $live 2>/dev/null || true
+}
+
 login() {
 	local email password
 	email=$(value email </tmp/admin.json) password=$(value password </tmp/admin.json)
@@ -62,7 +67,7 @@ chmod 644 /etc/quincunx/exec.d/room.echo.conf
 find / -xdev \( -path /proc -o -path /tmp -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/log -o -path /run \) -prune -o -print |
 	sort >/tmp/before
 t=$SECONDS
-apt-get -qq -y -o APT::Install-Recommends=false install mariadb-server nginx-light curl logrotate procps >/tmp/apt.out 2>&1 || die apt
+apt-get -qq -y -o APT::Install-Recommends=false install mariadb-server nginx-light curl logrotate procps spawn-fcgi >/tmp/apt.out 2>&1 || die apt
 find / -xdev \( -path /proc -o -path /tmp -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/log -o -path /run -o -path /var/lib/mysql \) -prune -o -print |
 	sort >/tmp/before
 apt-get -qq -y install /tmp/this.deb /tmp/client.deb >/tmp/install.out 2>&1 || die "apt-get install"
@@ -102,6 +107,33 @@ cmp -s /tmp/key /etc/quincunx/secrets/encryption_key || die "setup made another 
 login
 say "nginx, login, job: good; set up twice is the same"
 
+# ---- a humble host: spawn-fcgi and cron instead of managers -------------------------------
+stop_services
+rm /etc/nginx/sites-enabled/quincunx
+cp /tmp/single.conf /etc/nginx/sites-enabled/single
+# as the head of that file says
+start=$(sed -n '/^#	QUINCUNX_CONF/,/quincunx.fcgi$/{s/^#	//;s|/usr/local|/usr|;p}' /tmp/single.conf)
+sh -c "${start/ -- / -P /tmp/spawn.pid -- }" >/tmp/spawn.out 2>&1 || die "spawn-fcgi"
+nginx -s reload
+until_ok 30 curl -fsS -o /dev/null $url/health/ready || die "not ready behind spawn-fcgi: $(api $url/health)"
+crontab=/etc/cron.d/quincunx
+grep -qE '^\* \* \* \* \*	quincunx	' $crontab || die "no line of the service user in $crontab"
+mapfile -t variables < <(grep -E '^[A-Z]+=' $crontab)
+(exec env -i HOME=/var/lib/quincunx LOGNAME=quincunx "${variables[@]}" setpriv --reuid=quincunx --regid=quincunx --init-groups \
+    /bin/sh -c "$(sed -n 's/^\* \* \* \* \*	quincunx	//p' $crontab)" >/tmp/cron.out 2>&1) &
+cron=$!
+login
+a_job
+pkill -TERM -P $cron || true
+wait $cron 2>/dev/null || true
+xargs kill -TERM </tmp/spawn.pid
+rm /etc/nginx/sites-enabled/single
+ln -s /etc/quincunx/sites/nginx.conf /etc/nginx/sites-enabled/quincunx
+nginx -s reload
+start_services
+login
+say "spawn-fcgi and cron instead of managers: login, job: good"
+
 # ---- what a service user could plant -----------------------------------------------
 mkdir -m 700 /root/victim && echo precious >/root/victim/file && chmod 600 /root/victim/file
 victim() { stat -c '%n %U:%G %a %s %Y' /root/victim /root/victim/file; cat /root/victim/file; ls /root/victim; }
@@ -119,6 +151,18 @@ ls /var/log/quincunx/*.log.1 >/dev/null 2>&1 || die "nothing was rotated: $(cat 
 echo '# mine' >>/etc/quincunx/quincunx.conf
 echo '# by hand' >>/etc/quincunx/sites/nginx.conf
 dpkg --force-confold --unpack /tmp/next.deb >/tmp/unpack.out 2>&1 || die unpack
+# killed before the first step: its maintainer script waits for a lock that is ours
+exec 8>/run/quincunx-setup.lock
+flock 8
+setsid dpkg --force-confold --configure quincunx >/tmp/configure0.out 2>&1 8>&- &
+dpkg_pid=$!
+until_ok 30 pgrep -s $dpkg_pid -x flock || die "the maintainer script did not come to its lock: $(cat /tmp/configure0.out)"
+kill -KILL -- -$dpkg_pid
+wait $dpkg_pid 2>/dev/null || true
+exec 8>&-
+is "$(dpkg-query -W -f '${db:Status-Status}' quincunx)" half-configured "state after kill -9 of the maintainer script"
+login
+# and in the middle of a migration
 setsid dpkg --force-confold --configure quincunx >/tmp/configure1.out 2>&1 &
 dpkg_pid=$!
 sleeping() { [ "$(sql "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '/* migration 9000/2%'")" = 1 ]; }
@@ -140,8 +184,7 @@ as_user sh -c 'rm /var/lib/quincunx/admin.json; mv /var/lib/quincunx/admin.kept 
 login
 a_job
 say "resumed by dpkg --configure -a; the old programs work on the new schema"
-kill -TERM $fcgi $worker $live
-wait $fcgi $worker $live 2>/dev/null || true
+stop_services
 start_services
 login
 a_job
@@ -151,8 +194,7 @@ is "$(quincunx migrate --status 2>/dev/null | grep -c -v applied || true)" 1 "mi
 echo 'a good long passphrase' >/tmp/phrase && chmod 600 /tmp/phrase
 quincunx -o backup.passphrase_file=/tmp/phrase backup - >/root/all.qxb 2>/tmp/backup.out || die "backup: $(cat /tmp/backup.out)"
 jobs=$(sql 'SELECT COUNT(*) FROM quincunx.jobs_job')
-kill -TERM $fcgi $worker $live
-wait $fcgi $worker $live 2>/dev/null || true
+stop_services
 apt-get -qq -y remove quincunx >/tmp/remove.out 2>&1 || die remove
 [ ! -e /etc/nginx/sites-enabled/quincunx ] || die "the site is still there"
 [ -e /etc/quincunx/secrets/encryption_key ] || die "remove took the secrets"

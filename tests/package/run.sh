@@ -7,8 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 room=$PWD/build/room root=$PWD/build/room/root
-packages="mariadb-server nginx-light curl logrotate procps"
-machine="systemd systemd-sysv dbus" # beside them, to boot it
+. tests/package/base.sh
+packages="mariadb-server nginx-light curl logrotate procps spawn-fcgi"
+machine="systemd systemd-sysv dbus lighttpd apache2 autopkgtest" # beside them, to boot it
 
 # What only the machine can give (root, namespaces, a mirror) is said, not
 # failed: a package can be missing, a right cannot be installed.
@@ -29,31 +30,6 @@ check_units() {
 		echo "   ${f#*for }"
 		[ "$(echo "$f" | grep -oE '[0-9]+\.[0-9]')" \< 2.1 ] || { echo "$u is exposed: more than 2.0"; return 1; }
 	done
-}
-
-base() {
-	[ -s "$room/base.tar.zst" ] && return 0
-	rm -rf "$room/new" && mkdir -p "$room/new" "$room/apt/partial"
-	local mirror
-	mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
-	debootstrap --variant=minbase bookworm "$room/new" "${mirror:-http://deb.debian.org/debian}" >"$room/debootstrap.log" 2>&1 ||
-		{ tail -n 20 "$room/debootstrap.log"; return 1; }
-	[ ! -e /etc/apt/sources.list.d/debian.sources ] || {
-		rm -f "$room/new/etc/apt/sources.list"
-		cp /etc/apt/sources.list.d/debian.sources "$room/new/etc/apt/sources.list.d/"
-	}
-	cp /etc/resolv.conf "$room/new/etc/resolv.conf"
-	printf '#!/bin/sh\nexit 101\n' >"$room/new/usr/sbin/policy-rc.d"
-	chmod 755 "$room/new/usr/sbin/policy-rc.d"
-	echo force-unsafe-io >"$room/new/etc/dpkg/dpkg.cfg.d/room"
-	printf 'APT::Install-Recommends "false";\nDPkg::Lock::Timeout "60";\nBinary::apt::APT::Keep-Downloaded-Packages "true";\n' \
-	    >"$room/new/etc/apt/apt.conf.d/90room"
-	chroot "$room/new" apt-get -qq update
-	chroot "$room/new" apt-get -qq -y upgrade >/dev/null 2>&1
-	chroot "$room/new" apt-get clean
-	tar -C "$room/new" -c . | zstd -q -3 >"$room/base.tar.zst.part"
-	mv "$room/base.tar.zst.part" "$room/base.tar.zst"
-	rm -rf "$room/new"
 }
 
 # Version 0.1.1 is 0.1.0 with a migration more: slow enough to be interrupted.
@@ -78,6 +54,7 @@ unpack() {
 	cp build/quincunx_*_*.deb "$root/tmp/this.deb"
 	cp build/quincunx-client_*.deb "$root/tmp/client.deb"
 	cp tests/package/inside.sh "$root/tmp/inside.sh"
+	cp etc/nginx/quincunx-single.conf "$root/tmp/single.conf"
 	next_version
 }
 
@@ -110,6 +87,9 @@ machine() {
 		exec chroot "$root" apt-get -qq -y install "$@"' \
 	    "$room" "$root" $packages $machine /tmp/this.deb /tmp/client.deb >"$room/machine.log" 2>&1
 	cp tests/package/boot.sh "$root/root/boot.sh"
+	for w in lighttpd apache2; do chroot "$root" systemctl --quiet disable $w; done # port 80 is nginx's
+	cp build/quincunx*_*.deb "$root/root/"
+	mkdir "$root/root/source" && cp -R packaging/debian "$root/root/source/"
 	cat >"$root/etc/systemd/system/room.service" <<-'END'
 	[Unit]
 	After=mariadb.service nginx.service

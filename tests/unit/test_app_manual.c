@@ -109,6 +109,25 @@ test_examples(void **state)
 	}
 }
 
+/* Whoever asks how to call something with arguments is shown a call. */
+static void
+test_arguments_have_examples(void **state)
+{
+	const struct command *c;
+
+	(void)state;
+	for (size_t i = 0; (c = manual_command(modules, &i)) != NULL; ) {
+		const struct manual_example *x = manual_examples;
+
+		if (*c->usage == '[' || *c->usage == '\0')
+			continue;
+		while (x->command && strcmp(x->command, c->name) != 0)
+			x++;
+		if (x->command == NULL)
+			fail_msg("\"%s %s\" has no example", c->name, c->usage);
+	}
+}
+
 static void
 test_one_command(void **state)
 {
@@ -215,7 +234,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(test_all_grouped), T(test_groups_name_what_exists),
-		T(test_examples), T(test_one_command), T(test_lines_fit),
+		T(test_examples), T(test_arguments_have_examples),
+		T(test_one_command), T(test_lines_fit),
 		T(test_completion), T(test_pages)
 	};
 

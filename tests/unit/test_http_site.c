@@ -166,6 +166,11 @@ test_others(void **state)
 
 	(void)state;
 	has(s, "\"socket\" => \"/q/run/control.sock\"");
+	/* port and document root are of the file that includes it */
+	has(s, "$SERVER[\"socket\"] == \"");
+	assert_null(strstr(s, "server.port"));
+	assert_null(strstr(s, "server.document-root"));
+	assert_null(strstr(s, "server.http-parseopts = "));
 	has(s, "=~ \"^(/health/live|/api/live\\.x)/?$\"");
 	me = strstr(s, "^(/api/t/things/me");
 	any = strstr(s, "/api/t/things/[^/]+");

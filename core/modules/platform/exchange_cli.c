@@ -34,16 +34,41 @@ bad_row(void *arg, int64_t line, const char *member, const char *msg)
 	fprintf(stderr, "%s\n", s.p);
 }
 
+#define IMPORT_USAGE "import NOUN FILE [--dry-run] [--tenant NAME|ID]"
+#define EXPORT_USAGE "export NOUN [FILE] [--tenant NAME|ID]"
+
+/* What there is; status 2. */
 static int
-unknown_noun(struct env *env, const char *noun)
+tell_nouns(struct env *env)
 {
-	fprintf(stderr, "quincunx: nothing called \"%s\" can be exchanged; "
-	    "there is:\n", noun);
 	for (size_t m = 0; env->modules[m] != NULL; m++)
 		for (const struct exchange *const *x =
 		    env->modules[m]->exchanges; x != NULL && *x != NULL; x++)
 			fprintf(stderr, "  %-24s %s\n", (*x)->noun,
 			    (*x)->doc);
+	return 2;
+}
+
+static int
+unknown_noun(struct env *env, const char *noun)
+{
+	fprintf(stderr, "quincunx: nothing called \"%s\" can be exchanged; "
+	    "there is:\n", noun);
+	return tell_nouns(env);
+}
+
+/* What a file of the noun has in its first line; status 2. */
+static int
+tell_columns(const struct exchange *x)
+{
+	const unsigned no = FF_READONLY | FF_HIDDEN;
+
+	platform_terminal_usage(IMPORT_USAGE);
+	fprintf(stderr, "%s has:\n", x->noun);
+	for (const struct field *f = x->row->fields; f->name != NULL; f++)
+		if ((f->flags & no) == 0)
+			fprintf(stderr, "  %-24s %s%s\n", f->name, f->doc,
+			    f->flags & FF_REQUIRED ? " (needed)" : "");
 	return 2;
 }
 
@@ -67,13 +92,15 @@ call_read(struct env *env, int argc, char **argv, bool import,
 		    c->file != NULL || !platform_terminal_word(&w, &c->file))
 			break;
 	}
-	if (w.i != argc || c->noun == NULL || (import && c->file == NULL))
-		return platform_terminal_usage(import ? "import NOUN FILE [--dry-run] "
-		    "[--tenant NAME|ID]" : "export NOUN [FILE] "
-		    "[--tenant NAME|ID]");
+	if (w.i != argc || c->noun == NULL) {
+		platform_terminal_usage(import ? IMPORT_USAGE : EXPORT_USAGE);
+		return c->noun == NULL ? tell_nouns(env) : 2;
+	}
 	c->x = platform_exchange_find(env->modules, c->noun);
 	if (c->x == NULL)
 		return unknown_noun(env, c->noun);
+	if (import && c->file == NULL)
+		return tell_columns(c->x);
 	if (c->x->global)
 		return 0;
 	rc = platform_tenant_find(env->db, env->a, c->tenant, &c->id, &e);
@@ -135,7 +162,8 @@ export(struct env *env, int argc, char **argv)
 const struct command platform_exchange_commands[] = {
 	{ "import", "NOUN FILE [--dry-run] [--tenant NAME|ID]",
 	  "Reads .csv or .ndjson (also .gz): idempotent, goes on after a "
-	  "crash, one line per bad row, exit status 1 if there was one",
+	  "crash, one line per bad row, exit status 1 if there was one; "
+	  "without FILE the columns, without NOUN what there is",
 	  false, import },
 	{ "export", "NOUN [FILE] [--tenant NAME|ID]",
 	  "Writes all rows as .csv or .ndjson (also .gz)", false, export },
