@@ -49,7 +49,7 @@ static const struct schema tag_schema = { .name = "SpotOrphanTags",
 #define S struct spot_swept
 static const struct field swept_fields[] = {
 	FIELD(S, accounts, .doc = "Accounts and regions looked at"),
-	FIELD(S, failed, .doc = "That could not be looked at"),
+	FIELD(S, failed, .doc = "Where something could not be done"),
 	FIELD(S, seen, .doc = "Instances with our tags"),
 	FIELD(S, ended, .doc = "Orphans that were ended"),
 	FIELD(S, unknown, .doc = "Of no move that is known: left alone"),
@@ -74,7 +74,7 @@ ask_switch(struct sweep *s, struct err *e)
 
 /* ---- instances --------------------------------------------------------------------- */
 
-/* A move that is long overdue ends here; then the orphan is told of. */
+/* A move that is long overdue ends here. */
 static int
 claim(struct db *db, void *arg, struct err *e)
 {
@@ -86,17 +86,50 @@ claim(struct db *db, void *arg, struct err *e)
 		return -1;
 	if (m.version != s->move->version)
 		return err_set(e, 409, "move_lost", "The move went on");
-	if (m.ended_at.us == 0 && spot_move_end(db, s->a, &m, "failed",
+	return m.ended_at.us != 0 ? 0 : spot_move_end(db, s->a, &m, "failed",
 	    "overdue", "It was long over its deadline and nobody worked at "
-	    "it", e) == -1)
-		return -1;
+	    "it", e);
+}
+
+static int
+tell(struct db *db, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+
 	return spot_move_tell_orphan(db, s->at->tenant_id, &s->told, e);
+}
+
+/* Its move is over for good, then it is ended, then that is told. */
+static int
+end(struct sweep *s, const char *instance, const char *move, struct err *e)
+{
+	struct spot_ids ids = { s->at->region, &instance, 1 };
+	struct err why = { 0 };
+
+	if (!platform_installation_waits(s->who) && ask_switch(s, &why) == 0 &&
+	    db_txn(s->env->db, s->a, claim, s, e) == -1)
+		return -1;
+	/* again, right before it goes out */
+	if (platform_installation_waits(s->who) || why.status != 0 ||
+	    ask_switch(s, &why) == -1) {
+		log_warn("scheduler", "orphan left alone",
+		    KV("instance", instance), KV("why", (const char *)(
+		    why.status != 0 ? why.detail :
+		    "the restore is not confirmed")));
+		return 0;
+	}
+	if (s->acts->terminate(&s->x, s->a, &ids, false, e) == -1)
+		return -1;
+	s->out->ended++;
+	s->told = (struct spot_orphan_told){ .instance_id = instance,
+	    .region = s->at->region, .move = move, .what = "ended",
+	    .account_id = s->at->account_id };
+	return db_txn(s->env->db, s->a, tell, s, e);
 }
 
 static int
 orphan(struct sweep *s, const struct ec2_instance *i, struct err *e)
 {
-	struct spot_ids ids = { s->at->region, &i->instance_id, 1 };
 	struct orphan_tags t = { "", "", "" };
 	struct spot_orphan o = { .instance_id = i->instance_id,
 	    .asg = i->asg, .launched_at = i->launched_at };
@@ -127,25 +160,20 @@ orphan(struct sweep *s, const struct ec2_instance *i, struct err *e)
 	case ORPHAN_END:
 		break;
 	}
-	if (platform_installation_waits(s->who) || ask_switch(s, e) == -1) {
-		log_warn("scheduler", "orphan left alone",
-		    KV("instance", i->instance_id), KV("why",
-		    (const char *)(e->status != 0 ? e->detail :
-		    "the restore is not confirmed")));
-		err_clear(e);
-		return 0;
-	}
 	s->move = &m;
-	s->told = (struct spot_orphan_told){ .instance_id = i->instance_id,
-	    .region = s->at->region, .move = t.move, .what = "ended",
-	    .account_id = s->at->account_id };
-	if (db_txn(s->env->db, s->a, claim, s, e) == -1 ||
-	    s->acts->terminate(&s->x, s->a, &ids, false, e) == -1)
-		return -1;
-	s->out->ended++;
-	return 0;
+	return end(s, i->instance_id, t.move, e);
 }
 
+/* The first of several errors is the one that is told. */
+static int
+remember(struct err *first, const struct err *e)
+{
+	if (first->status == 0)
+		*first = *e;
+	return -1;
+}
+
+/* One that cannot be ended does not keep the others. */
 static int
 instances(struct sweep *s, struct err *e)
 {
@@ -154,15 +182,20 @@ instances(struct sweep *s, struct err *e)
 	    .tag = TAG_INSTALLATION };
 	const struct ec2_instance *v;
 	struct list l;
+	int rc = 0;
 
 	f.value = uuid_format(s->who->id, id);
 	if (s->acts->describe(&s->x, s->a, &f, &l, e) == -1)
 		return -1;
 	v = l.items;
-	for (size_t i = 0; i < l.n; i++)
-		if (!spot_move_dead(v[i].state) && orphan(s, &v[i], e) == -1)
-			return -1;
-	return 0;
+	for (size_t i = 0; i < l.n; i++) {
+		struct err one = { 0 };
+
+		if (!spot_move_dead(v[i].state) && orphan(s, &v[i], &one) ==
+		    -1)
+			rc = remember(e, &one);
+	}
+	return rc;
 }
 
 /* ---- groups ------------------------------------------------------------------------ */
@@ -219,14 +252,19 @@ static int
 groups(struct sweep *s, struct err *e)
 {
 	struct rows rows;
+	int rc = 0;
 
 	if (spot_move_group_all(s->env->db, s->a, s->at->account_id,
 	    s->at->region, &rows, e) == -1)
 		return -1;
-	for (size_t i = 0; i < rows.n; i++)
-		if (group(s, ROW(&rows, struct spot_move_group, i), e) == -1)
-			return -1;
-	return 0;
+	for (size_t i = 0; i < rows.n; i++) {
+		struct err one = { 0 };
+
+		if (group(s, ROW(&rows, struct spot_move_group, i), &one) ==
+		    -1)
+			rc = remember(e, &one);
+	}
+	return rc;
 }
 
 /* ---- all --------------------------------------------------------------------------- */
@@ -235,15 +273,16 @@ static int
 place(struct sweep *s, struct err *e)
 {
 	const char *provider = "";
+	struct err one = { 0 };
+	int rc;
 
 	if (spot_move_enter(s->env, s->a, s->at->tenant_id,
 	    s->at->account_id, &s->x, &provider, e) == -1)
 		return -1;
 	if (s->acts == NULL)
 		s->acts = spot_acts_of(provider);
-	if (instances(s, e) == -1)
-		return -1;
-	return groups(s, e);
+	rc = instances(s, e);
+	return groups(s, &one) == -1 ? remember(e, &one) : rc;
 }
 
 int
