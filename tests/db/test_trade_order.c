@@ -736,6 +736,51 @@ a_day_is_lost_without_an_order(void **state)
 	books(paper.id);
 }
 
+static const char *
+gain_of_the_day(void)
+{
+	const struct trade_position *p;
+	struct rows rows;
+
+	good(trade_position_all(db, a, paper.id, &rows, &err));
+	good(trade_position_days(db, a, paper.id, clock_now(), &rows, &err));
+	assert_int_equal(rows.n, 1);
+	p = ROW(&rows, struct trade_position, 0);
+	return p->has_day_gain ? text(p->day_gain) : "null";
+}
+
+/* sold for - bought for + worth now - worth at the close before. */
+static void
+a_position_has_its_day(void **state)
+{
+	struct trade_order o = terms("buy", "market", "10", "0");
+
+	(void)state;
+	desk_again("100000");
+	good(place(paper.id, &o));
+	quote_at("103", "103");
+	assert_string_equal(gain_of_the_day(), "30");
+	/* bought some days ago: the close before today counts, once known */
+	mariadb_sql(DB, "UPDATE trade_fill SET at = at - INTERVAL 3 DAY");
+	assert_string_equal(gain_of_the_day(), "null");
+	mariadb_sql(DB, arena_printf(a, "INSERT INTO trade_bar (instrument_id, "
+	    "timeframe, at, open, high, low, close, volume) VALUES (%lld, "
+	    "'1d', UTC_DATE() - INTERVAL 1 DAY, 101, 101, 101, 101, 1), "
+	    "(%lld, '1d', UTC_DATE(), 99, 99, 99, 99, 1)", (long long)gold.id,
+	    (long long)gold.id));
+	assert_string_equal(gain_of_the_day(), "20");
+	o = terms("sell", "market", "10", "0");
+	good(place(paper.id, &o));
+	quote_at("90", "90");
+	assert_string_equal(gain_of_the_day(), "20");
+	begin();
+	good(trade_position_adjust(db, a, &paper, gold.id, "GOLD", "split",
+	    dec("10"), dec("50"), "2:1", desk.now, &err));
+	commit();
+	assert_string_equal(gain_of_the_day(), "null");
+	mariadb_sql(DB, "DELETE FROM trade_bar");
+}
+
 /* An order is weighed at the fee its own market takes. */
 static void
 a_market_s_own_fee_is_held(void **state)
@@ -1085,6 +1130,7 @@ main(void)
 		cmocka_unit_test(the_books_notice),
 		cmocka_unit_test(a_lost_day_leaves_the_way_out),
 		cmocka_unit_test(a_day_is_lost_without_an_order),
+		cmocka_unit_test(a_position_has_its_day),
 		cmocka_unit_test(a_market_s_own_fee_is_held),
 		cmocka_unit_test(a_fill_is_one_change),
 		cmocka_unit_test(whatever_happens_the_books_agree)

@@ -42,6 +42,16 @@ struct trade_position {
 	struct dec last;		/* joined; 0 = unknown */
 	struct utc last_at;
 	struct dec unrealized;		/* computed */
+	struct dec day_gain;		/* by trade_position_days() */
+	bool has_day_gain;
+};
+/* What happened to a position since the day began. */
+struct trade_position_day {
+	int64_t instrument_id;
+	struct dec bought, sold;	/* units */
+	struct dec flow;		/* sold for less bought for */
+	int64_t adjusted;		/* changes that no fill made */
+	struct dec before;		/* last close before the day; 0 none */
 };
 /* A change of a position that no fill made. Append only. */
 struct trade_position_entry {
@@ -100,6 +110,9 @@ int trade_position_all(struct db *, struct arena *, struct uuid session,
 /* The same, asked only (db_ask). */
 int trade_position_ask(struct db *, struct arena *, struct uuid session,
     struct rows *, struct err *);
+/* Of each instrument that is held or was traded since `day` (UTC midnight). */
+int trade_position_day_all(struct db *, struct arena *, struct uuid session,
+    struct utc day, struct rows *, struct err *);
 int trade_position_get(struct db *, struct arena *, struct uuid session,
     int64_t instrument, struct trade_position *, struct err *);
 int trade_position_put(struct db *, const struct trade_position *,
@@ -136,6 +149,11 @@ double trade_session_fee(const struct trade_session *, double usual);
  * nil. */
 int trade_session_book(struct db *, struct trade_session *, const char *kind,
     struct dec amount, struct uuid order, struct utc now, struct err *);
+/* day_gain of these positions (trade_position_all): sold for - bought for since
+ * midnight (UTC) + quantity * last - quantity then * close then, before fees.
+ * Left out where a price is not known or a split came in between. */
+int trade_position_days(struct db *, struct arena *, struct uuid session,
+    struct utc now, struct rows *, struct err *);
 /* A change of a position that no fill made, with its entry; the session is
  * held. avg_price: what the units cost each from now on (0 = as before);
  * kind, note: see the struct. */

@@ -199,7 +199,9 @@ positions(struct ctx *c, struct uuid session, bool held_only)
 		return trade_link_positions(c->env, c->a, s.id, held_only,
 		    c->now, &rows, &c->err) == -1 ? fail_err(c) :
 		    reply_list(c, &rows, NULL);
-	if (trade_position_all(c->db, c->a, s.id, &rows, &c->err) == -1)
+	if (trade_position_all(c->db, c->a, s.id, &rows, &c->err) == -1 ||
+	    trade_position_days(c->db, c->a, s.id, c->now, &rows, &c->err) ==
+	    -1)
 		return fail_err(c);
 	for (size_t i = 0; i < rows.n; i++) {
 		struct trade_position *p = ROW(&rows, struct trade_position,

@@ -72,6 +72,48 @@ trade_session_worth(struct trade_session *s, const struct rows *positions,
 	return 0;
 }
 
+/* False: it does not fit, or a price is missing. */
+static bool
+day_gain(const struct trade_position *p, const struct trade_position_day *d,
+    struct dec *out)
+{
+	struct dec then, now, was;
+
+	if (d->adjusted > 0 || dec_sub(p->quantity, d->bought, &then) == -1 ||
+	    dec_add(then, d->sold, &then) == -1 ||
+	    (then.e8 != 0 && d->before.e8 == 0) ||
+	    (p->quantity.e8 != 0 && p->last.e8 == 0))
+		return false;
+	return dec_mul(p->quantity, p->last, &now) == 0 &&
+	    dec_mul(then, d->before, &was) == 0 &&
+	    dec_add(d->flow, now, out) == 0 && dec_sub(*out, was, out) == 0;
+}
+
+int
+trade_position_days(struct db *db, struct arena *a, struct uuid session,
+    struct utc now, struct rows *positions, struct err *e)
+{
+	const struct utc day = { now.us / DAY_US * DAY_US };
+	struct rows rows;
+
+	if (trade_position_day_all(db, a, session, day, &rows, e) == -1)
+		return -1;
+	for (size_t i = 0; i < positions->n; i++) {
+		struct trade_position *p = ROW(positions,
+		    struct trade_position, i);
+
+		for (size_t k = 0; k < rows.n; k++) {
+			const struct trade_position_day *d = ROW(&rows,
+			    struct trade_position_day, k);
+
+			if (d->instrument_id == p->instrument_id)
+				p->has_day_gain = day_gain(p, d,
+				    &p->day_gain);
+		}
+	}
+	return 0;
+}
+
 struct dec
 trade_session_available(const struct trade_session *s, double short_margin)
 {

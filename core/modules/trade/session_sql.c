@@ -65,6 +65,10 @@ static const struct field position_fields[] = {
 	FIELD(P, last_at, .flags = FF_NULLABLE, .doc = "Since when"),
 	FIELD(P, unrealized, .flags = FF_NOSQL,
 	    .doc = "Profit if it were closed at the last price"),
+	FIELD(P, day_gain, .flags = FF_NOSQL | FF_NULLABLE,
+	    FIELD_HAS(P, has_day_gain), .doc = "Profit since midnight (UTC), "
+	    "closed or not, before fees; null: the close before it is not "
+	    "known, or a split came in between"),
 	FIELD_END
 };
 const struct schema trade_position_schema = {
@@ -79,6 +83,16 @@ const struct event trade_position_events[] = {
 };
 #define POSITION "session_id, instrument_id, tenant_id, symbol, quantity, " \
 	"avg_price, realized, fees, updated_at"
+
+#define D struct trade_position_day
+static const struct field day_fields[] = {
+	FIELD(D, instrument_id), FIELD(D, bought), FIELD(D, sold),
+	FIELD(D, flow), FIELD(D, adjusted), FIELD(D, before), FIELD_END
+};
+static const struct schema day_schema = {
+	.name = "PositionDay", .doc = "What a day did to a position",
+	.size = sizeof(D), .fields = day_fields
+};
 
 #define N struct trade_position_entry
 static const struct field entry_fields[] = {
@@ -152,6 +166,24 @@ static const struct query POSITION_ALL = { "trade_position.all",
 	"q.at AS last_at FROM trade_position p LEFT JOIN trade_quote q ON "
 	"q.instrument_id = p.instrument_id WHERE p.session_id = ? ORDER BY "
 	"p.instrument_id LIMIT 5000", &trade_position_schema };
+/* Identifiers of fills grow with time: the key leads to the day's. */
+static const struct query POSITION_DAY = { "trade_position.day",
+	"SELECT x.instrument_id, CAST(SUM(x.bought) AS DECIMAL(20,8)) AS "
+	"bought, CAST(SUM(x.sold) AS DECIMAL(20,8)) AS sold, "
+	"CAST(SUM(x.flow) AS DECIMAL(20,8)) AS flow, CAST(SUM(x.adjusted) AS "
+	"INT) AS adjusted, COALESCE((SELECT close FROM trade_bar b WHERE "
+	"b.instrument_id = x.instrument_id AND b.timeframe = '1d' AND b.at < "
+	"? ORDER BY b.at DESC LIMIT 1), (SELECT close FROM trade_bar b WHERE "
+	"b.instrument_id = x.instrument_id AND b.timeframe = '1m' AND b.at < "
+	"? ORDER BY b.at DESC LIMIT 1), 0) AS `before` FROM (SELECT "
+	"instrument_id, IF(side = 'buy', quantity, 0) AS bought, IF(side = "
+	"'buy', 0, quantity) AS sold, IF(side = 'buy', -quantity, quantity) * "
+	"price AS flow, 0 AS adjusted FROM trade_fill WHERE session_id = ? "
+	"AND id >= ? AND at >= ? UNION ALL SELECT instrument_id, 0, 0, 0, 1 "
+	"FROM trade_position_entry WHERE session_id = ? AND at >= ? UNION ALL "
+	"SELECT instrument_id, 0, 0, 0, 0 FROM trade_position WHERE "
+	"session_id = ?) x GROUP BY x.instrument_id LIMIT 5000",
+	&day_schema };
 static const struct query POSITION_GET = { "trade_position.get",
 	"SELECT " POSITION " FROM trade_position WHERE session_id = ? AND "
 	"instrument_id = ? LIMIT 1", &row_schema };
@@ -175,7 +207,7 @@ const struct query *const trade_session_queries[] = {
 	&SESSION_MINE, &SESSION_MINE_LOCK, &SESSION_BY_ID,
 	&SESSION_PICK_LOCK, &SESSION_ALL, &SESSION_LOCK, &SESSION_INSERT,
 	&SESSION_UPDATE, &SESSION_FEE, &SESSION_EXPOSED, &POSITION_ALL,
-	&POSITION_GET, &POSITION_PUT, &ENTRY_ADD, &CASH_ADD, &CASH_PAGE, NULL
+	&POSITION_DAY, &POSITION_GET, &POSITION_PUT, &ENTRY_ADD, &CASH_ADD, &CASH_PAGE, NULL
 };
 
 const struct table trade_session_tables[] = {
@@ -273,6 +305,19 @@ trade_position_ask(struct db *db, struct arena *a, struct uuid session,
     struct rows *out, struct err *e)
 {
 	return db_ask(db, a, &POSITION_ALL, ARGS(V(session)), out, e);
+}
+
+int
+trade_position_day_all(struct db *db, struct arena *a, struct uuid session,
+    struct utc day, struct rows *out, struct err *e)
+{
+	uint64_t ms = (uint64_t)(day.us / 1000);
+	struct uuid first = { { 0 } };
+
+	for (int i = 0; i < 6; i++)
+		first.b[i] = (uint8_t)(ms >> (40 - 8 * i));
+	return db_all(db, a, &POSITION_DAY, ARGS(V(day), V(day), V(session),
+	    V(first), V(day), V(session), V(day), V(session)), out, e);
 }
 
 int
