@@ -54,9 +54,8 @@ def until(what, f, seconds=90):
 
 
 def down():
-    for s in SERVICES:
+    for s in [*reversed(SERVICES), *reversed(SERVICES), "net"]:  # who shares another's namespace goes first
         podman("rm", "-f", "-t", "0", name(s), check=False)
-    podman("rm", "-f", "-t", "0", name("net"), check=False)
     for v in doc["volumes"]:
         podman("volume", "rm", "-f", name(v), check=False)
 
@@ -150,7 +149,15 @@ def curl(path, token=None, body=None):
 
 
 def a_job(token):
-    job = json.loads(curl("/jobs", token, {"job_type": "room.echo", "user_id": "u", "payload": {"n": 1}}))["job_id"]
+    jobs = []
+
+    def accepted():
+        out = curl("/jobs", token, {"job_type": "room.echo", "user_id": "u", "payload": {"n": 1}})
+        jobs.append(out and json.loads(out)["job_id"])
+        return out
+
+    until("a job is accepted", accepted)
+    job = jobs[-1]
     until("the job is done", lambda: json.loads(curl(f"/jobs/{job}", token) or "{}").get("status") == "succeeded")
 
 
