@@ -94,7 +94,8 @@ def words_of(s, folder, exec_dir):
         w += ["--restart", s["restart"]]
     if "pid" in s:
         w += ["--pid", "container:" + name(s["pid"].split(":")[1])]
-    for k, v in s.get("ulimits", {}).items():
+    # named, because a machine that is a guest itself may not raise its own
+    for k, v in {"nofile": 8192, "nproc": 8192, **s.get("ulimits", {})}.items():
         w += ["--ulimit", f"{k}={v}:{v}"]
     w += ["-v", f"{folder}/hosts:/etc/hosts:ro"]
     known = {"image", "read_only", "user", "cap_drop", "security_opt", "restart", "environment", "secrets", "volumes",
