@@ -54,9 +54,8 @@ def until(what, f, seconds=90):
 
 
 def down():
-    for s in SERVICES:
+    for s in [*reversed(SERVICES), *reversed(SERVICES), "net"]:  # who shares another's namespace goes first
         podman("rm", "-f", "-t", "0", name(s), check=False)
-    podman("rm", "-f", "-t", "0", name("net"), check=False)
     for v in doc["volumes"]:
         podman("volume", "rm", "-f", name(v), check=False)
 
@@ -95,9 +94,12 @@ def words_of(s, folder, exec_dir):
         w += ["--restart", s["restart"]]
     if "pid" in s:
         w += ["--pid", "container:" + name(s["pid"].split(":")[1])]
+    # named, because a machine that is a guest itself may not raise its own
+    for k, v in {"nofile": 8192, "nproc": 8192, **s.get("ulimits", {})}.items():
+        w += ["--ulimit", f"{k}={v}:{v}"]
     w += ["-v", f"{folder}/hosts:/etc/hosts:ro"]
     known = {"image", "read_only", "user", "cap_drop", "security_opt", "restart", "environment", "secrets", "volumes",
-             "tmpfs", "pid", "depends_on", "command", "healthcheck", "ports"}
+             "tmpfs", "pid", "ulimits", "depends_on", "command", "healthcheck", "ports"}
     if set(s) - known:
         raise SystemExit(f"FAILED: not known of compose: {set(s) - known}")
     return w + ["--network", "container:" + name("net"),
@@ -150,8 +152,26 @@ def curl(path, token=None, body=None):
 
 
 def a_job(token):
-    job = json.loads(curl("/jobs", token, {"job_type": "room.echo", "user_id": "u", "payload": {"n": 1}}))["job_id"]
+    jobs = []
+
+    def accepted():
+        out = curl("/jobs", token, {"job_type": "room.echo", "user_id": "u", "payload": {"n": 1}})
+        jobs.append(out and json.loads(out)["job_id"])
+        return out
+
+    until("a job is accepted", accepted)
+    job = jobs[-1]
     until("the job is done", lambda: json.loads(curl(f"/jobs/{job}", token) or "{}").get("status") == "succeeded")
+
+
+def live():
+    """The gateway refuses who has no token; without it the web server would say 502."""
+    def refused():
+        p = subprocess.run(["nsenter", f"--net=/proc/{state('net')['Pid']}/ns/net", "curl", "-s", "-o", "/dev/null", "-w",
+                            "%{http_code}", "http://127.0.0.1:8080/ws"], stdout=subprocess.PIPE, text=True)
+        return p.stdout in ("400", "401", "403", "426")
+
+    until("the gateway answers", refused)
 
 
 def rights(service):
@@ -182,6 +202,7 @@ def main():
     admin = json.loads(podman("exec", name("worker"), "cat", "/var/lib/quincunx/admin.json"))
     token = json.loads(curl("/api/auth/login", None, {"email": admin["email"], "password": admin["password"]}))["access_token"]
     a_job(token)
+    live()
     print("   up: %s, first login, a job done" % health.get("status"))
     long_lived = [s for s in SERVICES if s not in ("db", "migrate")]
     for s in long_lived:
@@ -193,14 +214,17 @@ def main():
         until(f"{s} is back", lambda: state(s)["Status"] == "running" and state(s)["Pid"] != pid)
         until(f"ready after kill -9 of {s}", lambda: curl("/health/ready") is not None)
         a_job(token)
+    live()
     print("   killed one by one: back, and at work")
     podman("kill", "-s", "KILL", name("db"))
     podman("start", name("db"))
     until("ready after kill -9 of the database", lambda: curl("/health/ready") is not None)
     a_job(token)
     print("   the database killed: nothing is lost, at work again")
+    long_lived.remove("host")  # who is depended on stops last
     podman("stop", "-t", "60", *[name(s) for s in long_lived])
-    for s in long_lived:
+    podman("stop", "-t", "10", name("host"))
+    for s in [*long_lived, "host"]:
         if state(s)["ExitCode"] not in (0, 143):
             raise SystemExit(f"FAILED: {s} did not stop by itself: {state(s)['ExitCode']}{logs()}")
     print("   stopped when asked")

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 room=$PWD/build/room root=$PWD/build/room/root
 . tests/package/base.sh
 packages="mariadb-server nginx-light curl logrotate procps spawn-fcgi"
-machine="systemd systemd-sysv dbus lighttpd apache2 autopkgtest" # beside them, to boot it
+machine="systemd systemd-sysv dbus lighttpd apache2 autopkgtest dpkg-dev" # beside them, to boot it
 
 # What only the machine can give (root, namespaces, a mirror) is said, not
 # failed: a package can be missing, a right cannot be installed.
