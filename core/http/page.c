@@ -22,6 +22,7 @@ static const char csp[] = "default-src 'none'; script-src 'self'; "
 static const struct field ui_fields[] = {
 	UI(title, "Title of the page"), UI(path, "Its path"),
 	UI(section, "The list it belongs to"),
+	UI(area, "The part of the menu it stands in"),
 	UI(query, "Its query string without cursor"),
 	UI(url, "Path and query"), UI(id, "The first {…} of its path"),
 	UI(prefix, "Path the site lives under"), UI(csrf, "Token of writes"),
@@ -284,6 +285,15 @@ section_len(const char *path)
 	return brace == NULL ? strlen(path) : (size_t)(brace - path);
 }
 
+/* "/ui/spot/accounts" stands under "spot", the overview under none. */
+static const char *
+page_area(struct arena *a, const char *path)
+{
+	const char *s = strncmp(path, "/ui/", 4) == 0 ? path + 4 : "";
+
+	return arena_strndup(a, s, strcspn(s, "/"));
+}
+
 static const struct tree *
 ui_tree(struct ctx *c, const struct page_made *p, const struct match *m,
     int status, const char *error)
@@ -295,7 +305,9 @@ ui_tree(struct ctx *c, const struct page_made *p, const struct match *m,
 	struct str s;
 	struct page_ui ui = { .title = p->row->title, .path = c->req->path,
 	    .section = arena_strndup(c->a, p->row->path,
-	    section_len(p->row->path)), .query = page_query(c, false), .url = *query == '\0' ?
+	    section_len(p->row->path)),
+	    .area = page_area(c->a, p->row->path),
+	    .query = page_query(c, false), .url = *query == '\0' ?
 	    c->req->path : arena_printf(c->a, "%s?%s", c->req->path, query),
 	    .id = m->nparams > 0 ? m->params[0].value : "",
 	    .prefix = c->http->conf->prefix, .csrf = c->csrf != NULL ?

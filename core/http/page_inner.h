@@ -30,7 +30,7 @@ struct pages {
 /* What {{ui.…}} is. */
 struct page_ui {
 	const char *title, *path, *query, *url, *id, *prefix, *csrf, *user,
-	    *roles, *version, *next, *error, *request_id, *site, *section;
+	    *roles, *version, *next, *error, *request_id, *site, *section, *area;
 	int64_t status, retry_s;
 	struct utc now;
 	bool signed_in;

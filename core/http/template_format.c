@@ -213,7 +213,7 @@ put_time(struct str *out, const struct template_node *nd, const char *text,
 static void
 put_number(struct str *out, const struct template_node *nd, const char *text)
 {
-	struct str s;
+	struct str s, t;
 	double x;
 
 	if (num_real(text, strlen(text), &x) != NUM_OK) {
@@ -221,6 +221,7 @@ put_number(struct str *out, const struct template_node *nd, const char *text)
 		return;
 	}
 	str_init(&s, out->a);
+	str_init(&t, out->a);
 	switch (nd->filter) {
 	case TF_BYTES:
 		put_bytes(&s, x);
@@ -245,7 +246,8 @@ put_number(struct str *out, const struct template_node *nd, const char *text)
 		put_real(&s, x);
 		break;
 	case TF_MONEY:
-		str_addf(&s, "%.2f", x);
+		str_addf(&t, "%.2f", x);
+		put_grouped(&s, t.p);
 		break;
 	case TF_PRICE:
 		str_addf(&s, "%.4f", x);
@@ -256,9 +258,8 @@ put_number(struct str *out, const struct template_node *nd, const char *text)
 	html_put(out, nd->escape, s.p);
 }
 
-/* "not_available" and "job.done" as words. */
-static void
-put_words(struct str *out, enum template_escape esc, const char *text)
+void
+template_words(struct str *out, enum template_escape esc, const char *text)
 {
 	struct str s;
 
@@ -297,7 +298,7 @@ template_format(struct str *out, const struct template_node *nd,
 		put_short(out, nd->escape, text);
 		break;
 	case TF_WORDS:
-		put_words(out, nd->escape, text);
+		template_words(out, nd->escape, text);
 		break;
 	case TF_YES:
 		html_put(out, nd->escape, tree_kind(v) == TREE_NONE ? DASH :

@@ -73,6 +73,8 @@ int template_filter_find(const char *name, size_t n, enum ftype,
     enum template_filter *);
 /* What is used without a filter. */
 enum template_filter template_filter_default(enum ftype, enum template_escape);
+/* "not_available" as words. */
+void template_words(struct str *, enum template_escape, const char *);
 /* Appends the value for reading, escaped. */
 void template_format(struct str *, const struct template_node *,
     const struct tree *, struct utc now);

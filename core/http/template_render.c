@@ -95,7 +95,10 @@ value(struct run *r, const struct template_node *nd)
 	if (nd->ref.key) {
 		const char *key = r->frames[nd->ref.scope].key;
 
-		html_put(r->out, nd->escape, key != NULL ? key : "");
+		if (key != NULL && nd->filter == TF_WORDS)
+			template_words(r->out, nd->escape, key);
+		else
+			html_put(r->out, nd->escape, key != NULL ? key : "");
 		return;
 	}
 	template_format(r->out, nd, find(r, &nd->ref), r->d->now);

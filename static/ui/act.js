@@ -110,6 +110,9 @@ const conditions = (form) => {
 }
 
 export const start = () => {
+	const all = () => document.querySelectorAll('form').forEach(conditions)
+	all()
+	document.addEventListener('page-renewed', all)
 	document.addEventListener('click', (ev) => {
 		const el = ev.target.closest('button')
 		if (!el)

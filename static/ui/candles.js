@@ -120,14 +120,17 @@ const when = (bars) => {
 	return (i) => bars[i] ? new Date(bars[i].t).toLocaleString([], form) : ''
 }
 
+/* Many on one bar (a replayed day): the last three and how many more. */
+const few = (all) => all.length > 4 ? `${all.slice(0, 3).join(', ')} and ${all.length - 3} more` : all.join(', ')
+
 const sentence = ({ bars, marks, lines }, i) => {
 	const b = bars[i], m = marks[i]
-	const parts = [new Date(b.t).toLocaleString([], { hourCycle: 'h23' }),
+	const parts = [`${new Date(b.t).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
 		`open ${b.open}, high ${b.high}, low ${b.low}, close ${b.close}, volume ${b.volume}`,
 		...lines.map((l) => `${l.name} ${number(l.points[i])}`)]
 	for (const [name, text] of [['up', 'rising patterns'], ['down', 'falling patterns'], ['signal', 'signals'], ['buy', 'bought'], ['sell', 'sold']])
 		if (m[name].length > 0)
-			parts.push(`${text}: ${m[name].join(', ')}`)
+			parts.push(`${text}: ${few(m[name])}`)
 	return parts.join(' · ')
 }
 

@@ -1,5 +1,5 @@
 /* Charts over time with uPlot. data-chart names metrics, data-kind="rate"
- * divides by the step (data-per="60": per minute); data-points is the address
+ * is per second (data-per="60": per minute); data-points is the address
  * of a reply whose items are [milliseconds, value, …]. Without the library the last values
  * stand there as a list, so that nothing depends on it. */
 import { call, prefix } from './api.js'
@@ -48,7 +48,7 @@ const read = async (el) => {
 		const h = await call('GET', `/api/system/metrics/history?metric=${encodeURIComponent(n)}${el.dataset.query ? `&${el.dataset.query}` : ''}`)
 		const at = sum(h, kind)
 		if (kind === 'rate')
-			at.forEach((v, t) => at.set(t, v / h.step_s * Number(el.dataset.per ?? 1)))
+			at.forEach((v, t) => at.set(t, v * Number(el.dataset.per ?? 1)))
 		return at
 	}))
 	const times = [...new Set(rows.flatMap((r) => [...r.keys()]))].sort((a, b) => a - b)

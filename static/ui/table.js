@@ -86,6 +86,21 @@ const order = (table) => {
 		body.append(...rows.map(([, tr]) => tr))
 }
 
+/* A list that goes on: what is sorted is not all of it, and that is said. */
+const tell = (table) => {
+	const more = table.closest('section')?.querySelector('p.more')
+	const sorted = table.querySelector('[aria-sort]') !== null
+	const said = more?.querySelector('.muted')
+	if (!more || sorted === Boolean(said))
+		return
+	if (said)
+		return said.remove()
+	const el = document.createElement('span')
+	el.className = 'muted'
+	el.textContent = ' · sorted are the rows shown'
+	more.append(el)
+}
+
 const hide = (table) => {
 	const gone = listed()
 	heads(table).forEach((th, i) => {
@@ -98,6 +113,7 @@ const hide = (table) => {
 
 const arrange = (table) => {
 	order(table)
+	tell(table)
 	hide(table)
 }
 

@@ -22,6 +22,7 @@ from cdp import Browser     # noqa: E402
 HOSTILE = ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', 'javascript:alert(1)',
            '=cmd|calc!A1', "'';!--\"<XSS>=&{()}", '\u202eevil', '{{constructor.constructor("alert(1)")()}}']
 AXE = 'build/vendor/axe.min.js'
+FIRST_PAINT = 150 << 10     # what a page may transfer before it is shown, nothing cached
 faults = []
 
 
@@ -168,6 +169,7 @@ def address(row, ids):
 def every_page(b, page, args, rows, ids):
     logged_in(page, args)
     axe = open(AXE).read() if os.path.exists(AXE) else None
+    page.send('Network.setCacheDisabled', {'cacheDisabled': True})
     if axe is None:
         print('axe-core is not there (make vendor): its rules are not judged')
     for row in rows:
@@ -180,7 +182,10 @@ def every_page(b, page, args, rows, ids):
         name = re.sub(r'[^a-z]+', '_', row['path'].strip('/')).strip('_')
         page.size(1280, 900)
         page.dark(False)
+        page.bytes = 0
         page.open(args.url + path)
+        if page.bytes > FIRST_PAINT:
+            fault(f'{path}: {page.bytes >> 10} KiB before it is shown')
         page.wait('document.getElementById("live-state")?.dataset.state === "live"')
         if row['title'] not in page.eval('document.title'):
             fault(f"{path}: title {page.eval('document.title')}")
@@ -202,6 +207,7 @@ def every_page(b, page, args, rows, ids):
         judge(page, path + ' 360', None)
         page.shot(f'{args.shots}/{name}-360.png')
         check_errors(page, path)
+    page.send('Network.setCacheDisabled', {'cacheDisabled': False})
 
 
 def acts(b, page, args, api, ids):

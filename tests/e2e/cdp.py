@@ -205,6 +205,7 @@ class Page:
         return self.eval(f'document.querySelector({json.dumps(selector)})?.innerText')
 
     def type(self, selector, text):
+        self.wait(f'document.querySelector({json.dumps(selector)})')
         self.eval(f'(e => {{ e.focus(); e.select?.() }})(document.querySelector({json.dumps(selector)}))')
         self.send('Input.insertText', {'text': text})
 

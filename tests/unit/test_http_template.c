@@ -133,7 +133,7 @@ render(const char *text, const char *json)
 static const char thing[] = "{\"name\":\"<b>\\\"&'\",\"state\":\"good\","
     "\"url\":\"javascript:alert(1)\",\"n\":1234567,\"x\":0.12345,"
     "\"on\":true,\"at\":\"2027-01-15T07:57:00Z\",\"free\":{\"k<\":"
-    "{\"v\":\"1\"},\"e\":{\"v\":\"2\"}},\"parts\":[{\"word\":\"p\",\"on\":"
+    "{\"v\":\"1\"},\"e_f\":{\"v\":\"2\"}},\"parts\":[{\"word\":\"p\",\"on\":"
     "false},{\"word\":\"q\",\"on\":true}],\"tags\":[\"t1\",\"<t2>\"],"
     "\"sub\":{\"word\":\"w\",\"on\":false}}";
 
@@ -152,6 +152,8 @@ test_values(void **state)
 		    "12.3\xe2\x80\xaf%" },
 		{ "{{it.n|bytes}}", "1.2\xe2\x80\xafMiB" },
 		{ "{{it.n|ms}}", "20\xe2\x80\xafmin 34\xe2\x80\xafs" },
+		{ "{{it.n|money}}", "1\xe2\x80\xaf" "234\xe2\x80\xaf"
+		    "567.00" },
 		{ "{{it.on}}", "yes" },
 		{ "{{it.at}}", "<time datetime=\"2027-01-15T07:57:00Z\" title="
 		    "\"2027-01-15 07:57:00 UTC\">3\xe2\x80\xafmin ago</time>" },
@@ -165,8 +167,9 @@ test_values(void **state)
 		{ "{{#it.tags}}[{{.}}]{{/it.tags}}", "[t1][&lt;t2&gt;]" },
 		{ "{{#it.sub}}{{word}}{{it.state}}{{/it.sub}}", "wgood" },
 		{ "{{#it.free}}{{@key}}={{~v}};{{/it.free}}",
-		    "k&lt;=1;e=2;" },
-		{ "{{it.free.~e.~v}}", "2" },
+		    "k&lt;=1;e_f=2;" },
+		{ "{{#it.free}}{{@key|words}} {{/it.free}}", "k&lt; e f " },
+		{ "{{it.free.~e_f.~v}}", "2" },
 		{ "{{#it.state=good}}G{{/it.state}}{{#it.state=bad}}B"
 		    "{{/it.state}}{{^it.state=bad}}n{{/it.state}}", "Gn" },
 		{ "{{#it.state=bad|good}}any{{/it.state}}", "any" },

@@ -83,7 +83,7 @@ const struct page platform_pages[] = {
 	{ .path = "/ui/system/health", .title = "Health",
 	  .permission = "system:read", .template = "system/health.html",
 	  .loads = LOADS(
-	    { "health", "health.get", NULL, 0 },
+	    { "health", "system.status.get", NULL, 0 },
 	    { "services", "health.services", NULL, 0 },
 	    { "deps", "system.dependency.list", NULL, 0 },
 	    { "components", "system.component.list", NULL, 0 }) },
