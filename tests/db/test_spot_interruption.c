@@ -533,6 +533,28 @@ spot_pools_of(const char *instance)
 	    "'%s' AND pools LIKE '%%\"lifecycle\":\"spot\"%%'", instance);
 }
 
+/* Only where its network has a subnet: three pools elsewhere are none. */
+static void
+where_a_subnet_is(void **state)
+{
+	const char *i = fresh(), *az = mariadb_value(a, DB, arena_printf(a,
+	    "SELECT az FROM spot_instance WHERE instance_id = '%s'", i));
+	const char *was = mariadb_value(a, DB, arena_printf(a, "SELECT "
+	    "vpc_id FROM spot_instance WHERE instance_id = '%s'", i));
+
+	(void)state;
+	sql("UPDATE spot_instance SET vpc_id = 'vpc-alone' WHERE instance_id "
+	    "= '%s'", i);
+	take(notice("TERMINATION", new_event(), i, 1));
+	assert_int_equal(moves_of(i), 1);
+	assert_int_equal(spot_pools_of(i), 1);
+	assert_int_equal(number("SELECT COUNT(*) FROM spot_interruption WHERE "
+	    "instance_id = '%s' AND REPLACE(target, '%s:', '') LIKE "
+	    "'%%" REGION "%%'", i, az), 0);
+	sql("UPDATE spot_instance SET vpc_id = '%s' WHERE instance_id = "
+	    "'%s'", was, i);
+}
+
 /* Not even under notice does anything go where the owner wants nothing. */
 static void
 denied_types(void **state)
@@ -1356,6 +1378,7 @@ main(void)
 		cmocka_unit_test(reordered), cmocka_unit_test(after_the_end),
 		cmocka_unit_test(failed_move), cmocka_unit_test(late),
 		cmocka_unit_test(policy),
+		cmocka_unit_test(where_a_subnet_is),
 		cmocka_unit_test(denied_types), cmocka_unit_test(stopped),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(many_over_the_cap),

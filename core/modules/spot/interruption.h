@@ -80,7 +80,7 @@ struct spot_noticed {
 	const char *asg, *product, *arch, *auth_status;
 	struct utc launched_at, last_seen;
 	int64_t pool_id;
-	const char *region;
+	const char *region, *vpc_id;
 };
 
 /* ---- pure ---------------------------------------------------------------- */
@@ -157,6 +157,11 @@ struct spot_noticed_mark {
 int spot_noticed_signal(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, const struct spot_noticed_mark *, size_t n,
     struct err *);
+/* Zones in which machines of this network run, const char *: a subnet is
+ * there. */
+int spot_noticed_zones(struct db *, struct arena *,
+    const struct spot_account *, const char *region, const char *vpc,
+    struct list *, struct err *);
 /* Spot machines of an account that run, for statuses and the simulation. */
 int spot_noticed_running(struct db *, struct arena *, struct uuid tenant,
     struct uuid account, struct rows *, struct err *);

@@ -29,7 +29,7 @@ enum { TARGETS = 3, REFUSALS_TOLD = 20, MARKET_S = 5,
 /* What fits in place of one kind of machine of an account. */
 struct answer {
 	struct uuid account;
-	const char *az, *type, *arch;
+	const char *az, *type, *arch, *vpc;
 	struct spot_candidates c;
 };
 struct region {
@@ -134,13 +134,14 @@ size_of(const struct region *r, const struct spot_noticed *i,
 }
 
 static void
-rank(struct region *r, const struct spot_policy *p,
+rank(struct region *r, const struct spot_policy *p, const struct list *zones,
     const struct spot_noticed *i, struct utc now, struct spot_candidates *out)
 {
 	struct spot_ranking k = { 0 };
 	struct spot_need need = { .arch = i->arch, .avoid_az = i->az,
 	    .avoid_type = i->instance_type, .here_az = i->az,
-	    .here_type = i->instance_type, .now = now };
+	    .here_type = i->instance_type, .now = now,
+	    .zones = zones->items, .nzones = zones->n };
 	struct dec on_demand = { 0 };
 	struct str s;
 
@@ -171,6 +172,7 @@ spot_candidates_get(struct db *db, struct spot_pool_cache *m,
     const struct spot_candidates **out, struct err *e)
 {
 	struct region *r;
+	struct list zones = { NULL, 0 };
 	struct spot_policy p;
 	struct answer *x;
 
@@ -182,19 +184,23 @@ spot_candidates_get(struct db *db, struct spot_pool_cache *m,
 		if (uuid_equal(x->account, acc->id) &&
 		    strcmp(x->az, i->az) == 0 &&
 		    strcmp(x->type, i->instance_type) == 0 &&
-		    strcmp(x->arch, i->arch) == 0) {
+		    strcmp(x->arch, i->arch) == 0 &&
+		    strcmp(x->vpc, i->vpc_id) == 0) {
 			*out = &x->c;
 			return 0;
 		}
 	}
-	if (spot_policy_get(db, r->a, acc->tenant_id, acc->id, &p, e) == -1)
+	if (spot_policy_get(db, r->a, acc->tenant_id, acc->id, &p, e) == -1 ||
+	    (*i->vpc_id != '\0' && spot_noticed_zones(db, r->a, acc, region,
+	    i->vpc_id, &zones, e) == -1))
 		return -1;
 	x = arena_alloc(r->a, sizeof(*x));
 	x->account = acc->id;
 	x->az = arena_strdup(r->a, i->az);
 	x->type = arena_strdup(r->a, i->instance_type);
 	x->arch = arena_strdup(r->a, i->arch);
-	rank(r, &p, i, now, &x->c);
+	x->vpc = arena_strdup(r->a, i->vpc_id);
+	rank(r, &p, &zones, i, now, &x->c);
 	*VEC_ADD(r->a, &r->answers) = x;
 	*out = &x->c;
 	return 0;

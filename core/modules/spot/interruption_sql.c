@@ -75,6 +75,7 @@ static const struct field noticed_fields[] = {
 	FIELD(P, last_seen, .doc = "Last scan that saw it"),
 	FIELD(P, pool_id, .flags = FF_NULLABLE, .doc = "Pool"),
 	FIELD(P, region, .doc = "Region"),
+	FIELD(P, vpc_id, .doc = "Network"),
 	FIELD_END
 };
 #undef P
@@ -135,7 +136,7 @@ static const struct query NOTICED = { "spot_noticed.get",
 	"SELECT i.instance_id, i.az, i.instance_type, i.lifecycle, "
 	"IF(i.gone_at IS NULL, i.state, 'terminated') AS state, i.asg, "
 	"i.product, i.arch, i.auth_status, i.launched_at, i.last_seen, "
-	"p.id AS pool_id, i.region FROM spot_instance i "
+	"p.id AS pool_id, i.region, i.vpc_id FROM spot_instance i "
 	"LEFT JOIN spot_pool p ON p.market = ? AND p.region = i.region AND "
 	"p.az = i.az AND p.instance_type = i.instance_type AND p.product = "
 	"i.product WHERE i.tenant_id = ? AND i.account_id = ? AND "
@@ -144,10 +145,22 @@ static const struct query NOTICED = { "spot_noticed.get",
 static const struct query RUNNING = { "spot_noticed.running",
 	"SELECT i.instance_id, i.az, i.instance_type, i.lifecycle, i.state, "
 	"i.asg, i.product, i.arch, i.auth_status, i.launched_at, "
-	"i.last_seen, CAST(NULL AS SIGNED) AS pool_id, i.region "
-	"FROM spot_instance i WHERE i.tenant_id = ? AND i.account_id = ? AND "
+	"i.last_seen, CAST(NULL AS SIGNED) AS pool_id, i.region, "
+	"i.vpc_id FROM spot_instance i WHERE i.tenant_id = ? AND i.account_id = ? AND "
 	"i.lifecycle = 'spot' AND i.gone_at IS NULL AND i.state IN "
 	"('pending', 'running') ORDER BY i.id LIMIT 10000", &noticed_schema };
+struct zone {
+	const char *az;
+};
+static const struct field zone_fields[] = {
+	FIELD(struct zone, az, .doc = "Zone"), FIELD_END
+};
+static const struct schema zone_schema = { .name = "SpotNoticedZone",
+    .size = sizeof(struct zone), .fields = zone_fields };
+static const struct query ZONES = { "spot_noticed.zones",
+	"SELECT DISTINCT az FROM spot_instance WHERE tenant_id = ? AND "
+	"account_id = ? AND region = ? AND vpc_id = ? AND gone_at IS NULL "
+	"LIMIT 50", &zone_schema };
 static const struct query STATE = { "spot_noticed.state",
 	"UPDATE spot_instance SET state = ?, last_seen = ?, changed_at = ?, "
 	"gone_at = IF(?, COALESCE(gone_at, ?), gone_at) WHERE tenant_id = ? "
@@ -176,7 +189,8 @@ static const struct query REMEMBER = { "spot_notice.remember",
 
 const struct query *const spot_interruption_queries[] = {
 	&INSERT, &UPDATE, &BY_ID, &LOCK, &BY_MOVE, &KNOWN, &PAGE, &DUE,
-	&NOTICED, &RUNNING, &STATE, &SIGNAL, &REMEMBERED, &REMEMBER, NULL
+	&NOTICED, &ZONES, &RUNNING, &STATE, &SIGNAL, &REMEMBERED, &REMEMBER,
+	NULL
 };
 
 const struct table spot_interruption_tables[] = {
@@ -217,6 +231,24 @@ spot_noticed_get(struct db *db, struct arena *a,
 {
 	return db_all(db, a, &NOTICED, ARGS(V(acc->provider),
 	    V(acc->tenant_id), V(acc->id), V(region), TEN_IDS), out, e);
+}
+
+int
+spot_noticed_zones(struct db *db, struct arena *a,
+    const struct spot_account *acc, const char *region, const char *vpc,
+    struct list *out, struct err *e)
+{
+	const char **v;
+	struct rows rows;
+
+	if (db_all(db, a, &ZONES, ARGS(V(acc->tenant_id), V(acc->id),
+	    V(region), V(vpc)), &rows, e) == -1)
+		return -1;
+	v = arena_array(a, rows.n + 1, sizeof(*v));
+	for (size_t i = 0; i < rows.n; i++)
+		v[i] = ROW(&rows, struct zone, i)->az;
+	*out = (struct list){ v, rows.n };
+	return 0;
 }
 
 int
