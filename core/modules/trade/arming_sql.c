@@ -114,6 +114,10 @@ static const struct query ARMING_FOLLOWING = { "trade_arming.following",
 	"a.user_id AND u.active WHERE i.instrument_id = ? AND a.state = "
 	"'armed' AND a.follow <> '' ORDER BY a.id LIMIT 200",
 	&trade_arming_schema };
+static const struct query ARMING_ALL = { "trade_arming.all",
+	"SELECT DISTINCT i.instrument_id AS id FROM trade_arming a JOIN "
+	"trade_arming_instrument i ON i.arming_id = a.id WHERE a.state = "
+	"'armed' ORDER BY i.instrument_id LIMIT 10000", &trade_number_schema };
 static const struct query ARMING_INSERT = { "trade_arming.insert",
 	"INSERT INTO trade_arming (" ARMING ") VALUES (?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -142,7 +146,7 @@ static const struct query ACT_UPDATE = { "trade_act.update",
 
 const struct query *const trade_arming_queries[] = {
 	&ARMING_PAGE, &ARMING_FIND, &ARMING_LOCK, &ARMING_AT_WORK,
-	&ARMING_FOLLOWING, &ARMING_INSERT, &ARMING_UPDATE, &ARMING_ACTED,
+	&ARMING_FOLLOWING, &ARMING_ALL, &ARMING_INSERT, &ARMING_UPDATE, &ARMING_ACTED,
 	&ARMING_DELETE, &ARMING_ON, &ACT_PAGE, &ACT_CLAIM, &ACT_UPDATE, NULL
 };
 
@@ -183,6 +187,13 @@ trade_arming_at_work(struct db *db, struct arena *a, int64_t instrument,
 		    out, e);
 	return db_all(db, a, &ARMING_AT_WORK, ARGS(V(instrument),
 	    V(timeframe)), out, e);
+}
+
+int
+trade_arming_all(struct db *db, struct arena *a, struct rows *out,
+    struct err *e)
+{
+	return db_all(db, a, &ARMING_ALL, NO_ARGS, out, e);
 }
 
 int

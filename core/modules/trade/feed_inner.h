@@ -139,10 +139,8 @@ int trade_tick_after(struct db *, struct arena *, int64_t instrument,
 int trade_dead_add(struct db *, const struct trade_dead *, struct err *);
 int trade_dead_page(struct db *, struct arena *, struct uuid tenant,
     int64_t below, int64_t limit, struct rows *, struct err *);
-/* Ids of instruments with open orders: rows of struct trade_number. */
-struct trade_number {
-	int64_t id;
-};
+/* Ids of instruments with open orders, ascending: rows of struct
+ * trade_number. */
 int trade_resting_all(struct db *, struct arena *, struct rows *,
     struct err *);
 
@@ -208,7 +206,8 @@ struct trade_live {
 					 * rate alone */
 	bool untold;			/* something is to be told */
 	bool touched;			/* in this batch */
-	bool resting;
+	bool resting;			/* has open orders */
+	bool armed;			/* a strategy is at work on it */
 	bool quoted;			/* the quote's row is up to date */
 	int shortest;			/* bars below are not built */
 	struct trade_live *next_untold;

@@ -27,6 +27,13 @@ extern const char *const trade_instrument_kinds[];
 /* Symbols as routes take them. */
 #define TRADE_SYMBOL .pattern = "^[A-Za-z0-9][A-Za-z0-9.&_^=-]*$"
 
+/* Numbers of instruments, as queries list them; so many at most. */
+struct trade_number {
+	int64_t id;
+};
+enum { TRADE_NUMBERS = 10000 };
+extern const struct schema trade_number_schema;
+
 int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
     int64_t after, int64_t limit, struct rows *, struct err *);
 /* exchange "": the one without, or the only one; 409 when there are several.

@@ -35,6 +35,13 @@ const struct schema trade_instrument_schema = {
 	.size = sizeof(I), .fields = fields
 };
 
+static const struct field number_fields[] = {
+	FIELD(struct trade_number, id, .doc = "Number"), FIELD_END
+};
+const struct schema trade_number_schema = { .name = "Number",
+    .doc = "A number", .size = sizeof(struct trade_number),
+    .fields = number_fields };
+
 #define COLUMNS "id, tenant_id, symbol, exchange, name, kind, currency, " \
 	"tick, lot, zone, hours, closed_on, min_quantity, max_quantity, " \
 	"tradable, created_at"
