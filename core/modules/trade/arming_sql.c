@@ -114,10 +114,18 @@ static const struct query ARMING_FOLLOWING = { "trade_arming.following",
 	"a.user_id AND u.active WHERE i.instrument_id = ? AND a.state = "
 	"'armed' AND a.follow <> '' ORDER BY a.id LIMIT 200",
 	&trade_arming_schema };
+static const struct field at_work_fields[] = {
+	FIELD(struct trade_at_work, id, .doc = "Instrument"),
+	FIELD(struct trade_at_work, follows, .doc = "By signals"), FIELD_END
+};
+static const struct schema at_work_schema = { .name = "AtWork",
+    .doc = "An instrument that strategies are at work on",
+    .size = sizeof(struct trade_at_work), .fields = at_work_fields };
 static const struct query ARMING_ALL = { "trade_arming.all",
-	"SELECT DISTINCT i.instrument_id AS id FROM trade_arming a JOIN "
-	"trade_arming_instrument i ON i.arming_id = a.id WHERE a.state = "
-	"'armed' ORDER BY i.instrument_id LIMIT 10000", &trade_number_schema };
+	"SELECT i.instrument_id AS id, MAX(a.follow <> '') AS follows FROM "
+	"trade_arming a JOIN trade_arming_instrument i ON i.arming_id = a.id "
+	"WHERE a.state = 'armed' GROUP BY i.instrument_id ORDER BY "
+	"i.instrument_id LIMIT 10000", &at_work_schema };
 static const struct query ARMING_INSERT = { "trade_arming.insert",
 	"INSERT INTO trade_arming (" ARMING ") VALUES (?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

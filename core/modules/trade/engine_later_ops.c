@@ -1,8 +1,8 @@
 /*
  * What the engine leaves for the end of a batch, so that a minute that ends for
  * five hundred instruments costs few statements and not ten for each: signals
- * on which nobody acts, and what followed earlier ones. Invariants: an armed
- * instrument's signals never wait (its order belongs to its bar); signals are
+ * that no strategy follows, and what followed earlier ones. Invariants: what
+ * somebody acts on never waits (an order belongs to its bar); signals are
  * stored before what follows them, in the order they were seen.
  */
 #include "base/arena.h"

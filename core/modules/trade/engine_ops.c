@@ -56,7 +56,7 @@ trade_engine_put(struct trade_listen *l, struct trade_signal *s, struct err *e)
 	struct trade_later *later = trade_engine_later(l);
 	int rc;
 
-	if (l->unarmed && later != NULL) {
+	if (l->unfollowed && later != NULL) {
 		s->context.p = arena_strdup(l->batch, s->context.p);
 		*VEC_ADD(l->batch, &later->signals) = *s;
 		return 0;

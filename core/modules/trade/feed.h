@@ -30,7 +30,8 @@ struct trade_listen {
 	void *memory;			/* the listener's own, NULL at first;
 					 * kept from call to call */
 	struct arena *keep;		/* lives as long as memory */
-	bool unarmed;			/* no strategy is at work on it */
+	bool unarmed, unfollowed;	/* no strategy is at work on it; none
+					 * follows its signals */
 	void *later;			/* the listener's own of this batch: what
 					 * done() is to write. NULL at first */
 	struct arena *batch;		/* lives as long as later; NULL: there

@@ -58,6 +58,7 @@ listen_to(struct showing *s, struct db *db, const struct trade_live *live)
 	    (struct uuid){ { 0 } }, (struct uuid){ { 0 } }, s->b->now),
 	    .instrument = live != NULL ? &live->i : NULL,
 	    .unarmed = live != NULL && !live->armed,
+	    .unfollowed = live != NULL && !live->followed,
 	    .memory = ears->memory[s->ear], .keep = ears->keep[s->ear],
 	    .later = s->later[s->ear], .batch = s->b->a };
 }
@@ -255,22 +256,20 @@ all_signals(struct trade_batch *b, struct db *db, struct arena *a,
 	return 0;
 }
 
+/* Both kinds of rows begin with the number. */
 static int
 by_number(const void *x, const void *y)
 {
-	const struct trade_number *p = x, *q = y;
+	const int64_t *p = x, *q = y;
 
-	return p->id < q->id ? -1 : p->id > q->id;
+	return *p < *q ? -1 : *p > *q;
 }
 
-/* rows ascending. A list that was cut says nothing: everything is on it. */
-static bool
+static const void *
 listed(const struct rows *rows, int64_t id)
 {
-	const struct trade_number key = { id };
-
-	return rows->n >= TRADE_NUMBERS || (rows->n > 0 && bsearch(&key,
-	    rows->v, rows->n, sizeof(key), by_number) != NULL);
+	return rows->n == 0 ? NULL : bsearch(&id, rows->v, rows->n,
+	    rows->schema->size, by_number);
 }
 
 /* Where orders rest and strategies are at work: most instruments have
@@ -286,9 +285,15 @@ find_acted_on(struct trade_batch *b, struct db *db, struct err *e)
 	for (size_t k = 0; k < b->touched.n + b->posted.n; k++) {
 		struct trade_live *l = k < b->touched.n ? b->touched.v[k] :
 		    b->posted.v[k - b->touched.n].live;
+		const struct trade_at_work *at;
 
-		l->resting = listed(&resting, l->i.id);
-		l->armed = listed(&armed, l->i.id);
+		/* a list that was cut says nothing: everything is on it */
+		at = listed(&armed, l->i.id);
+		l->armed = at != NULL || armed.n >= TRADE_NUMBERS;
+		l->followed = (at != NULL && at->follows) ||
+		    armed.n >= TRADE_NUMBERS;
+		l->resting = listed(&resting, l->i.id) != NULL ||
+		    resting.n >= TRADE_NUMBERS;
 	}
 	return 0;
 }

@@ -104,8 +104,8 @@ int trade_intake_add(struct db *, const struct trade_intake *, struct err *);
 int trade_intake_next(struct db *, struct arena *, int64_t limit,
     struct rows *, struct err *);
 /* 409 "lease_lost" when one of them is not there any more. */
-int trade_intake_drop(struct db *, const int64_t *ids, size_t n,
-    struct err *);
+int trade_intake_drop(struct db *, struct arena *, const int64_t *ids,
+    size_t n, struct err *);
 
 /* 0 found, 1 none. */
 int trade_progress_get(struct db *, struct arena *, int64_t instrument,
@@ -207,7 +207,8 @@ struct trade_live {
 	bool untold;			/* something is to be told */
 	bool touched;			/* in this batch */
 	bool resting;			/* has open orders */
-	bool armed;			/* a strategy is at work on it */
+	bool armed, followed;		/* a strategy is at work on it; one
+					 * follows its signals */
 	bool quoted;			/* the quote's row is up to date */
 	int shortest;			/* bars below are not built */
 	struct trade_live *next_untold;

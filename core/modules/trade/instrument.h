@@ -43,6 +43,14 @@ int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
     struct err *);
 /* Its refusal. */
 int trade_instrument_many(const char *symbol, struct err *);
+/* Those of some symbols (const char *; at most TRADE_NUMBERS rows), at all
+ * exchanges, by symbol and exchange. */
+int trade_instrument_of(struct db *, struct arena *, struct uuid tenant,
+    const char *const *symbols, size_t n, struct rows *, struct err *);
+/* The one that trade_instrument_find() would find, in such rows. 0 found, 1
+ * none, -1: 409. */
+int trade_instrument_pick(const struct rows *, const char *symbol,
+    const char *exchange, struct trade_instrument *, struct err *);
 int trade_instrument_by_id(struct db *, struct arena *, struct uuid tenant,
     int64_t id, struct trade_instrument *, struct err *);
 int trade_instrument_any(struct db *, struct arena *, int64_t id,
