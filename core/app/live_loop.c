@@ -99,19 +99,19 @@ flush_due(lws_sorted_usec_list_t *t)
 	streams_flush(the);
 }
 
-/* The first event goes out as soon as what came with it has been read; what
- * follows within the tick goes together. */
 void
-gateway_plan_flush(struct gateway *g)
+gateway_plan_flush(struct gateway *g, bool stored)
 {
-	int64_t tick = g->conf->tick_ms * 1000000, past;
+	int64_t now = clock_boot_ns(), at = live_flush_at(now, stored ?
+	    g->stored_ns : g->flushed_ns, g->conf->tick_ms);
 
-	if (g->flush_planned)
+	g->flush_stored = g->flush_stored || stored;
+	if (g->flush_planned && at >= g->flush_ns)
 		return;
 	g->flush_planned = true;
-	past = clock_boot_ns() - g->flushed_ns;
+	g->flush_ns = at;
 	lws_sul_schedule(g->lws, 0, &flush_timer, flush_due,
-	    past >= tick ? 1 : (tick - past) / 1000);
+	    at > now ? (at - now) / 1000 : 1);
 }
 
 static void

@@ -184,14 +184,18 @@ struct gateway {
 	VEC(uint32_t) free;
 	size_t nconns, nsubs, nguests;
 	uint32_t gen;
-	int64_t flushed_ns, second_ns, drain_ns;
-	bool draining, flush_planned, accepting;
+	int64_t second_ns, drain_ns;
+	/* the next flush; the last one, and the last with stored events */
+	int64_t flush_ns, flushed_ns, stored_ns;
+	bool flush_planned, flush_stored;
+	bool draining, accepting;
 	uint64_t sent;
 };
 
 /* live_loop.c */
 int  gateway_run(struct env *, int listen_fd);
-void gateway_plan_flush(struct gateway *);
+/* stored: there are events of the database among what is new. */
+void gateway_plan_flush(struct gateway *, bool stored);
 /* live_spawn.c: its helper. */
 void spawn_helper(struct gateway *);
 void spawn_gone(struct gateway *);

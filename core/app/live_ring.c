@@ -156,6 +156,14 @@ live_ring_after(const struct live_ring *r, int64_t off, uint64_t *number)
 	return false;
 }
 
+int64_t
+live_flush_at(int64_t now_ns, int64_t last_ns, int64_t tick_ms)
+{
+	int64_t next = last_ns + tick_ms * 1000000;
+
+	return next > now_ns ? next : now_ns;
+}
+
 void
 live_ring_clear(struct live_ring *r)
 {

@@ -164,7 +164,7 @@ stream_push(struct gateway *g, struct live_stream *s,
 		s->next_dirty = g->dirty;
 		g->dirty = s;
 	}
-	gateway_plan_flush(g);
+	gateway_plan_flush(g, !(it->flags & LIVE_BRIEF));
 }
 
 void
@@ -191,6 +191,9 @@ streams_flush(struct gateway *g)
 			serve(s);
 	}
 	g->flushed_ns = clock_boot_ns();
+	if (g->flush_stored)
+		g->stored_ns = g->flushed_ns;
+	g->flush_stored = false;
 	if (g->sent > 0)
 		metric_add(&platform_ws_sent, 0, 0, g->sent);
 	g->sent = 0;

@@ -76,6 +76,15 @@ lease_seconds(const struct loop *l)
 	return l->lease_s > 0 ? l->lease_s : LEASE_S;
 }
 
+/* Taken a moment ago: a loop that is rung for each event does not write its
+ * lease for each. */
+static bool
+fresh(const struct runner *r)
+{
+	return r->lease.until_boot_ns - clock_boot_ns() >
+	    (lease_seconds(r->l) - 1) * S;
+}
+
 /* 0 ours, 1 somebody else's or paused, -1 error. */
 static int
 may_run(struct runner *r, struct err *e)
@@ -88,7 +97,7 @@ may_run(struct runner *r, struct err *e)
 		if (rc != 1)
 			return rc == 0 ? 1 : -1;
 	}
-	if (r->l->scope == LOOP_HOST)
+	if (r->l->scope == LOOP_HOST || fresh(r))
 		return 0;
 	return lease_take(r->env->db, &r->lease, lease_seconds(r->l), e);
 }
@@ -141,6 +150,7 @@ one(struct runner *r)
 		r->failures = 0;
 		return rc;
 	}
+	r->lease.until_boot_ns = 0;	/* it may be why: taken anew */
 	if (r->failures++ == 0)
 		log_error("scheduler", "loop failed", KV("loop", r->l->name),
 		    KV("detail", (const char *)e.detail),

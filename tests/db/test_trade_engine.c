@@ -297,6 +297,137 @@ a_strategy_at_work(void **state)
 	    "WHERE c.session_id = s.id)) > 0 FROM trade_session s LIMIT 1");
 }
 
+/* ---- many at once ----------------------------------------------------------------------- */
+
+enum { MANY = 100, CALM = 70 };
+
+/* So far ahead that the clock does not end the bars before their ticks do. */
+static struct utc
+distant(int n)
+{
+	struct utc t;
+
+	assert_int_equal(clock_parse("2099-01-01T10:00:00Z", &t), 0);
+	t.us += n * MIN;
+	return t;
+}
+
+/* Instruments M0 … with an hour of calm minutes before minute 0. */
+static void
+make_many(int64_t id[MANY])
+{
+	for (int i = 0; i < MANY; i++)
+		id[i] = instrument(arena_printf(a, "M%d", i)).id;
+	mariadb_sql(DB, arena_printf(a, "INSERT INTO trade_bar (instrument_id,"
+	    " timeframe, at, open, high, low, close, volume, version) SELECT "
+	    "i.id, '1m', '2099-01-01 10:00:00' - INTERVAL s.seq MINUTE, 100, "
+	    "100.5, 99.5, 99.9 + s.seq %% 3 * 0.1, 900 + s.seq %% 3 * "
+	    "100, 1 FROM trade_instrument i JOIN seq_1_to_%d s WHERE i.symbol LIKE 'M%%' "
+	    "AND i.symbol RLIKE '^M[0-9]+$'", CALM));
+}
+
+/* One tick of each, in one post. */
+static void
+tick_many(const int64_t id[MANY], struct utc at, double price)
+{
+	struct trade_tick t[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		t[i] = (struct trade_tick){ .instrument_id = id[i], .at = at,
+		    .heard_at = clock_now(), .last = d(price),
+		    .volume = d(1000) };
+	good(trade_ticks_post(env.db, a, tenant, (struct uuid){ { 0 } }, t,
+	    MANY, clock_now(), &err));
+	turns("SELECT COUNT(*) FROM trade_intake", "0");
+}
+
+static int64_t
+statements(void)
+{
+	return atoll(value("SELECT VARIABLE_VALUE FROM "
+	    "information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = "
+	    "'COM_STMT_EXECUTE'"));
+}
+
+#define OF_MANY "symbol RLIKE '^M[0-9]+$' AND name = 'breakout'"
+
+/* The minute of a hundred breaks out: a signal each, together, and only the
+ * armed one's strategy acts. */
+static void
+a_minute_ends_for_many(void **state)
+{
+	int64_t id[MANY], before;
+
+	(void)state;
+	if (!have)
+		skip();
+	make_many(id);
+	arm("one of many", "M7", "");
+	tick_many(id, distant(0), 100);
+	tick_many(id, distant(1), 110);		/* warm: all were read */
+	tick_many(id, (struct utc){ distant(1).us + 30 * US_PER_S }, 120);
+	mariadb_sql(DB, "DELETE FROM events_outbox");
+	before = statements();
+	tick_many(id, distant(2), 121);
+	/* of these two for each: rows of one statement, what followed */
+	assert_in_range(statements() - before, 1, 3 * MANY);
+	IS("100 100", "SELECT CONCAT_WS(' ', COUNT(*), COUNT(DISTINCT "
+	    "symbol)) FROM trade_signal WHERE " OF_MANY " AND bar_at = "
+	    "'2099-01-01 10:01:00'");
+	IS("1", "SELECT COUNT(DISTINCT symbol) FROM trade_act WHERE symbol "
+	    "RLIKE '^M[0-9]+$'");
+	/* each was told once */
+	IS("100", "SELECT SUM((LENGTH(body) - LENGTH(REPLACE(body, "
+	    "'\"breakout\"', ''))) / LENGTH('\"breakout\"')) DIV 1 FROM "
+	    "events_outbox");
+	/* what followed, of all */
+	tick_many(id, distant(3), 121);
+	IS("0", "SELECT COUNT(*) FROM trade_signal WHERE " OF_MANY " AND "
+	    "bar_at = '2099-01-01 10:01:00' AND ret_1 IS NULL");
+}
+
+struct putting {
+	struct trade_signal v[3];
+};
+
+static int
+put(struct db *db, void *arg, struct err *e)
+{
+	struct putting *p = arg;
+
+	return trade_signal_put_many(db, a, p->v, 3, e);
+}
+
+/* Twice in one call and in a second call: one row, told once. */
+static void
+many_are_stored_once(void **state)
+{
+	struct trade_instrument i;
+	struct putting p, q;
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("TWICE");
+	for (int k = 0; k < 3; k++)
+		p.v[k] = (struct trade_signal){ .tenant_id = tenant,
+		    .instrument_id = i.id, .symbol = "TWICE",
+		    .timeframe = "1m", .bar_at = minute(k % 2),
+		    .source = TRADE_SOURCE_PATTERN, .name = "doji",
+		    .score = 0.5, .strength = 0.5, .price = d(10),
+		    .bar_version = 1, .created_at = clock_now() };
+	q = p;
+	mariadb_sql(DB, "DELETE FROM events_outbox");
+	good(db_txn(env.db, a, put, &p, &err));
+	IS("2 2", "SELECT CONCAT_WS(' ', COUNT(*), (SELECT SUM(n) FROM "
+	    "events_outbox)) FROM trade_signal WHERE symbol = 'TWICE'");
+	assert_false(p.v[0].preview);
+	assert_true(p.v[2].preview);
+	good(db_txn(env.db, a, put, &q, &err));
+	IS("2 2", "SELECT CONCAT_WS(' ', COUNT(*), (SELECT SUM(n) FROM "
+	    "events_outbox)) FROM trade_signal WHERE symbol = 'TWICE'");
+}
+
 /* ---- crashes --------------------------------------------------------------------------- */
 
 static struct trade_instrument crashing;
@@ -756,6 +887,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_strategy_at_work),
+		cmocka_unit_test(a_minute_ends_for_many),
+		cmocka_unit_test(many_are_stored_once),
 		cmocka_unit_test(a_crash_makes_one_order),
 		cmocka_unit_test(a_restart_changes_no_decision),
 		cmocka_unit_test(a_replay_leaves_no_trace),

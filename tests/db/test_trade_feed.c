@@ -89,10 +89,44 @@ teardown(void **state)
 /* ---- a listener of the test ------------------------------------------------------ */
 
 static struct {
-	int ticks, bars, corrected, forgotten, signals;
+	int ticks, bars, corrected, forgotten, signals, done;
 	bool out_of_order;
 	struct utc newest;
 } ear;
+
+/* Ticks of BAD and NICE, to be written at the end of the batch. */
+struct later {
+	VEC(const char *) symbols;
+};
+
+static void
+leave_for_later(struct trade_listen *l, const struct trade_tick *t)
+{
+	struct later *later = l->later;
+
+	if (later == NULL)
+		later = l->later = arena_alloc(l->batch, sizeof(*later));
+	if (strcmp(t->symbol, "BAD") == 0 || strcmp(t->symbol, "NICE") == 0)
+		*VEC_ADD(l->batch, &later->symbols) = t->symbol;
+}
+
+static int
+on_done(struct trade_listen *l, struct err *e)
+{
+	const struct later *later = l->later;
+
+	ear.done++;
+	for (size_t i = 0; i < later->symbols.n; i++) {
+		const struct trade_dead row = { .tenant_id = tenant,
+		    .source = arena_printf(l->batch, "later %s",
+		    later->symbols.v[i]), .ref = "", .reason = "",
+		    .body = "", .at = l->desk.now };
+
+		if (trade_dead_add(l->desk.db, &row, e) == -1)
+			return -1;
+	}
+	return 0;
+}
 
 /* Writes a row for each tick of BAD and NICE; BAD's at 13 fails after that. */
 static int
@@ -111,6 +145,7 @@ on_tick(struct trade_listen *l, const struct trade_tick *t, struct err *e)
 		return -1;
 	if (l->memory == NULL)
 		l->memory = arena_alloc(l->keep, 8);
+	leave_for_later(l, t);
 	return bad && t->last.e8 == 13 * DEC_ONE ? err_set(e, 422, "no",
 	    "not 13") : 0;
 }
@@ -155,7 +190,7 @@ on_forget(void *memory)
 
 static const struct trade_listener test_listener = { .name = "test",
     .on_tick = on_tick, .on_bar = on_bar, .on_signal = on_signal,
-    .forget = on_forget };
+    .done = on_done, .forget = on_forget };
 /* Instead of the product's. */
 const struct trade_listener *const trade_listeners[] = {
 	&test_listener, NULL
@@ -355,10 +390,22 @@ a_restart_changes_no_bar(void **state)
 /* ---- listeners ------------------------------------------------------------------------- */
 
 static void
+at_work(int64_t id)
+{
+	mariadb_sql(DB, "INSERT INTO trade_arming (id, tenant_id, user_id, "
+	    "session_id, mode, name, spec, spec_digest, timeframe, symbols, "
+	    "sizing, size, state, made_by, created_at, updated_at) VALUES "
+	    "('arming', '', '', '', 'paper', 'x', '{}', '', '1m', '[]', "
+	    "'units', 1, 'armed', '', NOW(6), NOW(6))");
+	mariadb_sql(DB, text("INSERT INTO trade_arming_instrument VALUES "
+	    "(%lld, 'arming', '')", id));
+}
+
+static void
 listeners_fail_alone(void **state)
 {
 	int64_t bad, nice, order;
-	int forgotten = ear.forgotten;
+	int forgotten = ear.forgotten, done;
 
 	(void)state;
 	if (!have)
@@ -375,7 +422,19 @@ listeners_fail_alone(void **state)
 	    "source = 'BAD'"), "2");
 	assert_string_equal(value("SELECT COUNT(*) FROM trade_dead WHERE "
 	    "source = 'NICE'"), "2");
+	/* what was left for later goes with its call */
+	assert_string_equal(value("SELECT GROUP_CONCAT(source ORDER BY id) "
+	    "FROM trade_dead WHERE source LIKE 'later %'"), "later BAD,later "
+	    "NICE,later NICE,later BAD");
 	assert_int_equal(ear.forgotten - forgotten, 1);
+	/* together: the end comes once for all */
+	done = ear.done;
+	post((struct trade_tick[]){ tick(nice, 3, minute(3), 12, 1),
+	    tick(nice, 4, minute(3), 12, 1) }, 2);
+	until("SELECT COUNT(*) FROM trade_intake", "0");
+	assert_int_equal(ear.done - done, 1);
+	/* where a strategy is at work, the price of then is known */
+	at_work(order);
 	for (int i = 0; i < 5; i++)
 		post((struct trade_tick[]){ tick(order, i + 1, minute(i),
 		    20 + i, 1) }, 1);

@@ -524,6 +524,23 @@ test_frame_sse(void **state)
 	assert_null(strstr(s.p, "id:"));
 }
 
+/* ---- ticks ------------------------------------------------------------------------ */
+
+/* At once after a pause; within the tick with the next. What is stored has a
+ * tick of its own, whatever else went out. */
+static void
+test_flush_at(void **state)
+{
+	const int64_t ms = 1000000, now = 5000 * ms;
+
+	(void)state;
+	assert_int_equal(live_flush_at(now, 0, 10), now);
+	assert_int_equal(live_flush_at(now, now - 10 * ms, 10), now);
+	assert_int_equal(live_flush_at(now, now - 3 * ms, 10), now + 7 * ms);
+	assert_int_equal(live_flush_at(now, now, 10), now + 10 * ms);
+	assert_int_equal(live_flush_at(now, now, 0), now);
+}
+
 /* ---- tickets ---------------------------------------------------------------------- */
 
 static void
@@ -558,7 +575,7 @@ main(void)
 		TEST(test_ring_state), TEST(test_parse),
 		TEST(test_parse_refused), TEST(test_since), TEST(test_frames),
 		TEST(test_frame_tick_empty), TEST(test_frame_sizes),
-		TEST(test_frame_sse), TEST(test_ticket)
+		TEST(test_frame_sse), TEST(test_flush_at), TEST(test_ticket)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

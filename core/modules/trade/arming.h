@@ -71,6 +71,14 @@ int trade_arming_find(struct db *, struct arena *, struct uuid tenant,
  * of a timeframe, or ("") all that follow signals. */
 int trade_arming_at_work(struct db *, struct arena *, int64_t instrument,
     const char *timeframe, struct rows *, struct err *);
+/* Instruments that armed ones are at work on, ascending; TRADE_NUMBERS at
+ * most. */
+struct trade_at_work {
+	int64_t id;
+	bool follows;			/* one follows signals */
+};
+int trade_arming_all(struct db *, struct arena *, struct rows *,
+    struct err *);
 int trade_arming_insert(struct db *, const struct trade_arming *,
     struct err *);
 /* state, detail, approval, times; counts the version up. */

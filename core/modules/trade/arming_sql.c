@@ -114,6 +114,18 @@ static const struct query ARMING_FOLLOWING = { "trade_arming.following",
 	"a.user_id AND u.active WHERE i.instrument_id = ? AND a.state = "
 	"'armed' AND a.follow <> '' ORDER BY a.id LIMIT 200",
 	&trade_arming_schema };
+static const struct field at_work_fields[] = {
+	FIELD(struct trade_at_work, id, .doc = "Instrument"),
+	FIELD(struct trade_at_work, follows, .doc = "By signals"), FIELD_END
+};
+static const struct schema at_work_schema = { .name = "AtWork",
+    .doc = "An instrument that strategies are at work on",
+    .size = sizeof(struct trade_at_work), .fields = at_work_fields };
+static const struct query ARMING_ALL = { "trade_arming.all",
+	"SELECT i.instrument_id AS id, MAX(a.follow <> '') AS follows FROM "
+	"trade_arming a JOIN trade_arming_instrument i ON i.arming_id = a.id "
+	"WHERE a.state = 'armed' GROUP BY i.instrument_id ORDER BY "
+	"i.instrument_id LIMIT 10000", &at_work_schema };
 static const struct query ARMING_INSERT = { "trade_arming.insert",
 	"INSERT INTO trade_arming (" ARMING ") VALUES (?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -142,7 +154,7 @@ static const struct query ACT_UPDATE = { "trade_act.update",
 
 const struct query *const trade_arming_queries[] = {
 	&ARMING_PAGE, &ARMING_FIND, &ARMING_LOCK, &ARMING_AT_WORK,
-	&ARMING_FOLLOWING, &ARMING_INSERT, &ARMING_UPDATE, &ARMING_ACTED,
+	&ARMING_FOLLOWING, &ARMING_ALL, &ARMING_INSERT, &ARMING_UPDATE, &ARMING_ACTED,
 	&ARMING_DELETE, &ARMING_ON, &ACT_PAGE, &ACT_CLAIM, &ACT_UPDATE, NULL
 };
 
@@ -183,6 +195,13 @@ trade_arming_at_work(struct db *db, struct arena *a, int64_t instrument,
 		    out, e);
 	return db_all(db, a, &ARMING_AT_WORK, ARGS(V(instrument),
 	    V(timeframe)), out, e);
+}
+
+int
+trade_arming_all(struct db *db, struct arena *a, struct rows *out,
+    struct err *e)
+{
+	return db_all(db, a, &ARMING_ALL, NO_ARGS, out, e);
 }
 
 int

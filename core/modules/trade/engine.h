@@ -41,6 +41,9 @@ int trade_engine_on_signal(struct trade_listen *, const char *json, size_t n,
  * over HTTP (memory: NULL then). */
 int trade_engine_follow(struct trade_listen *, struct trade_signal *,
     struct err *);
+/* Stores and tells what the calls of a batch left for later: signals that
+ * no strategy follows, and what followed earlier ones. */
+int trade_engine_done(struct trade_listen *, struct err *);
 void trade_engine_forget(void *memory);
 
 /* ---- acting on a signal (engine_act_ops.c) -------------------------------------- */

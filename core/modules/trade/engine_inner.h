@@ -36,6 +36,18 @@ struct trade_engine {
 	uint64_t clock, living;
 };
 
+/* What a batch leaves for its end. */
+struct trade_later {
+	VEC(struct trade_signal) signals;
+	VEC(struct trade_followed) followed, minutes;
+	struct map *news;		/* symbols with news, by tenant */
+};
+/* NULL: nothing can wait. */
+struct trade_later *trade_engine_later(struct trade_listen *);
+/* What the news say of the listener's instrument; left as it is without any. */
+int trade_engine_mood(struct trade_listen *, struct utc at, double *score,
+    struct err *);
+
 struct trade_engine *trade_engine_memory(struct trade_listen *);
 struct trade_pulse *trade_engine_pulse(struct trade_listen *);
 /* The series as the stored bars before an instant make it; in memory already:

@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "modules/trade/engine_inner.h"
 #include "modules/trade/feed_inner.h"
-#include "modules/trade/sentiment.h"
 
 /* ---- signals --------------------------------------------------------------------------- */
 
@@ -54,8 +53,15 @@ signal_of(struct trade_listen *l, const struct trade_bar_news *n,
 int
 trade_engine_put(struct trade_listen *l, struct trade_signal *s, struct err *e)
 {
-	int rc = trade_signal_put(l->desk.db, s, e);
+	struct trade_later *later = trade_engine_later(l);
+	int rc;
 
+	if (l->unfollowed && later != NULL) {
+		s->context.p = arena_strdup(l->batch, s->context.p);
+		*VEC_ADD(l->batch, &later->signals) = *s;
+		return 0;
+	}
+	rc = trade_signal_put(l->desk.db, s, e);
 	if (rc == 1)		/* a day is replayed: shown, not acted on */
 		return trade_signal_preview(l->desk.db, s, e);
 	return rc == -1 ? -1 : trade_engine_follow(l, s, e);
@@ -99,14 +105,9 @@ mood(struct trade_listen *l, const struct trade_bar_news *n,
     struct trade_seen *s, struct err *e)
 {
 	struct utc end = { n->bar.at.us + trade_engine_span(n->timeframe) };
-	struct trade_sentiment m;
-	int rc = trade_sentiment_of(l->desk.db, l->desk.a, l->desk.tenant,
-	    l->instrument->symbol, end.us < l->desk.now.us ? end :
-	    l->desk.now, &m, e);
 
-	if (rc == 0)
-		s->x[FEATURE_SENTIMENT] = m.score;
-	return rc == -1 ? -1 : 0;
+	return trade_engine_mood(l, end.us < l->desk.now.us ? end :
+	    l->desk.now, &s->x[FEATURE_SENTIMENT], e);
 }
 
 /* What followed the signals of 1, 5 and 20 bars ago. */
@@ -114,17 +115,24 @@ static int
 outcomes(struct trade_listen *l, const struct trade_bar_news *n,
     const struct trade_slot *s, struct err *e)
 {
-	const struct utc at[3] = { trade_watch_back(s->watch, 1),
-	    trade_watch_back(s->watch, 5), trade_watch_back(s->watch, 20) };
+	struct trade_later *later = trade_engine_later(l);
+	const struct trade_followed f = { l->instrument->id, n->timeframe,
+	    { trade_watch_back(s->watch, 1), trade_watch_back(s->watch, 5),
+	    trade_watch_back(s->watch, 20) }, n->bar.close };
+	bool minute = strcmp(n->timeframe, "1m") == 0;
 
-	if (at[0].us == 0)
+	if (f.at[0].us == 0)
 		return 0;
-	if (trade_signal_follow(l->desk.db, l->instrument->id, n->timeframe,
-	    at, n->bar.close, e) == -1)
+	if (later != NULL) {
+		*VEC_ADD(l->batch, &later->followed) = f;
+		if (minute)
+			*VEC_ADD(l->batch, &later->minutes) = f;
+		return 0;
+	}
+	if (trade_signal_follow(l->desk.db, l->desk.a, &f, 1, e) == -1)
 		return -1;
-	return strcmp(n->timeframe, "1m") != 0 ? 0 :
-	    trade_signal_follow_ticks(l->desk.db, l->instrument->id, at,
-	    n->bar.close, e);
+	return !minute ? 0 : trade_signal_follow_ticks(l->desk.db,
+	    l->desk.a, &f, 1, e);
 }
 
 /* ---- rules of armed strategies ----------------------------------------------------------- */
@@ -271,7 +279,7 @@ trade_engine_on_bar(struct trade_listen *l, const struct trade_bar_news *n,
 	    s->seen.nremarks > 0 && mood(l, n, &s->seen, e) == -1) ||
 	    signals(l, n, &s->seen, e) == -1)
 		return -1;
-	return armings(l, n, &s->seen, e);
+	return l->unarmed ? 0 : armings(l, n, &s->seen, e);
 }
 
 /* ---- following signals -------------------------------------------------------------------- */

@@ -30,6 +30,12 @@ struct trade_listen {
 	void *memory;			/* the listener's own, NULL at first;
 					 * kept from call to call */
 	struct arena *keep;		/* lives as long as memory */
+	bool unarmed, unfollowed;	/* no strategy is at work on it; none
+					 * follows its signals */
+	void *later;			/* the listener's own of this batch: what
+					 * done() is to write. NULL at first */
+	struct arena *batch;		/* lives as long as later; NULL: there
+					 * is no batch, nothing can wait */
 };
 struct trade_bar_news {
 	const char *timeframe;
@@ -50,6 +56,10 @@ struct trade_listener {
 	    struct err *);
 	int (*on_bar)(struct trade_listen *, const struct trade_bar_news *,
 	    struct err *);
+	/* All was shown: writes what the calls left for later, few statements
+	 * for the whole batch. Of no instrument and no tenant. NULL: nothing
+	 * is ever left. */
+	int (*done)(struct trade_listen *, struct err *);
 	/* JSON object that came from signals:global; may never place an order
 	 * of a strategy that is not armed. 1: refused (it goes to the dead
 	 * letters with err->detail). */

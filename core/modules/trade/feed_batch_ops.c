@@ -298,7 +298,7 @@ work(struct db *db, void *arg, struct err *e)
 	    trade_ears_listen(b, db, e) == -1 ||
 	    store_progress(b, db, e) == -1 ||
 	    store_sources(b, db, e) == -1 ||
-	    trade_intake_drop(db, b->intake.v, b->intake.n, e) == -1)
+	    trade_intake_drop(db, b->a, b->intake.v, b->intake.n, e) == -1)
 		return -1;
 	return event_pack_publish(db, pack, e);
 }

@@ -4,6 +4,7 @@
  * and the batch is shown again call by call, so that only the failing call is
  * lost. Invariant: a listener's error never stops the market.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -11,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "modules/trade/arming.h"
 #include "modules/trade/conf.h"
 #include "modules/trade/feed_inner.h"
 #include "shm/shm.h"
@@ -23,6 +25,7 @@ struct showing {
 	const struct trade_happening *h;
 	size_t ear;
 	bool apart;			/* a savepoint for each call */
+	void *later[TRADE_LISTENERS];
 };
 
 void
@@ -41,31 +44,59 @@ trade_ears_forget(struct trade_ears *ears)
 	}
 }
 
+/* What the listener s->ear is given. live NULL: nothing in particular. */
+static struct trade_listen
+listen_to(struct showing *s, struct db *db, const struct trade_live *live)
+{
+	struct trade_ears *ears = s->b->m->ears;
+
+	if (ears->keep[s->ear] == NULL)
+		ears->keep[s->ear] = arena_new(KEEP_CAP);
+	return (struct trade_listen){ .env = s->b->m->env,
+	    .desk = trade_desk_make(conf_get(s->b->m->env->conf,
+	    &trade_settings), db, s->a, live != NULL ? live->i.tenant_id :
+	    (struct uuid){ { 0 } }, (struct uuid){ { 0 } }, s->b->now),
+	    .instrument = live != NULL ? &live->i : NULL,
+	    .unarmed = live != NULL && !live->armed,
+	    .unfollowed = live != NULL && !live->followed,
+	    .memory = ears->memory[s->ear], .keep = ears->keep[s->ear],
+	    .later = s->later[s->ear], .batch = s->b->a };
+}
+
+static int
+finish(struct showing *s, struct trade_listen *x, struct err *e)
+{
+	const struct trade_listener *l = trade_listeners[s->ear];
+	int rc = l->done == NULL || x->later == NULL ? 0 : l->done(x, e);
+
+	s->later[s->ear] = NULL;
+	return rc;
+}
+
+/* One call; apart, with all that it left for later. */
 static int
 call(struct db *db, void *arg, struct err *e)
 {
 	struct showing *s = arg;
 	const struct trade_listener *l = trade_listeners[s->ear];
-	struct trade_ears *ears = s->b->m->ears;
 	const struct trade_happening *h = s->h;
-	struct trade_listen x = { .env = s->b->m->env,
-	    .desk = trade_desk_make(conf_get(s->b->m->env->conf,
-	    &trade_settings), db, s->a, h->live->i.tenant_id,
-	    (struct uuid){ { 0 } }, s->b->now),
-	    .instrument = &h->live->i, .memory = ears->memory[s->ear] };
+	struct trade_listen x = listen_to(s, db, h->live);
 	struct trade_bar_news n = { .corrected = h->corrected };
 	int rc;
 
-	if (ears->keep[s->ear] == NULL)
-		ears->keep[s->ear] = arena_new(KEEP_CAP);
-	x.keep = ears->keep[s->ear];
 	if (h->is_bar) {
 		n.timeframe = trade_timeframe_names[h->bar.timeframe];
 		n.bar = h->shown;
 		rc = l->on_bar(&x, &n, e);
 	} else
 		rc = l->on_tick(&x, &h->tick, e);
-	ears->memory[s->ear] = x.memory;
+	s->b->m->ears->memory[s->ear] = x.memory;
+	s->later[s->ear] = x.later;
+	if (!s->apart)
+		return rc;
+	if (rc == 0)
+		return finish(s, &x, e);
+	s->later[s->ear] = NULL;
 	return rc;
 }
 
@@ -107,6 +138,24 @@ write_quote(struct showing *s, struct db *db, struct err *e)
 	return trade_quote_put(db, &s->h->quote, e);
 }
 
+static bool
+acted_on(const struct trade_live *l)
+{
+	return l->armed || l->resting;
+}
+
+static int
+finish_all(struct showing *s, struct db *db, struct err *e)
+{
+	for (s->ear = 0; trade_listeners[s->ear] != NULL; s->ear++) {
+		struct trade_listen x = listen_to(s, db, NULL);
+
+		if (finish(s, &x, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 show(struct db *db, void *arg, struct err *e)
 {
@@ -122,16 +171,17 @@ show(struct db *db, void *arg, struct err *e)
 		for (s->ear = 0; trade_listeners[s->ear] != NULL; s->ear++) {
 			if (!concerns(trade_listeners[s->ear], s->h))
 				continue;
-			if (s->h->is_bar && write_quote(s, db, e) == -1)
+			if (s->h->is_bar && acted_on(s->h->live) &&
+			    write_quote(s, db, e) == -1)
 				return -1;
 			if (show_to(s, db, e) == -1)
 				return -1;
 			heard = true;
 		}
-		if (s->h->is_bar && heard)
+		if (s->h->is_bar && heard && s->h->live->armed)
 			s->h->live->resting = true;	/* it may be now */
 	}
-	return 0;
+	return finish_all(s, db, e);
 }
 
 /* ---- signals ------------------------------------------------------------------------ */
@@ -206,20 +256,44 @@ all_signals(struct trade_batch *b, struct db *db, struct arena *a,
 	return 0;
 }
 
+/* Both kinds of rows begin with the number. */
 static int
-find_resting(struct trade_batch *b, struct db *db, struct err *e)
+by_number(const void *x, const void *y)
 {
-	struct rows rows;
+	const int64_t *p = x, *q = y;
 
-	if (trade_resting_all(db, b->a, &rows, e) == -1)
+	return *p < *q ? -1 : *p > *q;
+}
+
+static const void *
+listed(const struct rows *rows, int64_t id)
+{
+	return rows->n == 0 ? NULL : bsearch(&id, rows->v, rows->n,
+	    rows->schema->size, by_number);
+}
+
+/* Where orders rest and strategies are at work: most instruments have
+ * neither, and cost no statement of their own. */
+static int
+find_acted_on(struct trade_batch *b, struct db *db, struct err *e)
+{
+	struct rows resting, armed;
+
+	if (trade_resting_all(db, b->a, &resting, e) == -1 ||
+	    trade_arming_all(db, b->a, &armed, e) == -1)
 		return -1;
-	for (size_t k = 0; k < b->touched.n; k++) {
-		struct trade_live *l = b->touched.v[k];
+	for (size_t k = 0; k < b->touched.n + b->posted.n; k++) {
+		struct trade_live *l = k < b->touched.n ? b->touched.v[k] :
+		    b->posted.v[k - b->touched.n].live;
+		const struct trade_at_work *at;
 
-		l->resting = false;
-		for (size_t i = 0; i < rows.n && !l->resting; i++)
-			l->resting = ROW(&rows, struct trade_number, i)->id ==
-			    l->i.id;
+		/* a list that was cut says nothing: everything is on it */
+		at = listed(&armed, l->i.id);
+		l->armed = at != NULL || armed.n >= TRADE_NUMBERS;
+		l->followed = (at != NULL && at->follows) ||
+		    armed.n >= TRADE_NUMBERS;
+		l->resting = listed(&resting, l->i.id) != NULL ||
+		    resting.n >= TRADE_NUMBERS;
 	}
 	return 0;
 }
@@ -232,7 +306,7 @@ trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
 
 	if (b->news.n + b->posted.n + b->signals.n == 0)
 		return 0;
-	if (trade_listeners[0] != NULL && find_resting(b, db, e) == -1)
+	if (trade_listeners[0] != NULL && find_acted_on(b, db, e) == -1)
 		return -1;
 	s.a = arena_new((size_t)64 << 20);
 	rc = trade_listeners[0] == NULL ? 0 : db_savepoint(db, show, &s, e);
@@ -241,6 +315,7 @@ trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
 		trade_ears_forget(b->m->ears);
 		for (size_t k = 0; k < b->touched.n; k++)
 			b->touched.v[k]->quoted = false;
+		memset(s.later, 0, sizeof(s.later));
 		s.apart = true;
 		rc = show(db, &s, e);
 	}

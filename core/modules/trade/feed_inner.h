@@ -104,8 +104,8 @@ int trade_intake_add(struct db *, const struct trade_intake *, struct err *);
 int trade_intake_next(struct db *, struct arena *, int64_t limit,
     struct rows *, struct err *);
 /* 409 "lease_lost" when one of them is not there any more. */
-int trade_intake_drop(struct db *, const int64_t *ids, size_t n,
-    struct err *);
+int trade_intake_drop(struct db *, struct arena *, const int64_t *ids,
+    size_t n, struct err *);
 
 /* 0 found, 1 none. */
 int trade_progress_get(struct db *, struct arena *, int64_t instrument,
@@ -139,10 +139,8 @@ int trade_tick_after(struct db *, struct arena *, int64_t instrument,
 int trade_dead_add(struct db *, const struct trade_dead *, struct err *);
 int trade_dead_page(struct db *, struct arena *, struct uuid tenant,
     int64_t below, int64_t limit, struct rows *, struct err *);
-/* Ids of instruments with open orders: rows of struct trade_number. */
-struct trade_number {
-	int64_t id;
-};
+/* Ids of instruments with open orders, ascending: rows of struct
+ * trade_number. */
 int trade_resting_all(struct db *, struct arena *, struct rows *,
     struct err *);
 
@@ -208,7 +206,9 @@ struct trade_live {
 					 * rate alone */
 	bool untold;			/* something is to be told */
 	bool touched;			/* in this batch */
-	bool resting;
+	bool resting;			/* has open orders */
+	bool armed, followed;		/* a strategy is at work on it; one
+					 * follows its signals */
 	bool quoted;			/* the quote's row is up to date */
 	int shortest;			/* bars below are not built */
 	struct trade_live *next_untold;

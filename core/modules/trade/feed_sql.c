@@ -2,6 +2,7 @@
  * Rows of feeds, of what waits in front of the loop, and of what could not be
  * taken. All SQL on trade_feed, trade_intake and trade_dead is here.
  */
+#include "base/arena.h"
 #include "base/err.h"
 #include "modules/trade/feed_inner.h"
 
@@ -227,22 +228,21 @@ trade_intake_next(struct db *db, struct arena *a, int64_t limit,
 	return db_all(db, a, &INTAKE_NEXT, ARGS(V(limit)), out, e);
 }
 
-/* Few rows of many ticks each: one statement per row. */
 int
-trade_intake_drop(struct db *db, const int64_t *ids, size_t n,
-    struct err *e)
+trade_intake_drop(struct db *db, struct arena *a, const int64_t *ids,
+    size_t n, struct err *e)
 {
+	struct val *v = arena_array(a, n + 1, sizeof(*v));
 	uint64_t gone;
 
-	for (size_t i = 0; i < n; i++) {
-		if (db_exec(db, &INTAKE_DROP, ARGS(V(ids[i])), &gone, e) ==
-		    -1)
-			return -1;
-		if (gone != 1)
-			return err_set(e, 409, "lease_lost",
-			    "Another process has taken the ticks");
-	}
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		v[i] = V(ids[i]);
+	if (n == 0)
+		return 0;
+	if (db_exec_many(db, &INTAKE_DROP, v, 1, n, &gone, e) == -1)
+		return -1;
+	return gone == n ? 0 : err_set(e, 409, "lease_lost",
+	    "Another process has taken the ticks");
 }
 
 int

@@ -27,6 +27,13 @@ extern const char *const trade_instrument_kinds[];
 /* Symbols as routes take them. */
 #define TRADE_SYMBOL .pattern = "^[A-Za-z0-9][A-Za-z0-9.&_^=-]*$"
 
+/* Numbers of instruments, as queries list them; so many at most. */
+struct trade_number {
+	int64_t id;
+};
+enum { TRADE_NUMBERS = 10000 };
+extern const struct schema trade_number_schema;
+
 int trade_instrument_page(struct db *, struct arena *, struct uuid tenant,
     int64_t after, int64_t limit, struct rows *, struct err *);
 /* exchange "": the one without, or the only one; 409 when there are several.
@@ -36,6 +43,14 @@ int trade_instrument_find(struct db *, struct arena *, struct uuid tenant,
     struct err *);
 /* Its refusal. */
 int trade_instrument_many(const char *symbol, struct err *);
+/* Those of some symbols (const char *; at most TRADE_NUMBERS rows), at all
+ * exchanges, by symbol and exchange. */
+int trade_instrument_of(struct db *, struct arena *, struct uuid tenant,
+    const char *const *symbols, size_t n, struct rows *, struct err *);
+/* The one that trade_instrument_find() would find, in such rows. 0 found, 1
+ * none, -1: 409. */
+int trade_instrument_pick(const struct rows *, const char *symbol,
+    const char *exchange, struct trade_instrument *, struct err *);
 int trade_instrument_by_id(struct db *, struct arena *, struct uuid tenant,
     int64_t id, struct trade_instrument *, struct err *);
 int trade_instrument_any(struct db *, struct arena *, int64_t id,

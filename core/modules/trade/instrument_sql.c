@@ -1,7 +1,10 @@
 /*
  * Rows of instruments. All SQL on trade_instrument is here.
  */
+#include <string.h>
+
 #include "base/err.h"
+#include "base/str.h"
 #include "modules/trade/instrument.h"
 
 const char *const trade_instrument_kinds[] = {
@@ -35,9 +38,20 @@ const struct schema trade_instrument_schema = {
 	.size = sizeof(I), .fields = fields
 };
 
+static const struct field number_fields[] = {
+	FIELD(struct trade_number, id, .doc = "Number"), FIELD_END
+};
+const struct schema trade_number_schema = { .name = "Number",
+    .doc = "A number", .size = sizeof(struct trade_number),
+    .fields = number_fields };
+
 #define COLUMNS "id, tenant_id, symbol, exchange, name, kind, currency, " \
 	"tick, lot, zone, hours, closed_on, min_quantity, max_quantity, " \
 	"tradable, created_at"
+
+#define OF_COLUMNS "i.id, i.tenant_id, i.symbol, i.exchange, i.name, " \
+	"i.kind, i.currency, i.tick, i.lot, i.zone, i.hours, i.closed_on, " \
+	"i.min_quantity, i.max_quantity, i.tradable, i.created_at"
 
 static const struct query INSTRUMENT_PAGE = { "trade_instrument.page",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
@@ -46,6 +60,13 @@ static const struct query INSTRUMENT_FIND = { "trade_instrument.find",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
 	"symbol = ? AND (exchange = ? OR ? = '') "
 	"ORDER BY exchange LIMIT 2", &trade_instrument_schema };
+/* The collation of the key: otherwise all of the tenant's are read. */
+static const struct query INSTRUMENT_OF = { "trade_instrument.of",
+	"SELECT " OF_COLUMNS " FROM JSON_TABLE(?, '$[*]' COLUMNS(symbol "
+	"VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) j "
+	"STRAIGHT_JOIN trade_instrument i ON "
+	"i.tenant_id = ? AND i.symbol = j.symbol ORDER BY i.symbol, "
+	"i.exchange LIMIT 10000", &trade_instrument_schema };
 static const struct query INSTRUMENT_BY_ID = { "trade_instrument.by_id",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
 	"id = ? LIMIT 1", &trade_instrument_schema };
@@ -66,8 +87,9 @@ static const struct query INSTRUMENT_DELETE = { "trade_instrument.delete",
 	"DELETE FROM trade_instrument WHERE tenant_id = ? AND id = ?", NULL };
 
 const struct query *const trade_instrument_queries[] = {
-	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_BY_ID, &INSTRUMENT_ANY,
-	&INSTRUMENT_PUT, &INSTRUMENT_DELETE, NULL
+	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_OF,
+	&INSTRUMENT_BY_ID, &INSTRUMENT_ANY, &INSTRUMENT_PUT,
+	&INSTRUMENT_DELETE, NULL
 };
 
 const struct table trade_instrument_tables[] = {
@@ -106,6 +128,55 @@ trade_instrument_many(const char *symbol, struct err *e)
 {
 	return err_set(e, 409, "exchange", "%s is traded at more than one "
 	    "exchange: say which", symbol);
+}
+
+int
+trade_instrument_of(struct db *db, struct arena *a, struct uuid tenant,
+    const char *const *symbols, size_t n, struct rows *out, struct err *e)
+{
+	struct str s;
+
+	str_init(&s, a);
+	for (size_t i = 0; i < n; i++) {
+		str_addc(&s, i == 0 ? '[' : ',');
+		str_json(&s, symbols[i]);
+	}
+	str_addc(&s, ']');
+	*out = (struct rows){ .schema = &trade_instrument_schema };
+	return n == 0 ? 0 : db_all(db, a, &INSTRUMENT_OF, ARGS(
+	    V((const char *)s.p), V(tenant)), out, e);
+}
+
+int
+trade_instrument_pick(const struct rows *rows, const char *symbol,
+    const char *exchange, struct trade_instrument *out, struct err *e)
+{
+	const I *found = NULL;
+	size_t lo = 0, hi = rows->n;
+
+	while (lo < hi) {		/* the first of the symbol */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(ROW(rows, I, mid)->symbol, symbol) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < rows->n && strcmp(ROW(rows, I, lo)->symbol, symbol) == 0;
+	    lo++) {
+		const I *i = ROW(rows, I, lo);
+
+		if (*exchange != '\0' && strcmp(i->exchange, exchange) != 0)
+			continue;
+		if (found != NULL && found->id != i->id &&
+		    *found->exchange != '\0')
+			return trade_instrument_many(symbol, e);
+		found = found == NULL ? i : found;
+	}
+	if (found == NULL)
+		return 1;
+	*out = *found;
+	return 0;
 }
 
 int

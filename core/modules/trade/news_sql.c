@@ -161,6 +161,12 @@ static const struct query NEWS_STAMP = { "trade_news.stamp",
 static const struct query SCORE_INSERT = { "trade_sentiment.insert",
 	"INSERT INTO trade_sentiment (" SCORE ") VALUES (?, ?, ?, ?, ?, ?, ?, "
 	"?, ?, ?)", NULL };
+static const struct field symbol_fields[] = {
+	FIELD(struct trade_news_symbol, symbol, .doc = "Symbol"), FIELD_END
+};
+static const struct schema symbol_schema = { .name = "NewsSymbol",
+    .doc = "A symbol that has news",
+    .size = sizeof(struct trade_news_symbol), .fields = symbol_fields };
 static const struct query SCORE_OF_NEWS = { "trade_sentiment.of_news",
 	"SELECT " SCORE " FROM trade_sentiment WHERE news_id = ? ORDER BY "
 	"symbol LIMIT 200", &trade_symbol_score_schema };
@@ -180,6 +186,9 @@ static const struct query SCORE_PAST = { "trade_sentiment.past",
 	"n ON n.id = s.news_id WHERE s.tenant_id = ? AND s.symbol = ? AND "
 	"s.at >= ? AND s.at <= ? AND s.counted ORDER BY known LIMIT 200000",
 	&point_schema };
+static const struct query SCORED = { "trade_sentiment.symbols",
+	"SELECT DISTINCT symbol FROM trade_sentiment WHERE tenant_id = ? "
+	"LIMIT 10000", &symbol_schema };
 static const struct query ALIAS_PUT = { "trade_alias.put",
 	"INSERT INTO trade_alias (tenant_id, alias, symbol, created_at) VALUES "
 	"(?, ?, ?, ?) ON DUPLICATE KEY UPDATE symbol = VALUE(symbol)", NULL };
@@ -204,8 +213,9 @@ static const struct query RESULT_PUT = { "trade_sentiment_result.put",
 const struct query *const trade_news_queries[] = {
 	&NEWS_INSERT, &NEWS_KNOWN, &NEWS_PAGE, &NEWS_OF, &NEWS_FIND,
 	&NEWS_BY_ID, &NEWS_DELETE, &NEWS_RECENT, &NEWS_STAMP, &SCORE_INSERT,
-	&SCORE_OF_NEWS, &SCORE_OF, &SCORE_ALL, &SCORE_PAST, &ALIAS_PUT,
-	&ALIAS_DELETE, &ALIAS_PAGE, &NAMED_ALL, &RESULT_GET, &RESULT_PUT, NULL
+	&SCORE_OF_NEWS, &SCORE_OF, &SCORE_ALL, &SCORE_PAST, &SCORED,
+	&ALIAS_PUT, &ALIAS_DELETE, &ALIAS_PAGE, &NAMED_ALL, &RESULT_GET,
+	&RESULT_PUT, NULL
 };
 
 const struct table trade_news_tables[] = {
@@ -383,6 +393,13 @@ trade_news_stamp(struct db *db, struct arena *a, struct uuid tenant,
 	*out = arena_printf(a, "%lld %s", (long long)s.n,
 	    uuid_format(s.newest, id));
 	return 0;
+}
+
+int
+trade_news_symbols(struct db *db, struct arena *a, struct uuid tenant,
+    struct rows *out, struct err *e)
+{
+	return db_all(db, a, &SCORED, ARGS(V(tenant)), out, e);
 }
 
 int

@@ -149,5 +149,13 @@ int trade_sentiment_of(struct db *, struct arena *, struct uuid tenant,
 int trade_sentiment_history(struct db *, struct arena *, struct uuid tenant,
     const char *symbol, struct utc from, struct utc to,
     struct trade_sentiment_past *, struct err *);
+/* Symbols that have any news at all, TRADE_NEWS_SYMBOLS at most: rows of
+ * struct trade_news_symbol. */
+enum { TRADE_NEWS_SYMBOLS = 10000 };
+struct trade_news_symbol {
+	const char *symbol;
+};
+int trade_news_symbols(struct db *, struct arena *, struct uuid tenant,
+    struct rows *, struct err *);
 
 #endif

@@ -58,14 +58,23 @@ int trade_signal_by_id(struct db *, struct arena *, struct uuid tenant,
 /* 1: it is known (by instrument, timeframe, bar, source and name). */
 int trade_signal_insert(struct db *, const struct trade_signal *,
     struct err *);
+/* The same of up to TRADE_SIGNALS; fresh[i]: it was not known. */
+enum { TRADE_SIGNALS = 1000 };
+int trade_signal_insert_many(struct db *, struct arena *,
+    const struct trade_signal *, size_t n, bool *fresh, struct err *);
 /* Bars of an instrument have closed: at[k] is the bar 1, 5, 20 bars before
  * the one that closed at `close` (0 = there is none). */
-int trade_signal_follow(struct db *, int64_t instrument,
-    const char *timeframe, const struct utc at[3], struct dec close,
-    struct err *);
-/* The same of what was seen in ticks of those minutes. */
-int trade_signal_follow_ticks(struct db *, int64_t instrument,
-    const struct utc at[3], struct dec close, struct err *);
+struct trade_followed {
+	int64_t instrument;
+	const char *timeframe;
+	struct utc at[3];
+	struct dec close;
+};
+int trade_signal_follow(struct db *, struct arena *,
+    const struct trade_followed *, size_t n, struct err *);
+/* The same of what was seen in ticks of those minutes; bars of a minute. */
+int trade_signal_follow_ticks(struct db *, struct arena *,
+    const struct trade_followed *, size_t n, struct err *);
 int trade_signal_corrected(struct db *, int64_t instrument,
     const char *timeframe, struct utc bar_at, struct err *);
 
@@ -74,6 +83,10 @@ int trade_signal_corrected(struct db *, int64_t instrument,
 /* Stores and tells it; inside a transaction. id, when nil, is made here. 1: it
  * is known already, nothing was told. */
 int trade_signal_put(struct db *, struct trade_signal *, struct err *);
+/* The same of many, few statements for all. What is known already (a day is
+ * replayed) is told as a preview. */
+int trade_signal_put_many(struct db *, struct arena *, struct trade_signal *,
+    size_t n, struct err *);
 /* Tells of what is only forming: no row, may be dropped. */
 int trade_signal_preview(struct db *, struct trade_signal *, struct err *);
 /* A signal of an external engine, JSON text: {symbol, score, pattern|name,

@@ -55,6 +55,38 @@ trade_signal_put(struct db *db, S *s, struct err *e)
 	    uuid_format(s->id, id), 1, s, e);
 }
 
+static int
+put_some(struct db *db, struct arena *a, S *s, size_t n, struct err *e)
+{
+	struct event_pack *pack = event_pack_new(a);
+	bool *fresh = arena_array(a, n, sizeof(*fresh));
+	char id[UUID_TEXT];
+
+	for (size_t i = 0; i < n; i++)
+		complete(&s[i]);
+	if (trade_signal_insert_many(db, a, s, n, fresh, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		s[i].preview = !fresh[i];
+		event_pack_add(pack, &trade_signal_events[fresh[i] ? TOLD :
+		    PREVIEW], s[i].tenant_id, fresh[i] ?
+		    uuid_format(s[i].id, id) : s[i].symbol, fresh[i], &s[i]);
+	}
+	return event_pack_publish(db, pack, e);
+}
+
+int
+trade_signal_put_many(struct db *db, struct arena *a, S *s, size_t n,
+    struct err *e)
+{
+	for (size_t i = 0, k; i < n; i += k) {
+		k = n - i < TRADE_SIGNALS ? n - i : TRADE_SIGNALS;
+		if (put_some(db, a, s + i, k, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 trade_signal_preview(struct db *db, S *s, struct err *e)
 {

@@ -40,7 +40,11 @@ id_above(const char *x, const char *y)
 struct taking {
 	struct trade_taking *t;
 	struct arena *a;
-	struct map *known;		/* instruments of this turn */
+	struct said {
+		struct trade_message m;
+		const char *bad;	/* why it is not understood */
+	} *said;			/* by entry */
+	struct rows known;		/* instruments that they name */
 	VEC(struct trade_tick) ticks;
 };
 
@@ -71,56 +75,50 @@ allowed(const struct trade_taking *t, const char *topic)
 	return false;
 }
 
-/* 0 found, 1 none. */
+/* Reads all messages, and the instruments that they name by one statement. */
 static int
-instrument(struct db *db, struct taking *k, const struct trade_message *m,
-    int64_t *id, struct err *e)
+learn(struct db *db, struct taking *k, struct err *e)
 {
-	const char *key = arena_printf(k->a, "%s@%s", m->symbol,
-	    m->exchange);
-	int64_t *known = map_get(k->known, key);
-	struct trade_instrument i;
-	int rc;
+	const char **symbols = arena_array(k->a, k->t->n + 1,
+	    sizeof(*symbols));
+	struct map *seen = map_new(k->a);
+	size_t n = 0;
 
-	if (known != NULL) {
-		*id = *known;
-		return *id == 0;
+	k->said = arena_array(k->a, k->t->n + 1, sizeof(*k->said));
+	for (size_t i = 0; i < k->t->n; i++) {
+		const struct trade_entry *en = &k->t->entries[i];
+		struct trade_message *m = &k->said[i].m;
+		struct err bad = { 0 };
+
+		m->topic = "";
+		if (trade_message_read(k->a, en->json, en->n, k->t->now, m,
+		    &bad) == -1)
+			k->said[i].bad = arena_strdup(k->a, bad.detail);
+		else if (trade_symbol_ok(m->symbol) && map_put(seen,
+		    m->symbol, seen) == NULL)
+			symbols[n++] = m->symbol;
 	}
-	rc = trade_symbol_ok(m->symbol) && strlen(m->exchange) <= 16 ?
-	    trade_instrument_find(db, k->a, k->t->feed->tenant_id, m->symbol,
-	    m->exchange, &i, e) : 1;
-	if (rc == -1 && e->status == 409) {
-		err_clear(e);		/* of several exchanges */
-		rc = 1;
-	}
-	if (rc == -1)
-		return -1;
-	known = arena_alloc(k->a, sizeof(*known));
-	*known = rc == 0 ? i.id : 0;
-	map_put(k->known, key, known);
-	*id = *known;
-	return rc;
+	return trade_instrument_of(db, k->a, k->t->feed->tenant_id, symbols,
+	    n, &k->known, e);
 }
 
 static int
-take_tick(struct db *db, struct taking *k, const struct trade_entry *en,
-    struct err *e)
+take_tick(struct db *db, struct taking *k, size_t i, struct err *e)
 {
-	struct trade_message m = { .topic = "" };
-	struct err bad = { 0 };
-	int rc;
+	const struct trade_entry *en = &k->t->entries[i];
+	struct trade_message *m = &k->said[i].m;
+	struct trade_instrument in;
+	struct err several = { 0 };
 
-	if (trade_message_read(k->a, en->json, en->n, k->t->now, &m, &bad) ==
-	    -1)
-		return bury(db, k, en, arena_strdup(k->a, bad.detail), e);
-	if (!allowed(k->t, m.topic))
+	if (k->said[i].bad != NULL)
+		return bury(db, k, en, k->said[i].bad, e);
+	if (!allowed(k->t, m->topic))
 		return bury(db, k, en, "Its topic is not allowed", e);
-	rc = instrument(db, k, &m, &m.tick.instrument_id, e);
-	if (rc == -1)
-		return -1;
-	if (rc == 1)
+	if (trade_instrument_pick(&k->known, m->symbol, m->exchange, &in,
+	    &several) != 0)
 		return bury(db, k, en, "Its instrument is not known", e);
-	*VEC_ADD(k->a, &k->ticks) = m.tick;
+	m->tick.instrument_id = in.id;
+	*VEC_ADD(k->a, &k->ticks) = m->tick;
 	return 0;
 }
 
@@ -169,13 +167,12 @@ work(struct db *db, void *arg, struct err *e)
 
 	t->taken = t->dead = 0;
 	memset(&k->ticks, 0, sizeof(k->ticks));
-	k->known = map_new(k->a);
-	if (t->lease != NULL && lease_guard(db, t->lease, e) == -1)
+	if ((t->lease != NULL && lease_guard(db, t->lease, e) == -1) ||
+	    (t->what == STREAM_TICKS && learn(db, k, e) == -1))
 		return -1;
 	for (size_t i = 0; i < t->n; i++)
-		if ((t->what == STREAM_TICKS ? take_tick(db, k,
-		    &t->entries[i], e) : take_signal(db, k, &t->entries[i],
-		    e)) == -1)
+		if ((t->what == STREAM_TICKS ? take_tick(db, k, i, e) :
+		    take_signal(db, k, &t->entries[i], e)) == -1)
 			return -1;
 	t->taken += (int64_t)k->ticks.n;
 	note(t, k);

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/map.h"
 #include "base/number.h"
 #include "http/ctx.h"
 #include "modules/trade/feed_inner.h"
@@ -57,22 +58,19 @@ static const struct schema out_schema = {
 	.size = sizeof(struct post_out), .fields = out_fields
 };
 
-/* Neighbours are often of one symbol. */
+/* All that the post names, by one statement. */
 static int
-instrument_of(struct ctx *c, const struct one *o, const struct one *before,
-    int64_t *id)
+instruments(struct ctx *c, const struct one *v, size_t n, struct rows *out)
 {
-	struct trade_instrument i;
+	const char **symbols = arena_array(c->a, n, sizeof(*symbols));
+	struct map *seen = map_new(c->a);
+	size_t k = 0;
 
-	if (before != NULL && strcmp(o->symbol, before->symbol) == 0 &&
-	    strcmp(o->exchange, before->exchange) == 0)
-		return 0;
-	if (db_found(trade_instrument_find(c->db, c->a, c->who.tenant_id,
-	    o->symbol, o->exchange, &i, &c->err), "Instrument", &c->err) ==
-	    -1)
-		return -1;
-	*id = i.id;
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		if (map_put(seen, v[i].symbol, seen) == NULL)
+			symbols[k++] = v[i].symbol;
+	return trade_instrument_of(c->db, c->a, c->who.tenant_id, symbols, k,
+	    out, &c->err);
 }
 
 static int
@@ -82,13 +80,17 @@ tick_post(struct ctx *c, const void *in)
 	const struct one *v = p->ticks.items;
 	struct trade_tick *t = arena_array(c->a, p->ticks.n, sizeof(*t));
 	const struct post_out out = { (int64_t)p->ticks.n };
-	int64_t id = 0;
+	struct trade_instrument of;
+	struct rows known;
 
+	if (instruments(c, v, p->ticks.n, &known) == -1)
+		return fail_err(c);
 	for (size_t i = 0; i < p->ticks.n; i++) {
-		if (instrument_of(c, &v[i], i > 0 ? &v[i - 1] : NULL, &id) ==
+		if (db_found(trade_instrument_pick(&known, v[i].symbol,
+		    v[i].exchange, &of, &c->err), "Instrument", &c->err) ==
 		    -1)
 			return fail_err(c);
-		t[i] = (struct trade_tick){ .instrument_id = id,
+		t[i] = (struct trade_tick){ .instrument_id = of.id,
 		    .seq = v[i].seq, .at = v[i].at.us != 0 ? v[i].at : c->now,
 		    .heard_at = c->now, .last = v[i].last, .bid = v[i].bid,
 		    .ask = v[i].ask, .volume = v[i].volume };

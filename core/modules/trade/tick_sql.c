@@ -87,12 +87,6 @@ static const struct field tick_fields[] = {
 static const struct schema tick_schema = { .name = "StoredTick",
     .doc = "A tick that was kept", .size = sizeof(T),
     .fields = tick_fields };
-static const struct field number_fields[] = {
-	FIELD(struct trade_number, id, .doc = "Number"), FIELD_END
-};
-static const struct schema number_schema = { .name = "Number",
-    .doc = "A number", .size = sizeof(struct trade_number),
-    .fields = number_fields };
 
 #define PROGRESS "instrument_id, feed_id, source_id, seq, at, heard_at, bid, ask, " \
 	"last, bar_at, open, high, low, close, volume, first_at, last_at, " \
@@ -124,7 +118,7 @@ static const struct query PROGRESS_RELEASE = { "trade_series.release",
 	"UPDATE trade_series SET feed_id = NULL WHERE feed_id = ?", NULL };
 static const struct query PROGRESS_FORMING = { "trade_series.forming",
 	"SELECT instrument_id AS id FROM trade_series WHERE forming <> 0 LIMIT "
-	"10000", &number_schema };
+	"10000", &trade_number_schema };
 static const struct query QUOTE_MANY = { "trade_quote.put_many",
 	"INSERT INTO trade_quote (instrument_id, bid, ask, last, at, heard_at) "
 	"VALUES (?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE bid = VALUE(bid), "
@@ -156,7 +150,7 @@ static const struct query TICK_AFTER = { "trade_tick.after",
 	"LIMIT ?", &tick_schema };
 static const struct query RESTING = { "trade_order.resting_all",
 	"SELECT DISTINCT instrument_id AS id FROM trade_order WHERE open = 1 "
-	"LIMIT 10000", &number_schema };
+	"ORDER BY instrument_id LIMIT 10000", &trade_number_schema };
 
 const struct query *const trade_tick_queries[] = {
 	&PROGRESS_GET, &PROGRESS_PUT, &PROGRESS_MAKE, &PROGRESS_DRIVE,
