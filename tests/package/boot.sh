@@ -73,7 +73,7 @@ second() {
 	say "purged: nothing runs, nothing is left"
 	autopkgtest --no-built-binaries --timeout-test=120 /root/quincunx*.deb /root/source/ -- null >/root/autopkgtest.out 2>&1 ||
 		die "autopkgtest: status $? $(tail -n 40 /root/autopkgtest.out)"
-	say "autopkgtest: $(grep -c ' PASS$' /root/autopkgtest.out) tests passed"
+	say "autopkgtest: installed anew, all of debian/tests passed"
 }
 
 if [ -e /root/admin.json ]; then second; else first; fi
