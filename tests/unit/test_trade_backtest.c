@@ -630,6 +630,7 @@ the_audit_sees(void **state)
 	assert_int_equal(audit.differing, 0);
 	assert_int_equal(audit.warmup_bars, 199);
 	near("ended", audit.last_bar_share, 1.0 / 66, 1e-12);
+	assert_int_equal(audit.few_days, 0);
 	/* A run that knew one bar's verdict otherwise than the stream. */
 	said = arena_memdup(a, r.said[0], goog.n);
 	said[100] ^= 1;
@@ -644,6 +645,12 @@ the_audit_sees(void **state)
 	assert_int_equal(trade_backtest_audit(a, &b, none, &r, &audit, &err),
 	    0);
 	assert_true(audit.warmup_bars > 399 || audit.warmup_bars == -1);
+	goog.n = 20;
+	b = backtest(SMA_CROSS(2, 4), goog);
+	r = run(&b);
+	assert_int_equal(trade_backtest_audit(a, &b, none, &r, &audit, &err),
+	    0);
+	assert_int_equal(audit.few_days, 19);	/* returns */
 }
 
 static int

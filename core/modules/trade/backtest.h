@@ -132,6 +132,8 @@ struct trade_audit {
 	int64_t gaps;			/* steps above three usual ones */
 	int64_t no_volume_fills;	/* trades in bars without volume */
 	double last_bar_share;		/* of trades closed by the end */
+	int64_t few_days;		/* periods of the daily series, when too
+					 * few for figures of a year; 0 enough */
 };
 extern const struct schema trade_audit_schema;
 int trade_backtest_audit(struct arena *, const struct trade_backtest *,

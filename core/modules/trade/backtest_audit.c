@@ -29,6 +29,9 @@ static const struct field audit_fields[] = {
 	FIELD(A, gaps, .doc = "Steps between bars above three usual ones"),
 	FIELD(A, no_volume_fills, .doc = "Trades in bars without volume"),
 	FIELD(A, last_bar_share, .doc = "Trades that only the end closed"),
+	FIELD(A, few_days, .doc = "Days that figures of a year and ratios are "
+	    "drawn from, when these are too few to mean anything; 0 = "
+	    "enough"),
 	FIELD_END
 };
 const struct schema trade_audit_schema = {
@@ -36,7 +39,7 @@ const struct schema trade_audit_schema = {
 	"than life", .size = sizeof(A), .fields = audit_fields
 };
 
-enum { CUTS = 20, TAIL = 256, KEEP = 50 };
+enum { FEW_DAYS = 30, CUTS = 20, TAIL = 256, KEEP = 50 };
 
 /* The last bars before a cut, and unknown ones behind it: a rule that looked
  * ahead would meet those. */
@@ -209,5 +212,6 @@ trade_backtest_audit(struct arena *a, const struct trade_backtest *b,
 	}
 	out->last_bar_share = run->ntrades == 0 ? 0 :
 	    (double)ended / (double)run->ntrades;
+	out->few_days = run->stats.days < FEW_DAYS ? run->stats.days : 0;
 	return 0;
 }

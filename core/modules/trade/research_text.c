@@ -230,6 +230,9 @@ doubts(const R *r, struct str *s)
 	    "trades closed by the end only\n", (long long)r->audit.gaps,
 	    (long long)r->audit.no_volume_fills,
 	    100 * r->audit.last_bar_share);
+	if (r->audit.few_days > 0)
+		str_addf(s, "Of %lld days: figures of a year and ratios mean "
+		    "little\n", (long long)r->audit.few_days);
 	if (isfinite(r->luck.p))
 		str_addf(s, "Luck: %.1f %% of %lld random sets of entries earn "
 		    "as much", 100 * r->luck.p, (long long)r->luck.shuffles);
