@@ -55,8 +55,7 @@ const read = async (el) => {
 	for (const s of signals.items)
 		marks[bar(s.bar_at ?? s.time ?? s.at)]?.signal.push(`${s.name ?? s.pattern} ${number(s.value ?? s.score)}`)
 	for (const f of fills.items)
-		if (f.symbol === el.dataset.symbol)
-			marks[bar(f.at)]?.[f.side].push(`${f.side} ${f.quantity} at ${f.price}`)
+		marks[bar(f.market_at ?? f.at)]?.[f.side].push(`${f.side} ${f.quantity} at ${f.price}`)
 	const lines = values.outputs.map((name, k) => {
 		const v = new Map(values.values.map((row) => [row[0], row[k + 1]]))
 		return { name, points: bars.map((b) => v.get(b.t) ?? null) }

@@ -453,6 +453,35 @@ the_clock_goes_back(void **state)
 	same_again();
 }
 
+/* A replayed day has its own clock, by which a chart shows what was traded. */
+static void
+a_fill_has_the_time_of_its_market(void **state)
+{
+	const struct utc day = { clock_us - 30 * 86400 * US_PER_S };
+	const struct trade_paper_tick t = { .instrument_id = one.id,
+	    .last = dec("100"), .volume = dec("100"), .at = day };
+	struct uuid none = { { 0 } };
+	struct rows rows;
+	struct trade_fill f;
+
+	(void)state;
+	tick_of(two.id, "50", "100");
+	begin();
+	good(trade_paper_on_tick(&d, &t, &err));
+	commit();
+	place(order("buy", "limit", "1", "100.5"));
+	wake(1000);
+	good(trade_fill_page(db, a, s.id, "ONE", none, 10, &rows, &err));
+	assert_int_equal(rows.n, 1);
+	f = *ROW(&rows, struct trade_fill, 0);
+	assert_int_equal(f.market_at.us, day.us);
+	assert_true(f.at.us >= d.now.us - US_PER_S);
+	good(trade_fill_page(db, a, s.id, "TWO", none, 10, &rows, &err));
+	assert_int_equal(rows.n, 0);
+	good(trade_fill_page(db, a, s.id, "", none, 10, &rows, &err));
+	assert_int_equal(rows.n, 1);
+}
+
 static void
 a_bar_is_corrected(void **state)
 {
@@ -710,7 +739,8 @@ main(void)
 		T(a_queue_survives), T(a_bracket_inside_a_bar),
 		T(a_bracket_on_quotes),
 		T(a_trailing_stop_survives), T(latency_and_time),
-		T(a_stale_feed), T(the_clock_goes_back), T(a_bar_is_corrected),
+		T(a_stale_feed), T(the_clock_goes_back),
+		T(a_fill_has_the_time_of_its_market), T(a_bar_is_corrected),
 		T(a_halted_session_only_closes), T(rows_are_followed),
 		T(what_was_changed_is_named), T(random_days)
 	};

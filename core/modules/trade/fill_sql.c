@@ -45,7 +45,10 @@ static const struct field fill_fields[] = {
 	FIELD(F, broker_fill_id, .flags = FF_NULLABLE,
 	    .doc = "The broker's identifier"),
 	FIELD(F, liquidity, .doc = "maker, taker or unknown"),
-	FIELD(F, late, .doc = "It came when the order was over"), FIELD_END
+	FIELD(F, late, .doc = "It came when the order was over"),
+	FIELD(F, market_at, .flags = FF_NULLABLE,
+	    .doc = "When, by the clock of a market that is replayed"),
+	FIELD_END
 };
 const struct schema trade_fill_schema = {
 	.name = "Fill", .doc = "A trade", .size = sizeof(F),
@@ -53,7 +56,7 @@ const struct schema trade_fill_schema = {
 };
 #define FILL "id, tenant_id, session_id, order_id, seq, symbol, side, " \
 	"quantity, price, fee, at, instrument_id, broker_fill_id, " \
-	"liquidity, late"
+	"liquidity, late, market_at"
 
 static const struct query EVENT_ADD = { "trade_order_event.add",
 	"INSERT INTO trade_order_event (" EVENT ") VALUES (?, ?, ?, ?, ?, ?, "
@@ -66,7 +69,7 @@ static const struct query EVENT_ALL = { "trade_order_event.all",
 	"seq LIMIT 1000", &trade_order_event_schema };
 static const struct query FILL_ADD = { "trade_fill.add",
 	"INSERT INTO trade_fill (" FILL ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?)", NULL };
+	"?, ?, ?, ?, ?, ?, ?)", NULL };
 static const struct query FILL_KNOWN = { "trade_fill.known",
 	"SELECT " FILL " FROM trade_fill WHERE order_id = ? AND "
 	"broker_fill_id = ? LIMIT 1", &trade_fill_schema };
@@ -77,10 +80,18 @@ static const struct query FILL_PAGE = { "trade_fill.page",
 	"SELECT " FILL " FROM trade_fill WHERE session_id = ? AND id < "
 	"COALESCE(?, X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY id DESC "
 	"LIMIT ?", &trade_fill_schema };
+/* By the key of session and instrument. */
+static const struct query FILL_PAGE_OF = { "trade_fill.page_of",
+	"SELECT " FILL " FROM trade_fill WHERE session_id = ? AND "
+	"instrument_id IN (SELECT i.id FROM trade_session s JOIN "
+	"trade_instrument i ON i.tenant_id = s.tenant_id AND i.symbol = ? "
+	"WHERE s.id = ?) AND id < "
+	"COALESCE(?, X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY id DESC "
+	"LIMIT ?", &trade_fill_schema };
 
 const struct query *const trade_fill_queries[] = {
-	&EVENT_ADD, &EVENT_ADD_ALL, &EVENT_ALL, &FILL_ADD, &FILL_KNOWN, &FILL_OF, &FILL_PAGE,
-	NULL
+	&EVENT_ADD, &EVENT_ADD_ALL, &EVENT_ALL, &FILL_ADD, &FILL_KNOWN, &FILL_OF,
+	&FILL_PAGE, &FILL_PAGE_OF, NULL
 };
 
 const struct table trade_fill_tables[] = {
@@ -132,7 +143,7 @@ trade_fill_add(struct db *db, const F *f, struct err *e)
 	    V(f->session_id), V(f->order_id), V(f->seq), V(f->symbol),
 	    V(f->side), V(f->quantity), V(f->price), V(f->fee), V(f->at),
 	    V(f->instrument_id), V(f->broker_fill_id), V(f->liquidity),
-	    V(f->late)), NULL, e);
+	    V(f->late), V(f->market_at)), NULL, e);
 }
 
 int
@@ -154,8 +165,12 @@ trade_fill_of(struct db *db, struct arena *a, struct uuid order,
 
 int
 trade_fill_page(struct db *db, struct arena *a, struct uuid session,
-    struct uuid below, int64_t limit, struct rows *out, struct err *e)
+    const char *symbol, struct uuid below, int64_t limit, struct rows *out,
+    struct err *e)
 {
+	if (*symbol != '\0')
+		return db_all(db, a, &FILL_PAGE_OF, ARGS(V(session), V(symbol),
+		    V(session), V(below), V(limit)), out, e);
 	return db_all(db, a, &FILL_PAGE, ARGS(V(session), V(below),
 	    V(limit)), out, e);
 }

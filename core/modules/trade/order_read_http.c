@@ -116,10 +116,13 @@ order_fills(struct ctx *c, const void *in)
 
 struct fills_in {
 	struct page_in page;
+	const char *symbol;
 	struct uuid session;
 };
 static const struct field fills_fields[] = {
 	PAGE_LIMIT(struct fills_in), PAGE_CURSOR(struct fills_in),
+	FIELD(struct fills_in, symbol, .def = "\"\"", .max = 32,
+	    .doc = "Only of this symbol"),
 	FIELD(struct fills_in, session, .flags = FF_NULLABLE,
 	    .doc = "Account; the paper account when left out"), FIELD_END
 };
@@ -137,8 +140,8 @@ fill_list(struct ctx *c, const void *in)
 	struct rows rows;
 
 	if (cursor_open_uuid(c, i->page.cursor, &below) == -1 ||
-	    pick(c, i->session, &s) == -1 || trade_fill_page(c->db, c->a, s.id, below,
-	    i->page.limit + 1, &rows, &c->err) == -1)
+	    pick(c, i->session, &s) == -1 || trade_fill_page(c->db, c->a,
+	    s.id, i->symbol, below, i->page.limit + 1, &rows, &c->err) == -1)
 		return fail_err(c);
 	return reply_list(c, &rows, cursor_uuid(c, &rows, i->page.limit,
 	    offsetof(struct trade_fill, id)));

@@ -168,7 +168,7 @@ put_fill(struct trade_desk *d, struct trade_session *s, const O *o,
 	    .fee = r->fee, .at = d->now, .instrument_id = o->instrument_id,
 	    .broker_fill_id = r->broker_fill_id,
 	    .liquidity = r->liquidity != NULL ? r->liquidity : "unknown",
-	    .late = late };
+	    .late = late, .market_at = r->market_at };
 	struct dec worth, fee = { -r->fee.e8 };
 
 	if (dec_mul(r->quantity, r->price, &worth) == -1)

@@ -75,7 +75,8 @@ struct trade_fill {
 	int64_t seq;
 	const char *symbol, *side;
 	struct dec quantity, price, fee;
-	struct utc at;
+	struct utc at, market_at;	/* market_at: its market's own time; 0 =
+					 * not known */
 	int64_t instrument_id;
 	const char *broker_fill_id, *liquidity;
 	bool late;
@@ -168,8 +169,9 @@ int trade_fill_known(struct db *, struct arena *, struct uuid order,
 /* Those of one order, oldest first. */
 int trade_fill_of(struct db *, struct arena *, struct uuid order,
     struct rows *, struct err *);
+/* symbol "": of all. */
 int trade_fill_page(struct db *, struct arena *, struct uuid session,
-    struct uuid below, int64_t limit, struct rows *, struct err *);
+    const char *symbol, struct uuid below, int64_t limit, struct rows *, struct err *);
 int trade_quote_get(struct db *, struct arena *, int64_t instrument,
     struct trade_quote *, struct err *);
 /* An older quote does not replace a newer one: 1. */
@@ -286,6 +288,8 @@ struct trade_report {
 	 * as it was asked for (price: the limit, of a stop the stop). */
 	struct dec quantity, price, fee;
 	struct utc at;			/* by the broker's clock; 0 = now */
+	struct utc market_at;		/* FILL: by the market's, that of a
+					 * replayed one; 0 = not known */
 	const char *liquidity;		/* "maker", "taker" or NULL */
 };
 /* Everything heard about an order, in any order and any number of times; in

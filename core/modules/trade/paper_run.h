@@ -20,6 +20,7 @@ struct trade_paper_run {
 	VEC(struct trade_paper_log) log;
 	VEC(int64_t) wake;		/* instruments that were placed into
 					 * while another one was at work */
+	struct utc market_at;		/* of what is at work */
 	bool changed;
 	bool told;			/* an order has heard of an effect */
 };

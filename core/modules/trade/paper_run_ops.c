@@ -325,6 +325,7 @@ report(RUN *r, const struct trade_paper_effect *f, struct err *e)
 		t.broker_fill_id = arena_printf(r->d->a, "paper-%lld",
 		    (long long)f->number);
 		t.liquidity = f->maker ? "maker" : "taker";
+		t.market_at = r->market_at;
 	} else {
 		t.quantity.e8 = t.price.e8 = 0;
 	}
@@ -343,8 +344,10 @@ trade_paper_run_input(RUN *r, struct trade_paper_input *in, struct err *e)
 
 	trade_paper_begin(&r->p, in);
 	at = note(r, in);
-	if (!nested)
+	if (!nested) {
 		r->d->paper = r;
+		r->market_at = in->market_at;
+	}
 	while (rc == 0 && !nested && trade_paper_step(&r->p, &f)) {
 		r->changed = true;
 		rc = report(r, &f, e);
