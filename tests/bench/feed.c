@@ -7,7 +7,9 @@
  * the tick that closed the bar to trading_signals. Beside it the floor: as
  * many events as datagrams to the same gateway, which then is all there is on
  * the way.
- *	feed [RATE [CLIENTS [MINUTES [SYMBOLS]]]]
+ *	feed [RATE [CLIENTS [MINUTES [SYMBOLS [ARMED]]]]]
+ * SYMBOLS 0: with 20 and with 500. The strategy is armed for ARMED of them: its
+ * orders are in the transaction of the bar, so signals wait for them.
  */
 #include <fcntl.h>
 #include <json.h>
@@ -36,8 +38,7 @@
 
 enum { BUF = 256 * 1024, EVENTS = 256, MS = 30000, SAMPLES = 20000000,
 	SYMBOLS = 500, BATCH_MAX = 1000, BATCH_MS = 4, HISTORY = 120,
-	KEPT = 900,
-	ARMED = 20 };
+	KEPT = 900 };
 #define MINUTE_US (60 * US_PER_S)
 /* Buys after a rising bar, sells after a falling one. */
 #define FOLLOW_BAR "{\"entry_long\":[\">\",\"close\",\"open\"]," \
@@ -69,7 +70,7 @@ static struct stack st;
 static struct arena *a;
 static const char *ann;
 static struct client *clients;
-static int nclients, lost, ep, rate = 5000, nsymbols;
+static int nclients, lost, ep, rate = 5000, nsymbols, armed = 20;
 static struct figures market, signals;
 static struct sent *sent;
 
@@ -150,7 +151,7 @@ input(struct client *c)
 	size_t o = 0;
 
 	if (r <= 0) {			/* too slow, says the gateway */
-		close(c->fd);
+		epoll_ctl(ep, EPOLL_CTL_DEL, c->fd, NULL);
 		lost++;
 		return;
 	}
@@ -431,7 +432,7 @@ arm(void)
 	struct str s;
 
 	str_init(&s, a);
-	for (int i = 0; i < ARMED && i < nsymbols; i++)
+	for (int i = 0; i < armed && i < nsymbols; i++)
 		str_addf(&s, "%s\"B%d.%d\"", i > 0 ? "," : "", nsymbols, i);
 	r = jobs_send(&st, ann, "POST", "/api/trade/strategies",
 	    arena_printf(a, "{\"name\":\"b%d\",\"spec\":" FOLLOW_BAR "}",
@@ -464,7 +465,8 @@ run(const char *tenant, int symbols, int minutes)
 	nsymbols = symbols;
 	memset(sent, 0, sizeof(*sent));
 	make_symbols();
-	arm();
+	if (armed > 0)
+		arm();
 	child = forked(sender, NULL);
 	serve_minutes(1);		/* everything is warm */
 	forget();
@@ -474,8 +476,8 @@ run(const char *tenant, int symbols, int minutes)
 	serve_minutes(minutes);
 	s = seconds(t);
 	statements = status("COM_STMT_EXECUTE") - statements;
-	printf("%d symbols, %.0f ticks/s, %d clients: bars closed %d times, "
-	    "%zu signals\n", symbols, (double)(sent->ticks - before) / s,
+	printf("%d symbols, %d armed, %.0f ticks/s, %d clients: bars closed %d "
+	    "times, %zu signals\n", symbols, armed, (double)(sent->ticks - before) / s,
 	    nclients, minutes, signals.frames / (size_t)nclients);
 	printf("  %.0f statements a second\n", statements / s);
 	all = report("tick to market_data", &market, s);
@@ -503,11 +505,13 @@ main(int argc, char **argv)
 	/* the clients here answer no pings */
 	static const char *const settings[] = { "live.ping=3600", NULL };
 	int minutes = argc > 3 ? atoi(argv[3]) : 2;
+	int only = argc > 4 ? atoi(argv[4]) : 0;
 	const char *hex, *tenant;
 	pid_t live;
 
 	rate = argc > 1 ? atoi(argv[1]) : rate;
 	nclients = argc > 2 ? atoi(argv[2]) : 100;
+	armed = argc > 5 ? atoi(argv[5]) : armed;
 	a = arena_new((size_t)4 << 30);
 	market.ms = arena_array(a, SAMPLES, sizeof(float));
 	signals.ms = arena_array(a, SAMPLES, sizeof(float));
@@ -528,9 +532,9 @@ main(int argc, char **argv)
 	expect_status(http_get(&st, "/mcp/login", ann), 200);
 	bell_dir(stack_path(&st, "run"));
 	connect_all();
-	if (argc <= 4 || atoi(argv[4]) == 20)
+	if (only == 0 || only == 20)
 		run(tenant, 20, minutes);
-	if (argc <= 4 || atoi(argv[4]) == SYMBOLS)
+	if (only == 0 || only == SYMBOLS)
 		run(tenant, SYMBOLS, minutes);
 	stack_end(&live, SIGTERM);
 	stack_stop(&st);
