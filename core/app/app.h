@@ -22,7 +22,8 @@ enum boot_flag {
 	BOOT_ROOT = 1 << 0,	/* may stay root (operator's tool) */
 	BOOT_NO_KEYS = 1 << 1,	/* secrets are not needed */
 	BOOT_STDERR = 1 << 2,	/* log lines also to the terminal */
-	BOOT_EXEC = 1 << 3	/* no start with a bad file of an exec type */
+	BOOT_EXEC = 1 << 3,	/* no start with a bad file of an exec type */
+	BOOT_ALONE = 1 << 4	/* does without the run directory */
 };
 
 struct boot {

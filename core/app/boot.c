@@ -150,11 +150,14 @@ static int
 boot_env(struct env *env, const struct boot *b, struct err *e)
 {
 	const struct base_conf *cf = conf_get(env->conf, &base_settings);
+	struct err theirs = { .status = 0 };
 	struct db *db;
 
 	if (geteuid() == 0 && *cf->user != '\0' &&
 	    proc_drop(cf->user, false, e) == -1)
 		return -1;
+	if (b->flags & BOOT_ALONE && proc_run_dir(cf->run_dir, &theirs) == -1)
+		return 0;
 	if (proc_run_dir(cf->run_dir, e) == -1 ||
 	    (*cf->log_dir != '\0' && proc_run_dir(cf->log_dir, e) == -1) ||
 	    boot_log(cf, b, e) == -1)

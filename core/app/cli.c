@@ -200,6 +200,8 @@ boot_and_run(const struct module *const *mods, const struct command *c,
 
 	if (!c->no_db)
 		b.flags &= ~(unsigned)BOOT_NO_KEYS;
+	if (c->no_db == COMMAND_ALONE)
+		b.flags |= BOOT_ALONE;
 	if (app_boot(&env, &b, &e) == -1 || (env->shm != NULL &&
 	    shm_slot_take(env->shm, "cli", &e) == -1))
 		rc = c->no_db == COMMAND_DIAGNOSE ?

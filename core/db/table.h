@@ -118,8 +118,10 @@ struct alert {
 
 /* Of .no_db: the command runs before anything is read or any privilege is
  * given up; its env is NULL and options before the name are not looked at.
- * COMMAND_DIAGNOSE: as true, and a failed boot is told by the doctor. */
-enum { COMMAND_NO_BOOT = 2, COMMAND_DIAGNOSE = 3 };
+ * COMMAND_DIAGNOSE: as true, and a failed boot is told by the doctor.
+ * COMMAND_ALONE: as true, and for anybody: where the run directory is not his,
+ * env->shm and env->net are NULL. */
+enum { COMMAND_NO_BOOT = 2, COMMAND_DIAGNOSE = 3, COMMAND_ALONE = 4 };
 
 struct command {
 	const char *name;		/* "user reset": one or two words */

@@ -111,6 +111,7 @@ publish(struct db *d, struct uuid tenant, const char *entity, int64_t v)
 	struct note n = { v };
 
 	good(event_publish(d, &events[0], tenant, entity, v, &n, &err));
+	good(db_hear(d, &err));		/* it has its number */
 }
 
 static void

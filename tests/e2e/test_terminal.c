@@ -18,6 +18,7 @@
 #include <json-c/json.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "tests/harness/forked.h"
 #include "tests/harness/http.h"
 #include "tests/harness/mariadb.h"
@@ -205,6 +206,45 @@ test_help(void **state)
 	}
 }
 
+static int
+shell(const char *command, char *said, size_t n)
+{
+	FILE *f = popen(command, "r");
+	size_t got;
+
+	assert_non_null(f);
+	got = fread(said, 1, n - 1, f);
+	said[got] = '\0';
+	while (fgetc(f) != EOF)
+		;
+	return WEXITSTATUS(pclose(f));
+}
+
+/* Whoever may not use the service's directories still has what needs none. */
+static void
+test_anybody(void **state)
+{
+	static const char *const alone[] = { "config --new-key",
+	    "config --sample=env", "routes", "openapi", "trade sentiment" };
+	char command[512], said[4096];
+
+	(void)state;
+	snprintf(said, sizeof(said), "jobs: { exec_dir = \"%s\"; };\n",
+	    stack_path(&st, "exec.d"));
+	put("alone.conf", said);
+	for (size_t i = 0; i < NITEMS(alone); i++) {
+		snprintf(command, sizeof(command), "echo shares surge | %s/"
+		    "quincunx -c %s -o base.run_dir=/proc/nowhere %s 2>&1",
+		    stack_bin(), stack_path(&st, "alone.conf"), alone[i]);
+		if (shell(command, said, sizeof(said)) != 0 || *said == '\0')
+			fail_msg("%s: %s", alone[i], said);
+	}
+	snprintf(command, sizeof(command), "%s/quincunx -c %s -o "
+	    "base.run_dir=/proc/nowhere logs 2>&1", stack_bin(),
+	    stack_path(&st, "alone.conf"));
+	assert_int_equal(shell(command, said, sizeof(said)), 1);
+}
+
 /* Each page through groff with all warnings, the completion through bash. */
 static void
 test_pages(void **state)
@@ -336,6 +376,7 @@ main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_compat),
 		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_anybody),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_strangler),
 		cmocka_unit_test(test_port_taken),

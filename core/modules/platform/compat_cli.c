@@ -80,6 +80,6 @@ compat(struct env *env, int argc, char **argv)
 const struct command platform_compat_commands[] = {
 	{ "compat", "FILE [--prefix PATH] [--json]", "Compares the OpenAPI "
 	  "document of a backend in use with this one: served, differs, "
-	  "missing, per path and method", true, compat },
+	  "missing, per path and method", COMMAND_ALONE, compat },
 	{ .name = NULL }
 };

@@ -79,8 +79,9 @@ openapi(struct env *env, int argc, char **argv)
 
 const struct command platform_route_commands[] = {
 	{ "routes", "[--seed 003] [--json]", "Lists every route with pool, "
-	  "authentication and permission", true, routes },
-	{ "openapi", "[--seed 003]", "Prints the OpenAPI document", true,
+	  "authentication and permission", COMMAND_ALONE, routes },
+	{ "openapi", "[--seed 003]", "Prints the OpenAPI document",
+	  COMMAND_ALONE,
 	  openapi },
 	{ .name = NULL }
 };

@@ -105,6 +105,6 @@ const struct command platform_setting_commands[] = {
 	  "--check | --sample=conf|env|exec | --effective | --new-key",
 	  "Checks the configuration, prints a sample or what is in force with "
 	  "its origin, or makes a key for ENCRYPTION_KEY and JWT_SECRET_KEY",
-	  true, config },
+	  COMMAND_ALONE, config },
 	{ .name = NULL }
 };

@@ -68,6 +68,7 @@ const struct command platform_site_commands[] = {
 	  "[--old [ADDR:]PORT]",
 	  "Prints the web server's configuration for the three pools; with "
 	  "--standalone a whole one for an unprivileged instance; with --old what "
-	  "we do not serve goes to the backend being replaced", true, site },
+	  "we do not serve goes to the backend being replaced",
+	  COMMAND_ALONE, site },
 	{ .name = NULL }
 };

@@ -196,6 +196,6 @@ const struct command spot_deadline_commands[] = {
 	{ .name = "spot simulate", .usage = USAGE + sizeof("spot simulate"),
 	    .doc = "What deadline policies would have cost on a recorded "
 	    "availability trace (hours, ticks, US dollars per hour)",
-	    .no_db = true, .run = run },
+	    .no_db = COMMAND_NO_BOOT, .run = run },
 	{ .name = NULL }
 };

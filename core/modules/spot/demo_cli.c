@@ -169,6 +169,6 @@ const struct command spot_demo_commands[] = {
 	    .doc = "Decides on recorded AWS prices of a folder: price history "
 	    "(JSON, CSV, .gz, .tar.gz), advisor feed, instance types, "
 	    "on-demand prices; without a database",
-	    .no_db = true, .run = run },
+	    .no_db = COMMAND_NO_BOOT, .run = run },
 	{ .name = NULL }
 };

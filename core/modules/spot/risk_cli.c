@@ -148,6 +148,6 @@ const struct command spot_risk_commands[] = {
 	{ .name = "spot risk", .usage = USAGE + sizeof("spot risk"),
 	    .doc = "How good the risk model's forecasts are on recorded "
 	    "availability traces, fit on the first part of their time",
-	    .no_db = true, .run = run },
+	    .no_db = COMMAND_NO_BOOT, .run = run },
 	{ .name = NULL }
 };

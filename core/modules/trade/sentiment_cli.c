@@ -135,7 +135,7 @@ sentiment(struct env *env, int argc, char **argv)
 const struct command trade_sentiment_commands[] = {
 	{ .name = "trade sentiment", .usage = USAGE +
 	    sizeof("trade sentiment"), .doc = "How a text of news bears on a "
-	    "price, and why: a text per line", .no_db = true,
+	    "price, and why: a text per line", .no_db = COMMAND_ALONE,
 	    .run = sentiment },
 	{ .name = NULL }
 };
