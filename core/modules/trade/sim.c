@@ -18,6 +18,9 @@ prices(struct trade_sim_lane *k)
 	const struct trade_columns *s = k->columns;
 	const struct trade_ohlcv *b = k->bars;
 
+	k->o = k->h = k->l = k->c = NULL;
+	if (s == NULL && b == NULL)	/* no bars at all */
+		return;
 	k->step = s != NULL ? 1 : sizeof(*b) / sizeof(b->o);
 	k->o = s != NULL ? s->o : &b->o;
 	k->h = s != NULL ? s->h : &b->h;
