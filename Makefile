@@ -33,9 +33,10 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit
 HOST    := $(patsubst tests/host/%.c,$(BUILD)/tests/host/%,$(wildcard tests/host/test_*.c))
 DBT     := $(patsubst tests/db/%.c,$(BUILD)/tests/db/%,$(wildcard tests/db/test_*.c))
 E2E     := $(patsubst tests/e2e/%.c,$(BUILD)/tests/e2e/%,$(wildcard tests/e2e/test_*.c))
-# Other programs are driven here (a browser, two hosts, the clock of alerts): minutes under
-# sanitizers, without code of ours that the others do not run. They run plain only.
-PLAIN   := test_browser test_hosts test_alerts
+# Other programs are driven here (a browser, two hosts, the clock of alerts), or leases waited out:
+# minutes under sanitizers, without code of ours that the others do not run (the worker's: tests of
+# the database and test_work). They run plain only, unless PLAIN= is said.
+PLAIN   := test_browser test_hosts test_alerts test_worker
 E2E     := $(if $(SAN),$(filter-out $(PLAIN:%=$(BUILD)/tests/e2e/%),$(E2E)),$(E2E))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
