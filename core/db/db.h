@@ -51,6 +51,12 @@ struct rows {
 };
 #define ROW(rows, type, i) (&((type *)(rows)->v)[i])
 
+/* Of statements that read an id alone. */
+struct db_id {
+	struct uuid id;
+};
+extern const struct schema db_id_schema;
+
 /* Where the connection goes, for messages: no password. Parses the URL:
  * -1 and a sentence that names the unsupported part. */
 int db_url_check(const char *url, struct arena *, const char **shown,

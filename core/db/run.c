@@ -11,6 +11,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "db/internal.h"
+
+static const struct field id_fields[] = {
+	FIELD(struct db_id, id, .doc = "Row"), FIELD_END
+};
+const struct schema db_id_schema = {
+	.name = "Id", .doc = "Identifier of a row",
+	.size = sizeof(struct db_id), .fields = id_fields
+};
 #include "db/metrics.h"
 
 enum { PREFETCH = 256, MANY_ROWS = 2000, MANY_BYTES = 1 << 20,

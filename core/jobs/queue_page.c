@@ -39,18 +39,8 @@ static const struct query PAGE_SOME = { "jobs_job.page_some",
 	"AND (? IS NULL OR j.created_at < ?) ORDER BY w.id DESC LIMIT ?",
 	&job_row_schema };
 
-struct id_row {
-	struct uuid id;
-};
-static const struct field id_fields[] = {
-	FIELD(struct id_row, id, .doc = "Job"), FIELD_END
-};
-static const struct schema id_schema = {
-	.name = "JobsPageId", .size = sizeof(struct id_row),
-	.fields = id_fields
-};
 static const struct query PAGE_END = { "jobs_job.page_end",
-	IDS "LIMIT 1 OFFSET 19999", &id_schema };
+	IDS "LIMIT 1 OFFSET 19999", &db_id_schema };
 
 static const struct query DEAD_PAGE = { "jobs_dead.page",
 	"SELECT " LISTED " FROM jobs_dead d JOIN jobs_job j "
@@ -121,7 +111,7 @@ some(struct db *db, struct arena *a, const struct jobs_filter *f,
 	const struct val since = V(f->since), until = V(f->until);
 	const struct val tenant = val_id(f->tenant);
 	struct val below, from;
-	struct id_row last;
+	struct db_id last;
 	int rc;
 
 	bounds(f, &below, &from);

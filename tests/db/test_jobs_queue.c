@@ -117,7 +117,7 @@ static double
 wait_of(struct uuid id)
 {
 	return (double)number("SELECT TIMESTAMPDIFF(MICROSECOND, NOW(6), "
-	    "run_at) FROM jobs_job WHERE id = X'%s'", hex(id)) / 1e6;
+	    "run_at) FROM jobs_job WHERE id = X'%s'", mariadb_hex(a, id)) / 1e6;
 }
 
 static void
@@ -264,7 +264,7 @@ released_and_started_again(void **state)
 	assert_int_equal(state_of(id), JS_RETRYING);
 	assert_int_equal(state_of(other), JS_RETRYING);
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_attempt WHERE "
-	    "job_id = X'%s' AND n = 1", hex(id)), 4);
+	    "job_id = X'%s' AND n = 1", mariadb_hex(a, id)), 4);
 	told("retrying");
 }
 
@@ -414,7 +414,7 @@ unique(void **state)
 	sound("done");
 	told("done");
 	assert_int_equal(number("SELECT state FROM jobs_job WHERE id = X'%s'",
-	    hex(mine)), JS_SUCCEEDED);
+	    mariadb_hex(a, mine)), JS_SUCCEEDED);
 }
 
 /* Many at once are what one after the other would be. */
@@ -1294,8 +1294,8 @@ purged(void **state)
 	sql("UPDATE jobs_job SET state = 10, finished_at = NOW(6) WHERE "
 	    "id = X'%s'; DELETE FROM jobs_ready WHERE job_id = X'%s'; "
 	    "UPDATE jobs_job SET finished_at = NOW(6) - INTERVAL 20 DAY "
-	    "WHERE id IN (X'%s', X'%s')", hex(late), hex(late), hex(old),
-	    hex(dead));
+	    "WHERE id IN (X'%s', X'%s')", mariadb_hex(a, late), mariadb_hex(a, late), mariadb_hex(a, old),
+	    mariadb_hex(a, dead));
 	for (int t = 0; t < 5; t++) {
 		static const char *const v[][2] = { { "jobs_job", "id" },
 		    { "jobs_attempt", "job_id" }, { "jobs_dead", "job_id" },
@@ -1309,8 +1309,8 @@ purged(void **state)
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_dead"), 0);
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_attempt"), 0);
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_job WHERE "
-	    "SUBSTR(id, 7) IN (SUBSTR(X'%s', 7), SUBSTR(X'%s', 7))", hex(live),
-	    hex(late)), 2);
+	    "SUBSTR(id, 7) IN (SUBSTR(X'%s', 7), SUBSTR(X'%s', 7))", mariadb_hex(a, live),
+	    mariadb_hex(a, late)), 2);
 }
 
 int

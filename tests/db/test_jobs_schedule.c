@@ -70,7 +70,7 @@ fires(void **state)
 	assert_int_equal(FIRES("fired"), 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_job j JOIN "
 	    "jobs_fire f ON f.job_id = j.id WHERE j.tenant_id = X'%s' AND "
-	    "j.actor = 'schedule one'", hex(tenant)), 1);
+	    "j.actor = 'schedule one'", mariadb_hex(a, tenant)), 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM jobs_schedule WHERE "
 	    "last_at = FROM_UNIXTIME(%lld) AND next_at > NOW(6)",
 	    (long long)(due.us / US_PER_S)), 1);

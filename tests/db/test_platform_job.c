@@ -334,7 +334,7 @@ bury(const char *type, int n)
 		    "INSERT INTO jobs_dead (tenant_id, job_id, queue_id, "
 		    "type, state, died_at) SELECT tenant_id, id, queue_id, "
 		    "type, 11, NOW(6) FROM jobs_job WHERE type = '%s' ORDER "
-		    "BY id DESC LIMIT 1", hex(uuid_new()), hex(tenant),
+		    "BY id DESC LIMIT 1", mariadb_hex(a, uuid_new()), mariadb_hex(a, tenant),
 		    (long long)q, type, type);
 }
 
@@ -397,7 +397,7 @@ test_skipped_alone(void **state)
 	sql("UPDATE jobs_job x, (SELECT unique_key FROM jobs_job WHERE id = "
 	    "X'%s') k SET x.unique_key = k.unique_key WHERE x.state = 11 AND "
 	    "x.replays = 0 AND x.id <> (SELECT MAX(id) FROM (SELECT id FROM "
-	    "jobs_job WHERE state = 11) z)", hex(id));
+	    "jobs_job WHERE state = 11) z)", mariadb_hex(a, id));
 	r = act("retry", "dead", 5000, 0);
 	assert_int_equal(r.matched, 3);
 	assert_int_equal(r.done, 1);
@@ -414,7 +414,7 @@ test_only_the_tenants(void **state)
 	(void)state;
 	bury("dead", 3);
 	sql("UPDATE jobs_job SET tenant_id = X'%s'; UPDATE jobs_dead SET "
-	    "tenant_id = X'%s'", hex(tenant2), hex(tenant2));
+	    "tenant_id = X'%s'", mariadb_hex(a, tenant2), mariadb_hex(a, tenant2));
 	assert_int_equal(act("retry", "dead", 5000, 0).matched, 0);
 	assert_int_equal(act("discard", NULL, 5000, 0).matched, 0);
 	assert_int_equal(act("cancel", NULL, 5000, 0).matched, 0);
@@ -673,7 +673,7 @@ test_pages_of_many(void **state)
 	    "12, '0'), '7000', LPAD(HEX(seq), 16, '0'))), X'%s', (SELECT id "
 	    "FROM jobs_queue LIMIT 1), 2, 12, IF(seq %% 25000 = 7, 'rare', "
 	    "'many'), '{}', 1, 60, 1, 1, FROM_UNIXTIME(1790000000 + seq), "
-	    "NOW(6) FROM seq_1_to_60000", hex(tenant));
+	    "NOW(6) FROM seq_1_to_60000", mariadb_hex(a, tenant));
 	do {
 		f.below = reached;
 		good(jobs_page(db, a, &f, &rows, &reached, &err));

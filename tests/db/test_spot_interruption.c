@@ -107,16 +107,6 @@ sql(const char *fmt, ...)
 	mariadb_sql(DB, text);
 }
 
-static const char *
-hex(struct uuid id)
-{
-	char *s = arena_alloc(a, 33);
-
-	for (int i = 0; i < 16; i++)
-		snprintf(s + 2 * i, 3, "%02x", id.b[i]);
-	return s;
-}
-
 static struct env
 boot(void)
 {
@@ -148,7 +138,7 @@ add_tenant(struct principal *p, const char *name)
 	p->tenant_id = uuid_new();
 	sql("INSERT INTO auth_tenant (id, name, active, created_at, "
 	    "updated_at) VALUES (X'%s', '%s', 1, NOW(6), NOW(6))",
-	    hex(p->tenant_id), name);
+	    mariadb_hex(a, p->tenant_id), name);
 }
 
 static struct spot_account
@@ -194,7 +184,7 @@ setup(void **state)
 	sql("UPDATE spot_instance SET auth_status = 'AUTHORIZED'");
 	assert_true(number("SELECT COUNT(*) FROM spot_instance WHERE "
 	    "account_id = X'%s' AND region = '" REGION "' AND lifecycle = "
-	    "'spot' AND state = 'running'", hex(acc.id)) > 10);
+	    "'spot' AND state = 'running'", mariadb_hex(a, acc.id)) > 10);
 	good(spot_episode_reconcile(env.db, one.tenant_id, acc.id, REGION,
 	    clock_now(), &err));
 	good(spot_account_by_id(env.db, a, one.tenant_id, acc.id, &acc,
@@ -225,7 +215,7 @@ fresh(void)
 	    "i.instance_id FROM spot_instance i WHERE i.account_id = X'%s' "
 	    "AND i.region = '" REGION "' AND i.lifecycle = 'spot' AND "
 	    "i.state = 'running' AND i.gone_at IS NULL AND i.aws_signal = "
-	    "'NONE' ORDER BY i.id LIMIT 1", hex(acc.id)));
+	    "'NONE' ORDER BY i.id LIMIT 1", mariadb_hex(a, acc.id)));
 
 	assert_true(*id != '\0');
 	return id;
@@ -289,7 +279,7 @@ static int64_t
 counted(const char *column)
 {
 	return number("SELECT %s FROM spot_source WHERE id = X'%s'", column,
-	    hex(source.id));
+	    mariadb_hex(a, source.id));
 }
 
 /* ---- a warning ------------------------------------------------------------------- */
@@ -689,7 +679,7 @@ many_over_the_cap(void **state)
 	assert_int_equal(in_state(ids, "interruption replacing"), 3);
 	assert_int_equal(in_state(ids, "interruption refused"), CROWD - 3);
 	assert_int_equal(number("SELECT launches FROM spot_budget WHERE "
-	    "account_id = X'%s'", hex(acc.id)), b.max_launches);
+	    "account_id = X'%s'", mariadb_hex(a, acc.id)), b.max_launches);
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_move WHERE state = "
 	    "'refused' AND error_code = 'cap_launches'"), CROWD - 3);
 	b.max_launches = -1;
@@ -724,7 +714,7 @@ not_in_the_inventory(void **state)
 	take(notice("TERMINATION", new_event(), i, 1));
 	assert_string_equal(state_of(i), "interruption unknown");
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_scan WHERE "
-	    "account_id = X'%s' AND state = 'queued'", hex(acc.id)), 1);
+	    "account_id = X'%s' AND state = 'queued'", mariadb_hex(a, acc.id)), 1);
 	good(spot_interruption_tend(&env, env.db, a, clock_now(), &err));
 	assert_string_equal(state_of(i), "interruption unknown");
 	/* the scan finds it */
@@ -839,8 +829,8 @@ twins(void **state)
 	    "X'%s', X'%s', region, az, instance_id, instance_type, lifecycle, "
 	    "state, launched_at, arch, product, '{}', 'AUTHORIZED', 1, "
 	    "NOW(6), NOW(6) FROM spot_instance WHERE instance_id = '%s' AND "
-	    "account_id = X'%s'", hex(two.tenant_id), hex(sim.id), i,
-	    hex(acc.id));
+	    "account_id = X'%s'", mariadb_hex(a, two.tenant_id), mariadb_hex(a, sim.id), i,
+	    mariadb_hex(a, acc.id));
 	/* through two's door about one's account */
 	assert_int_equal(take_by(&theirs, &sim, notice("TERMINATION", event,
 	    i, 1)).strangers, 1);
@@ -852,13 +842,13 @@ twins(void **state)
 	    clock_now())).accepted, 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_interruption WHERE "
 	    "instance_id = '%s' AND tenant_id = X'%s' AND kind = "
-	    "'interruption'", i, hex(one.tenant_id)), 1);
+	    "'interruption'", i, mariadb_hex(a, one.tenant_id)), 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_interruption WHERE "
 	    "instance_id = '%s' AND tenant_id = X'%s' AND kind = "
-	    "'rebalance'", i, hex(two.tenant_id)), 1);
+	    "'rebalance'", i, mariadb_hex(a, two.tenant_id)), 1);
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_instance WHERE "
 	    "instance_id = '%s' AND account_id = X'%s' AND aws_signal = "
-	    "'REBALANCE'", i, hex(sim.id)), 1);
+	    "'REBALANCE'", i, mariadb_hex(a, sim.id)), 1);
 	/* a source of one with an account of the other is a bug, and refused */
 	{
 		struct spot_text v = { "{}", 2 };
@@ -999,7 +989,7 @@ topics(void **state)
 	    "not_authenticated");
 	assert_int_equal(rows_of(i), 0);
 	assert_int_equal(number("SELECT forged FROM spot_source WHERE id = "
-	    "X'%s'", hex(s.id)), 3);
+	    "X'%s'", mariadb_hex(a, s.id)), 3);
 	good(sns_post(s.id, sns_text(k, m), &t));
 	assert_int_equal(t.accepted, 1);
 	assert_string_equal(state_of(i), "interruption replacing");
@@ -1131,9 +1121,9 @@ queues(void **state)
 	    30000));
 	/* some were given out twice, and counted twice */
 	assert_true(number("SELECT malformed FROM spot_source WHERE "
-	    "id = X'%s'", hex(s.id)) >= 1);
+	    "id = X'%s'", mariadb_hex(a, s.id)) >= 1);
 	assert_true(number("SELECT strangers FROM spot_source WHERE "
-	    "id = X'%s'", hex(s.id)) >= 24);
+	    "id = X'%s'", mariadb_hex(a, s.id)) >= 24);
 	good(spot_source_delete(env.db, one.tenant_id, s.id, &err));
 }
 
@@ -1166,7 +1156,7 @@ known_again(void *arg)
 
 	turn(&env, 0, 20);
 	return number("SELECT duplicates FROM spot_source WHERE id = X'%s'",
-	    hex(s->id)) == 1;
+	    mariadb_hex(a, s->id)) == 1;
 }
 
 static void
@@ -1213,9 +1203,9 @@ blocked_queue(void **state)
 	assert_true(eventually(answered, (void *)(uintptr_t)i, 30000));
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_source WHERE id = "
 	    "X'%s' AND failures > 0 AND last_error LIKE '%%QueueDoesNotExist"
-	    "%%'", hex(missing.id)), 1);
+	    "%%'", mariadb_hex(a, missing.id)), 1);
 	assert_int_equal(number("SELECT failures FROM spot_source WHERE id = "
-	    "X'%s'", hex(fine.id)), 0);
+	    "X'%s'", mariadb_hex(a, fine.id)), 0);
 	good(spot_source_delete(env.db, one.tenant_id, missing.id, &err));
 	good(spot_source_delete(env.db, one.tenant_id, fine.id, &err));
 }
@@ -1226,7 +1216,7 @@ static const char *
 source_state(const struct spot_source *s)
 {
 	return mariadb_value(a, DB, arena_printf(a, "SELECT state FROM "
-	    "spot_source WHERE id = X'%s'", hex(s->id)));
+	    "spot_source WHERE id = X'%s'", mariadb_hex(a, s->id)));
 }
 
 static void
@@ -1255,7 +1245,7 @@ silent_queue(void **state)
 	    "spot_instance WHERE account_id = X'%s' AND region = '" REGION "' "
 	    "AND lifecycle = 'spot' AND state = 'running' AND gone_at IS NULL "
 	    "AND aws_signal = 'NONE' AND instance_id <> '%s' LIMIT 1",
-	    hex(acc.id), taken));
+	    mariadb_hex(a, acc.id), taken));
 	loops();
 	assert_string_equal(source_state(&s), "new");
 	(void)fakeec2_control(&fake, a, env.net, "/_control/interrupt",
@@ -1264,7 +1254,7 @@ silent_queue(void **state)
 	(void)fakeec2_control(&fake, a, env.net, "/_control/fleet",
 	    arena_printf(a, "{\"terminate\":[\"%s\"]}", ended));
 	sql("UPDATE spot_source SET created_at = created_at - INTERVAL 601 "
-	    "SECOND WHERE id = X'%s'", hex(s.id));
+	    "SECOND WHERE id = X'%s'", mariadb_hex(a, s.id));
 	loops();
 	assert_string_equal(source_state(&s), "silent");
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
@@ -1279,7 +1269,7 @@ silent_queue(void **state)
 	assert_non_null(strstr(probe.detail, "1 silent"));
 	/* found again: known */
 	sql("UPDATE spot_source SET last_status_at = NULL WHERE id = X'%s'",
-	    hex(s.id));
+	    mariadb_hex(a, s.id));
 	loops();
 	assert_int_equal(moves_of(taken), 1);
 	/* a message, and it is a source like any other again */
@@ -1344,7 +1334,7 @@ simulated(void **state)
 	    "instance_id FROM spot_instance WHERE account_id = X'%s' AND "
 	    "lifecycle = 'spot' AND state = 'running' AND aws_signal = 'NONE' "
 	    "AND id <> UNHEX(MD5('')) ORDER BY id DESC LIMIT 1",
-	    hex(sim.id)));
+	    mariadb_hex(a, sim.id)));
 	struct spot_interruption x;
 	struct spot_interruption_totals t;
 
@@ -1352,7 +1342,7 @@ simulated(void **state)
 	good(spot_interruption_loops[0].run(&c, &err));
 	assert_int_equal(number("SELECT COUNT(*) FROM spot_source WHERE "
 	    "account_id = X'%s' AND kind = 'simulated' AND state IN ('ok', "
-	    "'new')", hex(sim.id)), 1);
+	    "'new')", mariadb_hex(a, sim.id)), 1);
 	good(spot_interruption_rehearse(&env, a, two.tenant_id, sim.id, i,
 	    "TERMINATION", clock_now(), &x, &err));
 	assert_string_equal(x.kind, "interruption");

@@ -38,8 +38,6 @@ static struct hook {
 } hook;
 static struct uuid moving;
 
-static const char *hex(struct uuid);
-
 static void
 die(void)
 {
@@ -68,7 +66,7 @@ enter(void)
 	if (hook.act == NULL)
 		return;
 	step = number(arena_printf(a, "SELECT step FROM spot_move WHERE id = "
-	    "X'%s'", hex(moving)));
+	    "X'%s'", mariadb_hex(a, moving)));
 	hook.hit = step >= 0 && step < 16 && ++hook.calls[step] == hook.nth &&
 	    step == hook.step;
 	if (hook.hit && !hook.after) {
@@ -203,16 +201,6 @@ group_is(int64_t max, int64_t desired)
 
 /* ---- moves ------------------------------------------------------------------------------ */
 
-static const char *
-hex(struct uuid id)
-{
-	char *s = arena_alloc(a, 33);
-
-	for (int i = 0; i < 16; i++)
-		snprintf(s + 2 * i, 3, "%02x", id.b[i]);
-	return s;
-}
-
 /* For moves: nothing waits, and an orphan is one at once. */
 static struct env
 boot_quick(void)
@@ -269,9 +257,9 @@ work(struct env *with)
 
 	mariadb_sql(DB, arena_printf(a, "UPDATE jobs_job SET state = 5, "
 	    "token = token + 1 WHERE id = X'%s' AND state < 10",
-	    hex(m.job_id)));
+	    mariadb_hex(a, m.job_id)));
 	c.token = number(arena_printf(a, "SELECT token FROM jobs_job WHERE "
-	    "id = X'%s'", hex(m.job_id)));
+	    "id = X'%s'", mariadb_hex(a, m.job_id)));
 	return spot_move_run(&c, moving, &acts);
 }
 
@@ -574,8 +562,8 @@ one_orphan_is_guarded(void **state)
 	ask("/_control/group", arena_printf(a, "{\"region\":\"" REGION "\","
 	    "\"name\":\"%s\",\"max\":2}", group));
 	mariadb_sql(DB, arena_printf(a, "INSERT INTO spot_move_group VALUES "
-	    "(X'%s', '" REGION "', '%s', X'%s', 1, 2, NOW(6))", hex(acc.id),
-	    group, hex(one.tenant_id)));
+	    "(X'%s', '" REGION "', '%s', X'%s', 1, 2, NOW(6))", mariadb_hex(a, acc.id),
+	    group, mariadb_hex(a, one.tenant_id)));
 	guarded = "i-0ddd0000000000000";
 	for (int i = 0; i < 2; i++) {
 		good(spot_move_sweep(&env, a, &acts, &s, &err));

@@ -508,16 +508,6 @@ number(const char *sql)
 	return strtoll(mariadb_value(a, DB, sql), NULL, 10);
 }
 
-static const char *
-hex(struct uuid id)
-{
-	char *s = arena_alloc(a, 33);
-
-	for (int i = 0; i < 16; i++)
-		snprintf(s + 2 * i, 3, "%02x", id.b[i]);
-	return s;
-}
-
 static void
 boot(void)
 {
@@ -559,7 +549,7 @@ setup(void **state)
 	one.tenant_id = uuid_new();
 	mariadb_sql(DB, arena_printf(a, "INSERT INTO auth_tenant (id, name, "
 	    "active, created_at, updated_at) VALUES (X'%s', 'one', 1, "
-	    "NOW(6), NOW(6))", hex(one.tenant_id)));
+	    "NOW(6), NOW(6))", mariadb_hex(a, one.tenant_id)));
 	good(spot_account_make(&env, a, &one, &n, clock_now(), &acc, &err));
 	return 0;
 }
@@ -654,12 +644,12 @@ claim(struct uuid id, struct db *db)
 
 	mariadb_sql(DB, arena_printf(a, "UPDATE jobs_job SET state = 5, "
 	    "token = token + 1 WHERE id = X'%s' AND state < 10",
-	    hex(m.job_id)));
+	    mariadb_hex(a, m.job_id)));
 	return (struct job_ctx){ .env = &env, .a = a, .db = db,
 	    .tenant = one.tenant_id, .id = m.job_id, .attempt = 1,
 	    .tries = 50, .type = "spot.move", .token = number(arena_printf(a,
 	    "SELECT token FROM jobs_job WHERE id = X'%s'",
-	    hex(m.job_id))) };
+	    mariadb_hex(a, m.job_id))) };
 }
 
 static enum job_rc
@@ -1438,7 +1428,7 @@ approvals(void **state)
 	good(db_txn(env.db, a, approve_txn, &yes, &err));
 	/* another plan than the one that was approved */
 	mariadb_sql(DB, arena_printf(a, "UPDATE spot_move SET image_id = "
-	    "'ami-evil' WHERE id = X'%s'", hex(second)));
+	    "'ami-evil' WHERE id = X'%s'", mariadb_hex(a, second)));
 	good(spot_move_upkeep(&env, a, &err));
 	m = move(second);
 	assert_string_equal(m.state, "cancelled");
@@ -1549,7 +1539,7 @@ orphans(void **state)
 	lost = add_machine("m5.large", "us-east-1a", "", our_tags(self, 1,
 	    id));
 	mariadb_sql(DB, arena_printf(a, "DELETE FROM spot_move WHERE id = "
-	    "X'%s'", hex(id)));
+	    "X'%s'", mariadb_hex(a, id)));
 	s = sweep();
 	assert_int_equal(s.ended, 0);
 	assert_true(runs(lost));
@@ -1580,8 +1570,8 @@ a_raised_group_is_put_right(void **state)
 	assert_int_equal(fake->group.max, 3);
 	/* what somebody else has set stays */
 	mariadb_sql(DB, arena_printf(a, "INSERT INTO spot_move_group VALUES "
-	    "(X'%s', '" REGION "', 'web', X'%s', 2, 9, NOW(6))", hex(acc.id),
-	    hex(one.tenant_id)));
+	    "(X'%s', '" REGION "', 'web', X'%s', 2, 9, NOW(6))", mariadb_hex(a, acc.id),
+	    mariadb_hex(a, one.tenant_id)));
 	assert_int_equal(sweep().restored, 0);
 	assert_int_equal(fake->group.max, 3);
 }

@@ -75,16 +75,6 @@ bad(int rc, int status, const char *code)
 	err_clear(&err);
 }
 
-static const char *
-hex(struct uuid u)
-{
-	char *s = arena_alloc(a, 33);
-
-	for (int i = 0; i < 16; i++)
-		snprintf(s + 2 * i, 3, "%02x", u.b[i]);
-	return s;
-}
-
 static int64_t
 number(const char *sql)
 {
@@ -108,7 +98,7 @@ tenant(struct principal *p)
 	p->tenant_id = uuid_new();
 	mariadb_sql(DB, arena_printf(a, "INSERT INTO auth_tenant (id, name, "
 	    "active, created_at, updated_at) VALUES (X'%s', '%s', 1, "
-	    "NOW(6), NOW(6))", hex(p->tenant_id), p->name));
+	    "NOW(6), NOW(6))", mariadb_hex(a, p->tenant_id), p->name));
 }
 
 /* Two types in three zones, m5 cheaper in b, c5 for the same work. */
@@ -303,7 +293,7 @@ make_lives(void)
 			str_addf(&s, "%s(X'%s', X'%s', %d, '" REGION
 			    "', 'i-%d-%lld', '%s', '%s', 'interrupted')",
 			    s.p[s.len - 1] == ' ' ? "" : ",",
-			    hex(one.tenant_id), hex(account), pool, pool,
+			    mariadb_hex(a, one.tenant_id), mariadb_hex(a, account), pool, pool,
 			    (long long)i, at(t), at(t + life));
 			t += life + 1200 * S;
 		}
@@ -345,7 +335,7 @@ make_account(const struct principal *p, struct uuid *id)
 	    "region_names, status, scan_every_s, last_scan_at, created_at, "
 	    "updated_at) VALUES (X'%s', X'%s', 'fleet', 'aws', "
 	    "'access_keys', '" REGION "', '', 'active', 3600, NOW(6), NOW(6), "
-	    "NOW(6))", hex(*id), hex(p->tenant_id)));
+	    "NOW(6))", mariadb_hex(a, *id), mariadb_hex(a, p->tenant_id)));
 }
 
 static void
@@ -464,7 +454,7 @@ add_instance(int i, const char *lifecycle, const char *auth)
 	    "(X'%s', X'%s', X'%s', '" REGION "', '" REGION "%c', 'i-%d', "
 	    "'m5.large', '%s', 'running', '%s', 'web', 'x86_64', "
 	    "'Linux/UNIX', 'vpc-1', '{}', '%s', 1, NOW(6), NOW(6))",
-	    hex(id), hex(one.tenant_id), hex(account), 'a' + i % 3, i,
+	    mariadb_hex(a, id), mariadb_hex(a, one.tenant_id), mariadb_hex(a, account), 'a' + i % 3, i,
 	    lifecycle, at(now.us - 50 * H), auth));
 }
 
@@ -549,7 +539,7 @@ test_decisions(void **state)
 	    "platform_decision WHERE id = X'%s' AND model_id IS NOT NULL "
 	    "AND model = 'spot.risk v1' AND oldest_at IS NOT NULL "
 	    "AND JSON_VALUE(inputs, '$.spot_price.at') IS NOT NULL "
-	    "AND JSON_LENGTH(refused) > 0", hex(r.decision_id))), 1);
+	    "AND JSON_LENGTH(refused) > 0", mariadb_hex(a, r.decision_id))), 1);
 	/* evaluate says the same of it, and of one that stays */
 	good(spot_evaluate(env.db, a, one.tenant_id, &(struct spot_ask){
 	    .instance_type = "m5.large", .availability_zone =
@@ -580,10 +570,10 @@ test_decisions(void **state)
 	assert_string_not_equal(newest("open").to_pool, r.to_pool);
 	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
 	    "platform_approval WHERE id = X'%s' AND state = 'withdrawn'",
-	    hex(r.approval_id))), 1);
+	    mariadb_hex(a, r.approval_id))), 1);
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "outcome FROM platform_decision WHERE id = X'%s'",
-	    hex(r.decision_id))), "superseded");
+	    mariadb_hex(a, r.decision_id))), "superseded");
 }
 
 static void
@@ -604,11 +594,11 @@ test_a_persons_word(void **state)
 	assert_false(uuid_is_nil(x.move_id));
 	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
 	    "spot_move WHERE id = X'%s' AND instance_id = '%s' AND state = "
-	    "'ready' AND decision_id = X'%s'", hex(x.move_id),
-	    r.instance_id, hex(r.decision_id))), 1);
+	    "'ready' AND decision_id = X'%s'", mariadb_hex(a, x.move_id),
+	    r.instance_id, mariadb_hex(a, r.decision_id))), 1);
 	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
 	    "platform_approval WHERE id = X'%s' AND state = 'executed'",
-	    hex(r.approval_id))), 1);
+	    mariadb_hex(a, r.approval_id))), 1);
 	good(db_begin(env.db, &err));
 	bad(spot_recommendation_approve(&env, env.db, a, &one, r.id, NULL,
 	    clock_now(), &x, &err), 409, "not_open");
@@ -627,7 +617,7 @@ test_a_persons_word(void **state)
 	assert_string_equal(x.state, "dismissed");
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "outcome FROM platform_decision WHERE id = X'%s'",
-	    hex(r.decision_id))), "rejected");
+	    mariadb_hex(a, r.decision_id))), "rejected");
 }
 
 static bool
@@ -652,14 +642,14 @@ test_the_inbox(void **state)
 	r = newest("open");
 	assert_false(settle(&r));		/* nobody has answered */
 	mariadb_sql(DB, arena_printf(a, "UPDATE platform_approval SET state "
-	    "= 'rejected' WHERE id = X'%s'", hex(r.approval_id)));
+	    "= 'rejected' WHERE id = X'%s'", mariadb_hex(a, r.approval_id)));
 	assert_true(settle(&r));
 	assert_string_equal(newest("dismissed").note,
 	    "rejected in the inbox");
 	decide();
 	r = newest("open");
 	mariadb_sql(DB, arena_printf(a, "UPDATE platform_approval SET state "
-	    "= 'approved' WHERE id = X'%s'", hex(r.approval_id)));
+	    "= 'approved' WHERE id = X'%s'", mariadb_hex(a, r.approval_id)));
 	assert_true(settle(&r));
 	r = newest("approved");
 	assert_string_equal(r.decided_by, "inbox");
@@ -670,7 +660,7 @@ test_the_inbox(void **state)
 	r = newest("open");
 	mariadb_sql(DB, arena_printf(a, "UPDATE spot_recommendation SET "
 	    "expires_at = NOW(6) - INTERVAL 1 MINUTE WHERE id = X'%s'",
-	    hex(r.id)));
+	    mariadb_hex(a, r.id)));
 	assert_true(settle(&r));
 	assert_int_equal(in_state("expired"), 1);
 }
@@ -701,7 +691,7 @@ test_without_asking(void **state)
 		    "began, ended, why) VALUES (X'%s', X'%s', 3, '" REGION
 		    "', 'i-%d', NOW(6) - INTERVAL 40 MINUTE, NOW(6) - "
 		    "INTERVAL 20 MINUTE, 'interrupted')",
-		    hex(one.tenant_id), hex(account), i));
+		    mariadb_hex(a, one.tenant_id), mariadb_hex(a, account), i));
 	{
 		struct spot_plan_made m;
 

@@ -99,16 +99,6 @@ shut(struct env *e)
 	arena_free(e->a);
 }
 
-static const char *
-hex(struct uuid u)
-{
-	char *t = arena_alloc(a, 33);
-
-	for (int i = 0; i < 16; i++)
-		snprintf(t + 2 * i, 3, "%02x", u.b[i]);
-	return t;
-}
-
 static int
 setup(void **state)
 {
@@ -122,7 +112,7 @@ setup(void **state)
 	who.tenant_id = uuid_new();
 	mariadb_sql(DB, arena_printf(a, "INSERT INTO auth_tenant (id, name, "
 	    "active, created_at, updated_at) VALUES (X'%s', 'one', 1, "
-	    "NOW(6), NOW(6))", hex(who.tenant_id)));
+	    "NOW(6), NOW(6))", mariadb_hex(a, who.tenant_id)));
 	return 0;
 }
 
@@ -305,7 +295,7 @@ static const char *
 session_state(void)
 {
 	return mariadb_value(a, DB, arena_printf(a, "SELECT state FROM "
-	    "trade_session WHERE id = X'%s'", hex(lk.session_id)));
+	    "trade_session WHERE id = X'%s'", mariadb_hex(a, lk.session_id)));
 }
 
 static size_t
@@ -323,7 +313,7 @@ books_balance(void)
 	    "SUM(amount) FROM trade_cash c WHERE c.session_id = s.id) OR "
 	    "s.reserved <> (SELECT COALESCE(SUM(o.reserved), 0) FROM "
 	    "trade_order o WHERE o.session_id = s.id))",
-	    hex(lk.session_id))), 0);
+	    mariadb_hex(a, lk.session_id))), 0);
 }
 
 static const char *const brokers[] = { "kite", "alpaca", "mcp", NULL };
@@ -364,7 +354,7 @@ an_order_goes_and_is_filled(void **state)
 			turn();
 		}
 		assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) "
-		    "FROM trade_fill WHERE order_id = X'%s'", hex(o.id))), 2);
+		    "FROM trade_fill WHERE order_id = X'%s'", mariadb_hex(a, o.id))), 2);
 		assert_int_equal(at_broker(), 1);
 		assert_string_equal(session_state(), "active");
 		books_balance();
@@ -630,7 +620,7 @@ a_login_that_is_over(void **state)
 	assert_string_equal(state_of(&o), "rejected");
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "state FROM trade_link WHERE session_id = X'%s'",
-	    hex(lk.session_id))), "expired");
+	    mariadb_hex(a, lk.session_id))), "expired");
 	assert_int_equal(at_broker(), 0);
 	/* flagged: the next is refused before anything is sent */
 	o = place(10);
@@ -640,7 +630,7 @@ a_login_that_is_over(void **state)
 	/* known by the clock alone */
 	enter("kite");
 	mariadb_sql(DB, arena_printf(a, "UPDATE trade_link SET expires_at = "
-	    "'2020-01-01' WHERE session_id = X'%s'", hex(lk.session_id)));
+	    "'2020-01-01' WHERE session_id = X'%s'", mariadb_hex(a, lk.session_id)));
 	o = place(10);
 	turn();
 	assert_string_equal(state_of(&o), "rejected");
@@ -766,7 +756,7 @@ nothing_after_the_session_is_halted(void **state)
 	enter("alpaca");
 	o = place(10);
 	mariadb_sql(DB, arena_printf(a, "UPDATE trade_session SET state = "
-	    "'halted' WHERE id = X'%s'", hex(lk.session_id)));
+	    "'halted' WHERE id = X'%s'", mariadb_hex(a, lk.session_id)));
 	turn();
 	assert_string_equal(state_of(&o), "rejected");
 	assert_int_equal(at_broker(), 0);
@@ -811,7 +801,7 @@ paper_never_reaches_a_broker(void **state)
 	    "X'%s', tenant_id, user_id, broker, account, secret, product, "
 	    "variety, state, detail, reduced, expires_at, due_at, check_at, "
 	    "checked_at, quiet_until, created_at, updated_at FROM trade_link "
-	    "WHERE session_id = X'%s'", hex(s.id), hex(lk.session_id)));
+	    "WHERE session_id = X'%s'", mariadb_hex(a, s.id), mariadb_hex(a, lk.session_id)));
 	before = fakebroker_requests(&fake, a, "GET", "/");
 	err_clear(&err);
 	good(trade_link_get(env.db, a, s.id, &forged, &err));
@@ -833,7 +823,7 @@ paper_never_reaches_a_broker(void **state)
 	assert_true(fakebroker_requests(&fake, a, "GET", "/") > before);
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "COUNT(*) FROM trade_reconciliation WHERE session_id = X'%s'",
-	    hex(s.id))), "0");
+	    mariadb_hex(a, s.id))), "0");
 }
 
 /* ---- restart ------------------------------------------------------------------------------ */
@@ -843,7 +833,7 @@ open_differences(void)
 {
 	return number(arena_printf(a, "SELECT COUNT(*) FROM trade_difference "
 	    "WHERE session_id = X'%s' AND state = 'open'",
-	    hex(lk.session_id)));
+	    mariadb_hex(a, lk.session_id)));
 }
 
 static void
@@ -892,7 +882,7 @@ compared_before_anything_is_sent(void **state)
 	assert_int_equal(open_differences(), 1);
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "class FROM trade_difference WHERE session_id = X'%s'",
-	    hex(lk.session_id))), "local_missing");
+	    mariadb_hex(a, lk.session_id))), "local_missing");
 	assert_string_equal(state_of(&waits), "rejected");
 	/* a person says that it is right so */
 	accept_all();
@@ -936,13 +926,13 @@ positions_that_differ(void **state)
 	turn();
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "class FROM trade_difference WHERE session_id = X'%s' AND state "
-	    "= 'open'", hex(lk.session_id))), "broker_missing");
+	    "= 'open'", mariadb_hex(a, lk.session_id))), "broker_missing");
 	accept_all();
 	turn();
 	assert_string_equal(session_state(), "active");
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "quantity FROM trade_position WHERE session_id = X'%s'",
-	    hex(lk.session_id))), "0.00000000");
+	    mariadb_hex(a, lk.session_id))), "0.00000000");
 }
 
 static void
@@ -960,7 +950,7 @@ cash_is_the_broker_s(void **state)
 	turn();
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "cash FROM trade_session WHERE id = X'%s'",
-	    hex(lk.session_id))), "100000.00000000");
+	    mariadb_hex(a, lk.session_id))), "100000.00000000");
 	tell("set", "{\"symbol\":\"SBIN\",\"status\":\"cancelled\"}");
 	look_again();
 	until(&o, "cancelled");
@@ -968,10 +958,10 @@ cash_is_the_broker_s(void **state)
 	turn();
 	assert_string_equal(mariadb_value(a, DB, arena_printf(a, "SELECT "
 	    "cash FROM trade_session WHERE id = X'%s'",
-	    hex(lk.session_id))), "99000.50000000");
+	    mariadb_hex(a, lk.session_id))), "99000.50000000");
 	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
 	    "trade_cash WHERE session_id = X'%s' AND kind = 'adjustment' AND "
-	    "amount = -999.5", hex(lk.session_id))), 1);
+	    "amount = -999.5", mariadb_hex(a, lk.session_id))), 1);
 	books_balance();
 }
 
@@ -990,7 +980,7 @@ a_person_decides_in_the_end(void **state)
 	assert_string_equal(state_of(&o), "unknown");
 	/* sent yesterday: the list of today says nothing about it */
 	mariadb_sql(DB, arena_printf(a, "UPDATE trade_order SET sent_at = "
-	    "sent_at - INTERVAL 2 DAY WHERE id = X'%s'", hex(o.id)));
+	    "sent_at - INTERVAL 2 DAY WHERE id = X'%s'", mariadb_hex(a, o.id)));
 	look_again();
 	turn_as(&late, (struct utc){ 1 });
 	assert_string_equal(state_of(&o), "unknown");
@@ -1011,16 +1001,16 @@ secrets_are_sealed(void **state)
 	(void)state;
 	enter("alpaca");
 	row = mariadb_value(a, DB, arena_printf(a, "SELECT secret FROM "
-	    "trade_link WHERE session_id = X'%s'", hex(lk.session_id)));
+	    "trade_link WHERE session_id = X'%s'", mariadb_hex(a, lk.session_id)));
 	assert_int_equal(strncmp(row, "v1.", 3), 0);
 	assert_null(strstr(row, FAKE_ALPACA_SECRET));
 	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
 	    "user_tokens WHERE user_id = X'%s' AND token_encrypted LIKE "
-	    "'v1.%%'", hex(who.user_id))), 1);
+	    "'v1.%%'", mariadb_hex(a, who.user_id))), 1);
 	good(trade_link_logout(&env, a, &lk, clock_now(), &err));
 	assert_int_equal(number(arena_printf(a, "SELECT COUNT(*) FROM "
 	    "trade_link WHERE session_id = X'%s' AND secret IS NULL AND state "
-	    "= 'closed'", hex(lk.session_id))), 1);
+	    "= 'closed'", mariadb_hex(a, lk.session_id))), 1);
 	assert_string_equal(session_state(), "closed");
 }
 

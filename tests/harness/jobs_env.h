@@ -81,16 +81,6 @@ commit(void)
 	good(db_commit(db, &err));
 }
 
-FIXTURE const char *
-hex(struct uuid id)
-{
-	char *s = arena_alloc(a, 33);
-
-	for (int i = 0; i < 16; i++)
-		snprintf(s + 2 * i, 3, "%02x", id.b[i]);
-	return s;
-}
-
 /* First value of a statement, as a number. */
 __attribute__((format(printf, 1, 2))) FIXTURE int64_t
 number(const char *fmt, ...)
@@ -119,14 +109,14 @@ sql(const char *fmt, ...)
 FIXTURE int64_t
 state_of(struct uuid id)
 {
-	return number("SELECT state FROM jobs_job WHERE id = X'%s'", hex(id));
+	return number("SELECT state FROM jobs_job WHERE id = X'%s'", mariadb_hex(a, id));
 }
 
 FIXTURE int64_t
 column(struct uuid id, const char *name)
 {
 	return number("SELECT %s FROM jobs_job WHERE id = X'%s'", name,
-	    hex(id));
+	    mariadb_hex(a, id));
 }
 
 /* A claimer that remembers nothing, under a lease of its own. */

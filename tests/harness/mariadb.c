@@ -21,6 +21,7 @@
 #include <mysql.h>
 
 #include "base/arena.h"
+#include "base/codec.h"
 #include "base/err.h"
 #include "db/db.h"
 #include "db/migrate.h"
@@ -424,6 +425,13 @@ mariadb_value(struct arena *a, const char *database, const char *sql)
 	mysql_free_result(res);
 	mysql_close(my);
 	return out;
+}
+
+const char *
+mariadb_hex(struct arena *a, struct uuid id)
+{
+	return hex_encode(id.b, sizeof(id.b), arena_alloc(a,
+	    2 * sizeof(id.b) + 1));
 }
 
 MYSQL *

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/types.h"
+
 struct arena;
 struct db;
 struct db_conf;
@@ -43,6 +45,8 @@ void mariadb_sql(const char *database, const char *sql);
 /* First column of the first row as text ("" when none), in the arena. */
 const char *mariadb_value(struct arena *, const char *database,
     const char *sql);
+/* For X'…' in such statements. */
+const char *mariadb_hex(struct arena *, struct uuid);
 /* A plain connection as root; ends the program when there is none. Close it
  * with mysql_close(). */
 struct st_mysql *mariadb_root(void);

@@ -58,17 +58,6 @@ static const struct schema head_schema = {
 	.size = sizeof(struct auth_audit_head), .fields = head_fields
 };
 
-struct id_row {
-	struct uuid id;
-};
-static const struct field id_fields[] = {
-	FIELD(struct id_row, id, .doc = "Row"), FIELD_END
-};
-static const struct schema id_schema = {
-	.name = "AuditPageId", .size = sizeof(struct id_row),
-	.fields = id_fields
-};
-
 #define CONTENT_COLUMNS "id, tenant_id, at, actor_kind, actor_id, actor, " \
 	"action, status, target_kind, target_id, detail, request_id, ip"
 #define AUDIT_COLUMNS CONTENT_COLUMNS ", seal_seq, seal"
@@ -98,9 +87,9 @@ static const struct query AUDIT_PAGE = { "auth_audit.page",
 static const struct query AUDIT_PAGE_ALL = { "auth_audit.page_all",
 	PAGE(OF_ALL), &auth_audit_schema };
 static const struct query AUDIT_END = { "auth_audit.end",
-	OF_TENANT "1 OFFSET 19999", &id_schema };
+	OF_TENANT "1 OFFSET 19999", &db_id_schema };
 static const struct query AUDIT_END_ALL = { "auth_audit.end_all",
-	OF_ALL "1 OFFSET 19999", &id_schema };
+	OF_ALL "1 OFFSET 19999", &db_id_schema };
 static const struct query AUDIT_HEAD = { "auth_audit.head",
 	"SELECT seal_seq, seal FROM auth_audit_head WHERE id = 1",
 	&head_schema };
@@ -163,7 +152,7 @@ auth_audit_page(struct db *db, struct arena *a,
 	    V(f->target_id), V(f->since), V(f->until), V(f->limit) };
 	bool all = v[0].type == VT_NULL;
 
-	struct id_row last;
+	struct db_id last;
 	int rc;
 
 	*reached = (struct uuid){ { 0 } };

@@ -23,17 +23,6 @@ const struct schema platform_import_schema = {
 	.size = sizeof(struct platform_import), .fields = fields
 };
 
-struct tenant_id {
-	struct uuid id;
-};
-static const struct field id_fields[] = {
-	FIELD(struct tenant_id, id, .doc = "Tenant"), FIELD_END
-};
-static const struct schema id_schema = {
-	.name = "TenantId", .size = sizeof(struct tenant_id),
-	.fields = id_fields
-};
-
 #define COLUMNS "digest, noun, tenant, line, changed, unchanged, failed, " \
 	"finished, updated_at"
 
@@ -49,11 +38,11 @@ static const struct query IMPORT_PUT = { "platform_import.put",
 	"finished = VALUES(finished), updated_at = VALUES(updated_at)",
 	NULL };
 static const struct query TENANT_BY_ID = { "platform_import.tenant_by_id",
-	"SELECT id FROM auth_tenant WHERE id = ? LIMIT 1", &id_schema };
+	"SELECT id FROM auth_tenant WHERE id = ? LIMIT 1", &db_id_schema };
 static const struct query TENANT_BY_NAME = {
 	"platform_import.tenant_by_name",
 	"SELECT id FROM auth_tenant WHERE name = COALESCE(?, name) "
-	"ORDER BY created_at, id LIMIT 1", &id_schema };
+	"ORDER BY created_at, id LIMIT 1", &db_id_schema };
 
 const struct query *const platform_exchange_queries[] = {
 	&IMPORT_GET, &IMPORT_PUT, &TENANT_BY_ID, &TENANT_BY_NAME, NULL
@@ -89,7 +78,7 @@ platform_tenant_find(struct db *db, struct arena *a, const char *which,
     struct uuid *out, struct err *e)
 {
 	const char *name = which == NULL || *which == '\0' ? NULL : which;
-	struct tenant_id t;
+	struct db_id t;
 	int rc;
 
 	if (name != NULL && uuid_parse(name, out) == 0)

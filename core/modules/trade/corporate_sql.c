@@ -48,16 +48,6 @@ const struct schema trade_corporate_entry_schema = {
 #define ENTRY "corporate_id, session_id, tenant_id, held, quantity, cash, " \
 	"cancelled, at"
 
-struct one_id {
-	struct uuid id;
-};
-static const struct field id_fields[] = {
-	FIELD(struct one_id, id), FIELD_END
-};
-static const struct schema id_schema = {
-	.name = "SessionId", .doc = "A session",
-	.size = sizeof(struct one_id), .fields = id_fields
-};
 struct units {
 	struct dec quantity;
 };
@@ -107,7 +97,7 @@ static const struct query CORPORATE_SESSIONS = { "trade_corporate.sessions",
 	"1 FROM trade_order o WHERE o.session_id = s.id AND o.instrument_id = "
 	"? AND o.open = 1)) AND NOT EXISTS (SELECT 1 FROM "
 	"trade_corporate_entry e WHERE e.corporate_id = ? AND e.session_id = "
-	"s.id) ORDER BY s.id LIMIT 200", &id_schema };
+	"s.id) ORDER BY s.id LIMIT 200", &db_id_schema };
 static const struct query CORPORATE_HELD = { "trade_corporate.held",
 	"SELECT COALESCE((SELECT SUM(IF(f.side = 'buy', f.quantity, "
 	"-f.quantity)) FROM trade_fill f WHERE f.session_id = ? AND "

@@ -51,8 +51,6 @@ int trade_instrument_of(struct db *, struct arena *, struct uuid tenant,
  * none, -1: 409. */
 int trade_instrument_pick(const struct rows *, const char *symbol,
     const char *exchange, struct trade_instrument *, struct err *);
-int trade_instrument_by_id(struct db *, struct arena *, struct uuid tenant,
-    int64_t id, struct trade_instrument *, struct err *);
 int trade_instrument_any(struct db *, struct arena *, int64_t id,
     struct trade_instrument *, struct err *);
 /* One that is always open and tradable, with usual steps; not stored. */

@@ -67,9 +67,6 @@ static const struct query INSTRUMENT_OF = { "trade_instrument.of",
 	"STRAIGHT_JOIN trade_instrument i ON "
 	"i.tenant_id = ? AND i.symbol = j.symbol ORDER BY i.symbol, "
 	"i.exchange LIMIT 10000", &trade_instrument_schema };
-static const struct query INSTRUMENT_BY_ID = { "trade_instrument.by_id",
-	"SELECT " COLUMNS " FROM trade_instrument WHERE tenant_id = ? AND "
-	"id = ? LIMIT 1", &trade_instrument_schema };
 static const struct query INSTRUMENT_ANY = { "trade_instrument.any",
 	"SELECT " COLUMNS " FROM trade_instrument WHERE id = ? LIMIT 1",
 	&trade_instrument_schema };
@@ -88,8 +85,7 @@ static const struct query INSTRUMENT_DELETE = { "trade_instrument.delete",
 
 const struct query *const trade_instrument_queries[] = {
 	&INSTRUMENT_PAGE, &INSTRUMENT_FIND, &INSTRUMENT_OF,
-	&INSTRUMENT_BY_ID, &INSTRUMENT_ANY, &INSTRUMENT_PUT,
-	&INSTRUMENT_DELETE, NULL
+	&INSTRUMENT_ANY, &INSTRUMENT_PUT, &INSTRUMENT_DELETE, NULL
 };
 
 const struct table trade_instrument_tables[] = {
@@ -177,14 +173,6 @@ trade_instrument_pick(const struct rows *rows, const char *symbol,
 		return 1;
 	*out = *found;
 	return 0;
-}
-
-int
-trade_instrument_by_id(struct db *db, struct arena *a, struct uuid tenant,
-    int64_t id, struct trade_instrument *out, struct err *e)
-{
-	return db_one(db, a, &INSTRUMENT_BY_ID, ARGS(V(tenant), V(id)), out,
-	    e);
 }
 
 int

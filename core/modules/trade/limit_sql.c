@@ -77,10 +77,8 @@ int
 trade_risk_limit_all(struct db *db, struct arena *a, struct uuid tenant,
     struct uuid session, struct rows *out, struct err *e)
 {
-	const struct uuid all = { { 0 } };
-
-	return db_all(db, a, &LIMIT_ALL, ARGS(V(tenant), val_id(all),
-	    val_id(session)), out, e);
+	return trade_risk_limit_ask(db, a, tenant, session, out, e) == -1 ?
+	    -1 : db_hear(db, e);
 }
 
 int

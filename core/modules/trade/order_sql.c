@@ -2,6 +2,7 @@
  * Rows of orders, and quotes. All SQL on trade_order and trade_quote is here.
  */
 #include "base/clock.h"
+#include "base/random.h"
 #include "modules/trade/orders.h"
 
 #define O struct trade_order
@@ -371,19 +372,6 @@ trade_order_sum_open(struct db *db, struct arena *a, struct uuid session,
 	return db_one(db, a, &ORDER_SUM_OPEN, ARGS(V(session)), out, e);
 }
 
-/* Ids begin with the millisecond they were made in: none of the last minute
- * is smaller. */
-static struct uuid
-first_id(struct utc now)
-{
-	uint64_t ms = (uint64_t)(now.us / 1000 - 60000);
-	struct uuid u = { { 0 } };
-
-	for (int i = 0; i < 6; i++)
-		u.b[i] = (uint8_t)(ms >> (40 - 8 * i));
-	return u;
-}
-
 int
 trade_order_open(struct db *db, struct arena *a, const O *o, struct dec at,
     struct utc now, N *out, struct err *e)
@@ -398,7 +386,7 @@ trade_order_open(struct db *db, struct arena *a, const O *o, struct dec at,
 	    V(o->instrument_id), V(o->side), V(o->side), V(at), V(at),
 	    V(o->session_id), V(o->id), V(second), V(minute), V(half),
 	    V(o->instrument_id), V(o->side), V(o->type), V(o->quantity),
-	    V(o->limit_price), V(o->session_id), V(first_id(now)),
+	    V(o->limit_price), V(o->session_id), V(uuid_first(minute)),
 	    V(o->id)), out, e);
 }
 

@@ -297,7 +297,8 @@ int
 trade_position_all(struct db *db, struct arena *a, struct uuid session,
     struct rows *out, struct err *e)
 {
-	return db_all(db, a, &POSITION_ALL, ARGS(V(session)), out, e);
+	return trade_position_ask(db, a, session, out, e) == -1 ? -1 :
+	    db_hear(db, e);
 }
 
 int
@@ -311,11 +312,8 @@ int
 trade_position_day_all(struct db *db, struct arena *a, struct uuid session,
     struct utc day, struct rows *out, struct err *e)
 {
-	uint64_t ms = (uint64_t)(day.us / 1000);
-	struct uuid first = { { 0 } };
+	struct uuid first = uuid_first(day);
 
-	for (int i = 0; i < 6; i++)
-		first.b[i] = (uint8_t)(ms >> (40 - 8 * i));
 	return db_all(db, a, &POSITION_DAY, ARGS(V(day), V(day), V(session),
 	    V(first), V(day), V(session), V(day), V(session)), out, e);
 }
