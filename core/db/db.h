@@ -120,6 +120,13 @@ int db_post(struct db *, const struct query *, const struct val *, size_t,
  * somebody else has changed what the statement names (.version). */
 int db_post_one(struct db *, const struct query *, const struct val *, size_t,
     struct err *);
+/* The same with an error of the caller's own. */
+struct db_miss {
+	int status;
+	const char *code, *text;
+};
+int db_post_must(struct db *, const struct query *, const struct val *,
+    size_t, const struct db_miss *, struct err *);
 /* db_all() in the same way: *out (all zero until then) is filled at the latest
  * by db_hear(), in the arena: neither may go away before, but with the
  * transaction or the savepoint. */

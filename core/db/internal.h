@@ -82,7 +82,8 @@ struct waiting {
 	struct stmt *st;		/* NULL: a text without rows */
 	const char *name;
 	int64_t start_ns;
-	bool one;			/* must change one row */
+	const struct db_miss *miss;	/* when it matches not exactly one row;
+					 * NULL: it may */
 	struct rows *rows;		/* what it asks for; NULL: nothing */
 	struct arena *a;
 };
@@ -113,6 +114,8 @@ struct db {
 	struct waiting waiting[DB_WAITING];
 	size_t nwaiting;
 	bool manual;			/* the server's autocommit is off */
+	bool posts;			/* something was posted once: the next
+					 * transaction begins without waiting */
 	/* numbers */
 	uint64_t statements, trips, insert_id;
 	int64_t used_ns;		/* last answer */

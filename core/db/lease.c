@@ -43,6 +43,9 @@ static const struct query GUARD = { "db_lease.guard",
 	"UPDATE db_lease SET writes = writes + 1 "
 	"WHERE role = ? AND holder = ? AND token = ?", NULL };
 
+static const struct db_miss lost = { 409, "lease_lost",
+	"Another process has taken over" };
+
 static const struct query RESTORED = { "db_lease.restored",
 	"UPDATE db_lease SET token = token + 1000000000, expires = NOW(6)",
 	NULL };
@@ -118,17 +121,9 @@ lease_release(struct db *db, struct lease *l, struct err *err)
 int
 lease_guard(struct db *db, const struct lease *l, struct err *err)
 {
-	uint64_t n;
-
 	ASSERT(db_in_txn(db));
-	if (db_exec(db, &GUARD, ARGS(V(l->role), V(l->holder), V(l->token)),
-	    &n, err) == -1)
-		return -1;
-	if (n == 1)
-		return 0;
-	err_set(err, 409, "lease_lost", "Another process has taken over");
-	return err_cause(err, "lease %s, token %lld", l->role,
-	    (long long)l->token);
+	return db_post_must(db, &GUARD, ARGS(V(l->role), V(l->holder),
+	    V(l->token)), &lost, err);
 }
 
 int

@@ -22,8 +22,9 @@ struct lease {
 /* Takes or renews. 0 held, 1 somebody else holds it, -1 error. */
 int lease_take(struct db *, struct lease *, int ttl_s, struct err *);
 int lease_release(struct db *, struct lease *, struct err *);
-/* First statement of a guarded transaction: writes the row with our token;
- * -1 with 409 "lease_lost" when it is no longer ours. */
+/* First statement of a guarded transaction: writes the row with our token,
+ * without waiting (db_post()). When it is no longer ours, this or the next call
+ * that waits, at the latest the commit, is -1 with 409 "lease_lost". */
 int lease_guard(struct db *, const struct lease *, struct err *);
 
 /* After a restore: every lease is free, and its next token is one that no

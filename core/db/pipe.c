@@ -76,23 +76,39 @@ db_alone(struct db *db, struct err *err)
 	return db_ready(db, err);
 }
 
+static int
+by_hand(struct db *db, struct err *err)
+{
+	if (hand_over_text(db, "autocommit", off, err) == -1)
+		return -1;
+	db->manual = db->posts = true;
+	return 0;
+}
+
 int
 db_post_begin(struct db *db)
 {
 	struct err gone = { .status = 0 };
 
+	ASSERT(db->reading == 0);
+	if (db->posts && !db->manual && by_hand(db, &gone) == -1)
+		return 0;
 	return db->manual && hand_over_text(db, "begin", "START TRANSACTION",
 	    &gone) == 0;
 }
 
 /* ---- answers ------------------------------------------------------------ */
 
+static const struct db_miss busy = { 503, "busy",
+	"It was changed meanwhile, try again" };
+
 static int
-one_row(struct db *db, const char *name, uint64_t rows, struct err *err)
+one_row(struct db *db, const char *name, uint64_t rows,
+    const struct db_miss *miss, struct err *err)
 {
 	if (rows == 1)
 		return 0;
-	err_set(err, 503, "busy", "It was changed meanwhile, try again");
+	err_set(err, miss->status, miss->code, "%s", miss->text);
 	err_cause(err, "%s: %llu rows", name, (unsigned long long)rows);
 	return db_refuse(db, err);
 }
@@ -125,8 +141,8 @@ hear(struct db *db, const struct waiting *w, struct err *err)
 	db_observe(w->st, w->start_ns);
 	if (db_still(db, w->name, err) == -1)
 		return -1;
-	return !w->one ? 0 : one_row(db, w->name,
-	    mysql_stmt_affected_rows(w->st->h), err);
+	return w->miss == NULL ? 0 : one_row(db, w->name,
+	    mysql_stmt_affected_rows(w->st->h), w->miss, err);
 }
 
 int
@@ -192,11 +208,8 @@ post(struct db *db, const struct query *q, const struct val *v, size_t n,
 		return -1;
 	if (bind_params(w.st, v, n, err) == -1)
 		return db_refuse(db, err);
-	if (q->row == NULL && !db->manual) {
-		if (hand_over_text(db, "autocommit", off, err) == -1)
-			return -1;
-		db->manual = true;
-	}
+	if (q->row == NULL && !db->manual && by_hand(db, err) == -1)
+		return -1;
 	if (db->nwaiting == DB_WAITING && db_collect(db, err) == -1)
 		return -1;
 	if (hand_over(db, w.st, err) == -1)
@@ -217,16 +230,24 @@ db_post(struct db *db, const struct query *q, const struct val *v, size_t n,
 }
 
 int
-db_post_one(struct db *db, const struct query *q, const struct val *v,
-    size_t n, struct err *err)
+db_post_must(struct db *db, const struct query *q, const struct val *v,
+    size_t n, const struct db_miss *miss, struct err *err)
 {
 	uint64_t rows;
 
 	ASSERT(q->row == NULL);
 	if (db->in_txn && db->reading == 0)
-		return post(db, q, v, n, (struct waiting){ .one = true }, err);
+		return post(db, q, v, n, (struct waiting){ .miss = miss },
+		    err);
 	return db_exec(db, q, v, n, &rows, err) == -1 ? -1 :
-	    one_row(db, q->name, rows, err);
+	    one_row(db, q->name, rows, miss, err);
+}
+
+int
+db_post_one(struct db *db, const struct query *q, const struct val *v,
+    size_t n, struct err *err)
+{
+	return db_post_must(db, q, v, n, &busy, err);
 }
 
 int

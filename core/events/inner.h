@@ -45,6 +45,7 @@ struct relay_row {
 	struct uuid tenant_id;
 	int64_t n;
 	struct blob body;
+	int64_t epoch, top;	/* of its tenant's stream; 0 = it has none */
 	const char *fault;	/* why it cannot be relayed; NULL = sound */
 };
 
@@ -52,6 +53,8 @@ struct relay_batch {
 	struct relay *r;
 	struct arena *a;
 	size_t limit;		/* rows at most */
+	bool read;		/* ids are known: nobody else can have moved
+				 * them since */
 	struct relay_id *ids;	/* ascending */
 	size_t n;
 	bool more;		/* there was more than this batch takes */

@@ -68,7 +68,7 @@ move(struct db *db, void *arg, struct err *e)
 
 	b->events = b->dead = 0;
 	if (lease_guard(db, &b->r->lease, e) == -1 ||
-	    relay_batch_ids(db, b, e) == -1)
+	    (!b->read && relay_batch_ids(db, b, e) == -1))
 		return -1;
 	return b->n == 0 ? 0 : relay_batch_move(db, b, e);
 }
@@ -177,35 +177,36 @@ hold(struct relay *r, struct db *db, struct err *e)
 	return rc;
 }
 
-/* A look before the lease and a transaction cost two writes. */
-static int
-idle(struct relay *r, struct db *db, struct arena *a, struct err *e)
+static struct relay_batch
+batch_of(struct relay *r, struct arena *a, size_t rows_left)
 {
-	struct relay_batch b = { .r = r, .a = a, .limit = 1 };
+	struct relay_batch b = { .r = r, .a = a };
 
-	if (relay_batch_ids(db, &b, e) == -1)
-		return -1;
-	if (b.n == 0)
-		remember(r, &b);
-	return b.n == 0;
+	b.limit = r->singly > 0 ? 1 : rows_left < BATCH ? rows_left : BATCH;
+	return b;
 }
 
+/* first: what a look has found; used if it was read as the holder. */
 static int
-turn(struct relay *r, struct db *db, struct arena *a, size_t max_rows,
-    size_t *relayed, bool *more, struct err *e)
+turn(struct relay *r, struct db *db, const struct relay_batch *first,
+    size_t max_rows, size_t *relayed, bool *more, struct err *e)
 {
+	struct relay_batch b = *first;
+	struct arena *a = b.a;
 	size_t rows = 0;
-	bool repaired = false;
+	bool repaired = false, looked = first->read;
 	int rc;
 
 	do {
 		struct arena_mark m = arena_mark(a);
-		struct relay_batch b = { .r = r, .a = a };
+		int64_t token = r->lease.token;
 
-		b.limit = r->singly > 0 ? 1 : max_rows - rows < BATCH ?
-		    max_rows - rows : BATCH;
+		if (!looked)
+			b = batch_of(r, a, max_rows - rows);
 		if ((rc = hold(r, db, e)) != 0)
 			return rc;
+		b.read = looked && r->lease.token == token;
+		looked = false;
 		if (db_txn(db, a, move, &b, e) == 0) {
 			remember(r, &b);
 			tell(&b);
@@ -226,16 +227,22 @@ relay_step(struct relay *r, struct db *db, size_t max_rows, size_t *relayed,
     bool *more, struct err *e)
 {
 	struct arena *a = arena_new(WORK_CAP);
+	struct relay_batch b = batch_of(r, a, max_rows);
 	int rc;
 
 	ASSERT(!db_in_txn(db));
 	*relayed = 0;
 	*more = false;
-	rc = idle(r, db, a, e);
-	if (rc == 0)
-		rc = turn(r, db, a, max_rows, relayed, more, e);
-	else if (rc == 1)
-		rc = 0;
+	/* a look first: the lease and a transaction cost two writes; whoever
+	 * does not hold it reads no backlog */
+	b.read = r->lease.until_boot_ns > clock_boot_ns();
+	if (!b.read)
+		b.limit = 1;
+	rc = relay_batch_ids(db, &b, e);
+	if (rc == 0 && b.n == 0)
+		remember(r, &b);
+	else if (rc == 0)
+		rc = turn(r, db, &b, max_rows, relayed, more, e);
 	if (rc == -1) {
 		/* what was seen may not be what was done */
 		forget(r);

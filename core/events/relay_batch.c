@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/codec.h"
 #include "base/err.h"
 #include "base/random.h"
 #include "base/str.h"
@@ -24,6 +23,7 @@ enum {
 	ROW_EVENTS = 1000,
 	PACK_BYTES = 64 << 10,	/* a stream row is closed above it */
 	PACK_EVENTS = 250,
+	FEW = 4,		/* rows that are not worth a packet of arrays */
 	LINE_VALUES = 20000
 };
 
@@ -43,25 +43,13 @@ static const struct field row_fields[] = {
 	FIELD(struct relay_row, tenant_id, .doc = "Whose"),
 	FIELD(struct relay_row, n, .doc = "Events in it"),
 	FIELD(struct relay_row, body, .doc = "Lines"),
+	FIELD(struct relay_row, epoch, .doc = "Of the stream; 0 = none yet"),
+	FIELD(struct relay_row, top, .doc = "Last number given in it"),
 	FIELD_END
 };
 static const struct schema row_schema = { .name = "RelayRow",
     .doc = "Row of the outbox", .size = sizeof(struct relay_row),
     .fields = row_fields };
-
-struct head {
-	struct uuid tenant_id;
-	int64_t epoch, top;
-};
-static const struct field head_fields[] = {
-	FIELD(struct head, tenant_id, .doc = "Whose stream"),
-	FIELD(struct head, epoch, .doc = "Changes when it was restored"),
-	FIELD(struct head, top, .doc = "Last number given"),
-	FIELD_END
-};
-static const struct schema head_schema = { .name = "RelayHead",
-    .doc = "Head of a stream", .size = sizeof(struct head),
-    .fields = head_fields };
 
 struct number {
 	int64_t n;
@@ -86,9 +74,10 @@ static const struct query IDS_LISTED = { "events_outbox.listed",
 /* Sorted here: there, bodies would go through a temporary table on disk. */
 static const struct query BODIES = { "events_outbox.bodies",
 	"SELECT o.id, o.tenant_id, o.n, IF(LENGTH(o.body) > ?, '', o.body) "
-	"AS body FROM " ID_TABLE
-	"STRAIGHT_JOIN events_outbox o FORCE INDEX (PRIMARY) "
-	"ON o.id = j.id LIMIT ?", &row_schema };
+	"AS body, COALESCE(h.epoch, 0) AS epoch, COALESCE(h.top, 0) AS top "
+	"FROM " ID_TABLE "STRAIGHT_JOIN events_outbox o FORCE INDEX (PRIMARY) "
+	"ON o.id = j.id LEFT JOIN events_head h ON h.tenant_id = o.tenant_id "
+	"LIMIT ?", &row_schema };
 /* By key only: a scan would wait for the rows of slow writers. */
 static const struct query DELETE_LISTED = { "events_outbox.delete",
 	"DELETE FROM events_outbox WHERE id = ?", NULL };
@@ -99,11 +88,6 @@ static const struct query SET_ASIDE = { "events_dead.set_aside",
 	"ON DUPLICATE KEY UPDATE n = VALUES(n), body = VALUES(body), "
 	"at = VALUES(at), reason = VALUES(reason), "
 	"set_aside = VALUES(set_aside)", NULL };
-static const struct query HEADS = { "events_head.of",
-	"SELECT h.tenant_id, h.epoch, h.top FROM "
-	"JSON_TABLE(?, '$[*]' COLUMNS(id CHAR(32) PATH '$')) j "
-	"STRAIGHT_JOIN events_head h ON h.tenant_id = UNHEX(j.id) "
-	"LIMIT 10000", &head_schema };
 static const struct query HEAD_PUT = { "events_head.put",
 	"INSERT INTO events_head (tenant_id, epoch, top) VALUES (?, ?, ?) "
 	"ON DUPLICATE KEY UPDATE top = VALUES(top)", NULL };
@@ -130,7 +114,7 @@ static const struct query HEADS_MEND = { "events_head.mend",
 
 const struct query *const relay_queries[] = {
 	&IDS_NEW, &IDS_BELOW, &IDS_LISTED, &BODIES, &DELETE_LISTED,
-	&SET_ASIDE, &HEADS, &HEAD_PUT, &STREAM_ADD, &POSITION, &POSITION_PUT,
+	&SET_ASIDE, &HEAD_PUT, &STREAM_ADD, &POSITION, &POSITION_PUT,
 	&POSITION_MEND, &HEADS_MEND, NULL
 };
 
@@ -256,9 +240,9 @@ struct pack {
 
 /* A tenant of the batch. */
 struct lane {
-	struct head head;
+	struct uuid tenant_id;
+	int64_t epoch, top;
 	struct pack *open;		/* not full yet */
-	bool known;			/* has a head in the database */
 };
 
 struct moving {
@@ -271,45 +255,19 @@ struct moving {
 };
 
 static struct lane *
-lane_of(struct moving *m, struct uuid tenant)
+lane_of(struct moving *m, const struct relay_row *r)
 {
 	struct lane *l;
 
 	for (size_t i = m->lanes.n; i > 0; i--)
-		if (uuid_equal(m->lanes.v[i - 1].head.tenant_id, tenant))
+		if (uuid_equal(m->lanes.v[i - 1].tenant_id, r->tenant_id))
 			return &m->lanes.v[i - 1];
 	l = VEC_ADD(m->b->a, &m->lanes);
-	l->head.tenant_id = tenant;
-	return l;
-}
-
-static int
-load_heads(struct db *db, struct moving *m, struct err *e)
-{
-	struct rows heads;
-	struct str s;
-	char hex[33];
-
-	str_init(&s, m->b->a);
-	for (size_t i = 0; i < m->lanes.n; i++)
-		str_addf(&s, "%c\"%s\"", i == 0 ? '[' : ',',
-		    hex_encode(m->lanes.v[i].head.tenant_id.b, 16, hex));
-	str_addc(&s, ']');
-	if (db_all(db, m->b->a, &HEADS, ARGS(V((const char *)s.p)), &heads,
-	    e) == -1)
-		return -1;
-	for (size_t i = 0; i < heads.n; i++) {
-		const struct head *h = ROW(&heads, struct head, i);
-		struct lane *l = lane_of(m, h->tenant_id);
-
-		l->head = *h;
-		l->known = true;
-	}
+	l->tenant_id = r->tenant_id;
 	/* Microseconds: never one that the stream had before. */
-	for (size_t i = 0; i < m->lanes.n; i++)
-		if (!m->lanes.v[i].known)
-			m->lanes.v[i].head.epoch = m->now.us;
-	return 0;
+	l->epoch = r->epoch != 0 ? r->epoch : m->now.us;
+	l->top = r->top;
+	return l;
 }
 
 static int
@@ -324,11 +282,12 @@ static int
 load(struct db *db, struct moving *m, struct err *e)
 {
 	struct relay_batch *b = m->b;
-	struct number pos;
+	struct rows pos;
 
-	if (db_all(db, b->a, &BODIES, ARGS(V((int64_t)ROW_BYTES),
+	if (db_ask(db, b->a, &BODIES, ARGS(V((int64_t)ROW_BYTES),
 	    V(relay_id_list(b->a, b->ids, b->n)), V((int64_t)b->n)), &m->rows,
-	    e) == -1)
+	    e) == -1 || db_ask(db, b->a, &POSITION, NO_ARGS, &pos, e) == -1 ||
+	    db_hear(db, e) == -1)
 		return -1;
 	if (m->rows.n > 0)
 		qsort(m->rows.v, m->rows.n, sizeof(struct relay_row), by_id);
@@ -337,27 +296,25 @@ load(struct db *db, struct moving *m, struct err *e)
 
 		r->fault = r->id == b->r->doomed ? b->r->doom :
 		    relay_fault(b->a, r);
-		if (r->fault == NULL)
-			lane_of(m, r->tenant_id);
 	}
-	if (db_one(db, b->a, &POSITION, NO_ARGS, &pos, e) != 0)
-		return e->status != 0 ? -1 : err_set(e, 409, "duplicate",
+	if (pos.n == 0)
+		return err_set(e, 409, "duplicate",
 		    "events_position is empty");
-	m->pos = pos.n;
-	return m->lanes.n == 0 ? 0 : load_heads(db, m, e);
+	m->pos = ROW(&pos, struct number, 0)->n;
+	return 0;
 }
 
 static void
 pack_row(struct moving *m, const struct relay_row *r)
 {
-	struct lane *l = lane_of(m, r->tenant_id);
+	struct lane *l = lane_of(m, r);
 	struct pack *p = l->open;
 
 	if (p == NULL || p->n + r->n > PACK_EVENTS ||
 	    p->body.len + r->body.n > PACK_BYTES) {
 		p = l->open = arena_alloc(m->b->a, sizeof(*p));
 		p->tenant_id = r->tenant_id;
-		p->first = l->head.top + 1;
+		p->first = l->top + 1;
 		p->pos = ++m->pos;
 		str_init(&p->body, m->b->a);
 		*VEC_ADD(m->b->a, &m->packs) = p;
@@ -365,8 +322,21 @@ pack_row(struct moving *m, const struct relay_row *r)
 		str_addc(&p->body, '\n');
 	str_addn(&p->body, r->body.p, r->body.n);
 	p->n += r->n;
-	l->head.top += r->n;
+	l->top += r->n;
 	m->b->events += (size_t)r->n;
+}
+
+/* Few without waiting, many in one packet. */
+static int
+write_rows(struct db *db, const struct query *q, const struct val *v,
+    size_t ncols, size_t nrows, struct err *e)
+{
+	if (nrows > FEW)
+		return db_exec_many(db, q, v, ncols, nrows, NULL, e);
+	for (size_t i = 0; i < nrows; i++)
+		if (db_post(db, q, v + i * ncols, ncols, e) == -1)
+			return -1;
+	return 0;
 }
 
 static int
@@ -384,16 +354,16 @@ store_packs(struct db *db, struct moving *m, struct err *e)
 		memcpy(v + i * 6, row, sizeof(row));
 	}
 	for (size_t i = 0; i < m->lanes.n; i++) {
-		const struct head *x = &m->lanes.v[i].head;
-		struct val row[] = { val_id(x->tenant_id), V(x->epoch),
-		    V(x->top) };
+		const struct lane *l = &m->lanes.v[i];
+		struct val row[] = { val_id(l->tenant_id), V(l->epoch),
+		    V(l->top) };
 
 		memcpy(h + i * 3, row, sizeof(row));
 	}
-	if (db_exec_many(db, &STREAM_ADD, v, 6, m->packs.n, NULL, e) == -1 ||
-	    db_exec_many(db, &HEAD_PUT, h, 3, m->lanes.n, NULL, e) == -1)
+	if (write_rows(db, &STREAM_ADD, v, 6, m->packs.n, e) == -1 ||
+	    write_rows(db, &HEAD_PUT, h, 3, m->lanes.n, e) == -1)
 		return -1;
-	return db_exec(db, &POSITION_PUT, ARGS(V(m->pos), V(m->now)), NULL, e);
+	return db_post(db, &POSITION_PUT, ARGS(V(m->pos), V(m->now)), e);
 }
 
 static int
@@ -405,19 +375,27 @@ set_aside(struct db *db, struct moving *m, const struct relay_row *r,
 	    strnlen(r->fault, REASON_MAX - 1)), V(m->now), V(r->id)), NULL, e);
 }
 
+static const struct db_miss taken = { 409, "relay_count",
+	"Somebody else takes outbox rows" };
+
 static int
 delete_moved(struct db *db, struct moving *m, struct err *e)
 {
 	struct val *v = arena_array(m->b->a, m->b->n, sizeof(*v));
-	uint64_t gone;
+	uint64_t gone = m->b->n;
 
 	for (size_t i = 0; i < m->b->n; i++)
 		v[i] = V(m->b->ids[i].id);
-	if (db_exec_many(db, &DELETE_LISTED, v, 1, m->b->n, &gone, e) == -1)
+	for (size_t i = 0; m->b->n <= FEW && i < m->b->n; i++)
+		if (db_post_must(db, &DELETE_LISTED, v + i, 1, &taken, e) ==
+		    -1)
+			return -1;
+	if (m->b->n > FEW && db_exec_many(db, &DELETE_LISTED, v, 1, m->b->n,
+	    &gone, e) == -1)
 		return -1;
 	if (gone == m->b->n && m->rows.n == m->b->n)
 		return 0;
-	err_set(e, 409, "relay_count", "Somebody else takes outbox rows");
+	err_set(e, taken.status, taken.code, "%s", taken.text);
 	return err_cause(e, "%zu rows, %zu read, %llu deleted", m->b->n,
 	    m->rows.n, (unsigned long long)gone);
 }
