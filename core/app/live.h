@@ -97,8 +97,8 @@ struct live_ring {
 	VEC(struct live_chunk) chunks;
 };
 /* When what came at now_ns goes out: at once if the last flush of its kind is a
- * tick ago, else with the next one. Stored events have ticks of their own, so
- * that a busy market does not hold them up. */
+ * tick ago, else with the next one. States of the moment that are not stored
+ * are a kind of their own: a busy market does not hold up the rest. */
 int64_t live_flush_at(int64_t now_ns, int64_t last_ns, int64_t tick_ms);
 
 void live_ring_open(struct live_ring *, struct arena *, size_t max_items,

@@ -100,12 +100,12 @@ flush_due(lws_sorted_usec_list_t *t)
 }
 
 void
-gateway_plan_flush(struct gateway *g, bool stored)
+gateway_plan_flush(struct gateway *g, bool prompt)
 {
-	int64_t now = clock_boot_ns(), at = live_flush_at(now, stored ?
-	    g->stored_ns : g->flushed_ns, g->conf->tick_ms);
+	int64_t now = clock_boot_ns(), at = live_flush_at(now, prompt ?
+	    g->prompt_ns : g->flushed_ns, g->conf->tick_ms);
 
-	g->flush_stored = g->flush_stored || stored;
+	g->flush_prompt = g->flush_prompt || prompt;
 	if (g->flush_planned && at >= g->flush_ns)
 		return;
 	g->flush_planned = true;

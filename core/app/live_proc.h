@@ -185,17 +185,17 @@ struct gateway {
 	size_t nconns, nsubs, nguests;
 	uint32_t gen;
 	int64_t second_ns, drain_ns;
-	/* the next flush; the last one, and the last with stored events */
-	int64_t flush_ns, flushed_ns, stored_ns;
-	bool flush_planned, flush_stored;
+	/* the next flush; the last one, and the last one that was prompt */
+	int64_t flush_ns, flushed_ns, prompt_ns;
+	bool flush_planned, flush_prompt;
 	bool draining, accepting;
 	uint64_t sent;
 };
 
 /* live_loop.c */
 int  gateway_run(struct env *, int listen_fd);
-/* stored: there are events of the database among what is new. */
-void gateway_plan_flush(struct gateway *, bool stored);
+/* prompt: what is new is not a state that the next one replaces. */
+void gateway_plan_flush(struct gateway *, bool prompt);
 /* live_spawn.c: its helper. */
 void spawn_helper(struct gateway *);
 void spawn_gone(struct gateway *);

@@ -164,7 +164,8 @@ stream_push(struct gateway *g, struct live_stream *s,
 		s->next_dirty = g->dirty;
 		g->dirty = s;
 	}
-	gateway_plan_flush(g, !(it->flags & LIVE_BRIEF));
+	gateway_plan_flush(g, (it->flags & (LIVE_BRIEF | LIVE_STATE)) !=
+	    (LIVE_BRIEF | LIVE_STATE));
 }
 
 void
@@ -191,9 +192,9 @@ streams_flush(struct gateway *g)
 			serve(s);
 	}
 	g->flushed_ns = clock_boot_ns();
-	if (g->flush_stored)
-		g->stored_ns = g->flushed_ns;
-	g->flush_stored = false;
+	if (g->flush_prompt)
+		g->prompt_ns = g->flushed_ns;
+	g->flush_prompt = false;
 	if (g->sent > 0)
 		metric_add(&platform_ws_sent, 0, 0, g->sent);
 	g->sent = 0;

@@ -90,6 +90,7 @@ teardown(void **state)
 
 static struct {
 	int ticks, bars, corrected, forgotten, signals, done;
+	int closed, noted, fail_close, fail_bar;
 	bool out_of_order;
 	struct utc newest;
 } ear;
@@ -150,11 +151,49 @@ on_tick(struct trade_listen *l, const struct trade_tick *t, struct err *e)
 	    "not 13") : 0;
 }
 
+/* Closed minutes of SOON: a row each, and a note. */
+static int
+on_close(struct trade_listen *l, struct trade_bar_news *n, struct err *e)
+{
+	const struct trade_dead row = { .tenant_id = tenant,
+	    .source = "closed", .ref = "", .reason = "", .body = "",
+	    .at = l->desk.now };
+
+	assert_false(n->corrected);
+	if (strcmp(l->instrument->symbol, "SOON") != 0 ||
+	    strcmp(n->timeframe, "1m") != 0)
+		return 0;
+	ear.closed++;
+	if (trade_dead_add(l->desk.db, &row, e) == -1)
+		return -1;
+	if (ear.fail_close > 0 && ear.fail_close-- > 0)
+		return err_set(e, 422, "no", "not now");
+	n->note = "seen";
+	return 0;
+}
+
+/* A bar of SOON comes with the note of its on_close(), and the row is there
+ * whatever becomes of this transaction. */
+static int
+soon(struct trade_listen *l, const struct trade_bar_news *n, struct err *e)
+{
+	if (strcmp(l->instrument->symbol, "SOON") != 0 ||
+	    strcmp(n->timeframe, "1m") != 0)
+		return 0;
+	ear.noted += n->note != NULL && strcmp(n->note, "seen") == 0;
+	if (ear.fail_bar == 0)
+		return 0;
+	ear.fail_bar--;
+	return err_set(e, 503, "db_retry", "a deadlock");
+}
+
 static int
 on_bar(struct trade_listen *l, const struct trade_bar_news *n, struct err *e)
 {
 	struct trade_quote q;
 
+	if (soon(l, n, e) == -1)
+		return -1;
 	ear.bars++;
 	ear.corrected += n->corrected;
 	if (strcmp(l->instrument->symbol, "ORDER") != 0 ||
@@ -189,7 +228,8 @@ on_forget(void *memory)
 }
 
 static const struct trade_listener test_listener = { .name = "test",
-    .on_tick = on_tick, .on_bar = on_bar, .on_signal = on_signal,
+    .on_close = on_close, .on_tick = on_tick, .on_bar = on_bar,
+    .on_signal = on_signal,
     .done = on_done, .forget = on_forget };
 /* Instead of the product's. */
 const struct trade_listener *const trade_listeners[] = {
@@ -444,6 +484,50 @@ listeners_fail_alone(void **state)
 }
 
 static void
+what_closed_is_said_first(void **state)
+{
+	static const char rows[] = "SELECT COUNT(*) FROM trade_dead WHERE "
+	    "source = 'closed'";
+	int forgotten;
+	int64_t id;
+
+	(void)state;
+	if (!have)
+		skip();
+	id = instrument("SOON");
+	/* the first is no whole minute, it may have begun before; in its
+	 * batch nothing of its series is said first */
+	for (int i = 0; i < 4; i++) {
+		post((struct trade_tick[]){ tick(id, i + 1, minute(i), 20,
+		    1) }, 1);
+		until("SELECT COUNT(*) FROM trade_intake", "0");
+	}
+	assert_int_equal(ear.closed, 2);
+	assert_int_equal(ear.noted, 2);
+	assert_string_equal(value(rows), "2");
+	/* it fails: on_bar() does it all, and nothing of it stays */
+	ear.fail_close = 1;
+	forgotten = ear.forgotten;
+	post((struct trade_tick[]){ tick(id, 5, minute(4), 20, 1) }, 1);
+	until("SELECT COUNT(*) FROM trade_intake", "0");
+	assert_int_equal(ear.closed, 3);
+	assert_int_equal(ear.noted, 2);
+	assert_int_equal(ear.forgotten - forgotten, 1);
+	assert_string_equal(value(rows), "2");
+	/* the batch is tried again: what was said stays said, once; what the
+	 * listeners remember of the first try is forgotten */
+	ear.fail_bar = 1;
+	post((struct trade_tick[]){ tick(id, 6, minute(5), 20, 1) }, 1);
+	until("SELECT COUNT(*) FROM trade_intake", "0");
+	assert_int_equal(ear.closed, 4);
+	assert_int_equal(ear.noted, 4);
+	assert_int_equal(ear.forgotten - forgotten, 2);
+	assert_string_equal(value(rows), "3");
+	assert_string_equal(value(text("SELECT COUNT(*) FROM trade_bar WHERE "
+	    "instrument_id = %lld AND timeframe = '1m'", id)), "5");
+}
+
+static void
 signals_are_handed_on(void **state)
 {
 	struct trade_intake in = { .tenant_id = tenant, .kind = "signal",
@@ -616,6 +700,7 @@ main(void)
 		cmocka_unit_test(late_and_missing_ticks),
 		cmocka_unit_test(a_restart_changes_no_bar),
 		cmocka_unit_test(listeners_fail_alone),
+		cmocka_unit_test(what_closed_is_said_first),
 		cmocka_unit_test(signals_are_handed_on),
 		cmocka_unit_test(a_simulation_is_the_same_again),
 		cmocka_unit_test(a_replay_gives_the_same_bars),

@@ -30,6 +30,8 @@ struct trade_reward_terms trade_engine_rewards(
     const struct trade_engine_conf *);
 
 extern const struct trade_listener trade_engine_listener;
+int trade_engine_on_close(struct trade_listen *, struct trade_bar_news *,
+    struct err *);
 int trade_engine_on_tick(struct trade_listen *, const struct trade_tick *,
     struct err *);
 int trade_engine_on_bar(struct trade_listen *, const struct trade_bar_news *,

@@ -69,7 +69,7 @@ int trade_engine_push(struct trade_slot *, const struct trade_bar *,
 void trade_engine_forget_series(struct trade_listen *, const char *timeframe);
 /* Length of a timeframe in microseconds; of ticks: 0. */
 int64_t trade_engine_span(const char *timeframe);
-/* Stores, tells and follows a signal. */
+/* Tells, stores and follows a signal. */
 int trade_engine_put(struct trade_listen *, struct trade_signal *,
     struct err *);
 

@@ -61,9 +61,12 @@ trade_engine_put(struct trade_listen *l, struct trade_signal *s, struct err *e)
 		*VEC_ADD(l->batch, &later->signals) = *s;
 		return 0;
 	}
+	if (!s->preview && trade_signal_preview(l->desk.db, s, e) == -1)
+		return -1;
+	s->preview = false;
 	rc = trade_signal_put(l->desk.db, s, e);
 	if (rc == 1)		/* a day is replayed: shown, not acted on */
-		return trade_signal_preview(l->desk.db, s, e);
+		return 0;
 	return rc == -1 ? -1 : trade_engine_follow(l, s, e);
 }
 
@@ -110,29 +113,57 @@ mood(struct trade_listen *l, const struct trade_bar_news *n,
 	    l->desk.now, &s->x[FEATURE_SENTIMENT], e);
 }
 
+/* A closed bar as it was seen, and the bars whose signals it follows. */
+struct sight {
+	const struct trade_seen *seen;	/* of a note: NULL where no strategy is
+					 * at work */
+	struct trade_followed followed;
+};
+
 /* What followed the signals of 1, 5 and 20 bars ago. */
 static int
-outcomes(struct trade_listen *l, const struct trade_bar_news *n,
-    const struct trade_slot *s, struct err *e)
+outcomes(struct trade_listen *l, const struct trade_followed *f,
+    struct err *e)
 {
 	struct trade_later *later = trade_engine_later(l);
-	const struct trade_followed f = { l->instrument->id, n->timeframe,
-	    { trade_watch_back(s->watch, 1), trade_watch_back(s->watch, 5),
-	    trade_watch_back(s->watch, 20) }, n->bar.close };
-	bool minute = strcmp(n->timeframe, "1m") == 0;
+	bool minute = strcmp(f->timeframe, "1m") == 0;
 
-	if (f.at[0].us == 0)
+	if (f->at[0].us == 0)
 		return 0;
 	if (later != NULL) {
-		*VEC_ADD(l->batch, &later->followed) = f;
+		*VEC_ADD(l->batch, &later->followed) = *f;
 		if (minute)
-			*VEC_ADD(l->batch, &later->minutes) = f;
+			*VEC_ADD(l->batch, &later->minutes) = *f;
 		return 0;
 	}
-	if (trade_signal_follow(l->desk.db, l->desk.a, &f, 1, e) == -1)
+	if (trade_signal_follow(l->desk.db, l->desk.a, f, 1, e) == -1)
 		return -1;
 	return !minute ? 0 : trade_signal_follow_ticks(l->desk.db,
-	    l->desk.a, &f, 1, e);
+	    l->desk.a, f, 1, e);
+}
+
+/* Looks at a bar and tells its signals. 1: it was seen before. */
+static int
+look(struct trade_listen *l, const struct trade_bar_news *n,
+    struct sight *out, struct err *e)
+{
+	struct trade_slot *s;
+	int rc;
+
+	if (trade_engine_watch(l, n->timeframe, n->bar.at, &s, e) == -1)
+		return -1;
+	rc = trade_engine_ready(l, s, n->timeframe, n->bar.at, e);
+	if (rc != 0)
+		return rc;
+	if (trade_engine_push(s, &n->bar, NULL, e) == -1 || (s->seen.nhits +
+	    s->seen.nremarks > 0 && mood(l, n, &s->seen, e) == -1))
+		return -1;
+	out->seen = &s->seen;
+	out->followed = (struct trade_followed){ l->instrument->id,
+	    n->timeframe, { trade_watch_back(s->watch, 1),
+	    trade_watch_back(s->watch, 5), trade_watch_back(s->watch, 20) },
+	    n->bar.close };
+	return signals(l, n, &s->seen, e);
 }
 
 /* ---- rules of armed strategies ----------------------------------------------------------- */
@@ -257,11 +288,33 @@ armings(struct trade_listen *l, const struct trade_bar_news *n,
 	return 0;
 }
 
+/* Signals that somebody follows are for on_bar(): a known one is not followed
+ * again. */
+int
+trade_engine_on_close(struct trade_listen *l, struct trade_bar_news *n,
+    struct err *e)
+{
+	struct sight *s;
+	int rc;
+
+	if (!l->unfollowed)
+		return 0;
+	s = arena_alloc(l->batch, sizeof(*s));
+	rc = look(l, n, s, e);
+	if (rc != 0)
+		return rc == -1 ? -1 : 0;
+	s->seen = l->unarmed ? NULL : arena_memdup(l->batch, s->seen,
+	    sizeof(*s->seen));
+	n->note = s;
+	return 0;
+}
+
 int
 trade_engine_on_bar(struct trade_listen *l, const struct trade_bar_news *n,
     struct err *e)
 {
-	struct trade_slot *s;
+	const struct sight *s = n->note;
+	struct sight own;
 	int rc;
 
 	if (n->corrected) {
@@ -269,17 +322,15 @@ trade_engine_on_bar(struct trade_listen *l, const struct trade_bar_news *n,
 		return trade_signal_corrected(l->desk.db, l->instrument->id,
 		    n->timeframe, n->bar.at, e);
 	}
-	if (trade_engine_watch(l, n->timeframe, n->bar.at, &s, e) == -1)
+	if (s == NULL) {
+		rc = look(l, n, &own, e);
+		if (rc != 0)
+			return rc == 1 ? 0 : -1;
+		s = &own;
+	}
+	if (outcomes(l, &s->followed, e) == -1)
 		return -1;
-	rc = trade_engine_ready(l, s, n->timeframe, n->bar.at, e);
-	if (rc != 0)
-		return rc == 1 ? 0 : -1;
-	if (trade_engine_push(s, &n->bar, NULL, e) == -1 ||
-	    outcomes(l, n, s, e) == -1 || (s->seen.nhits +
-	    s->seen.nremarks > 0 && mood(l, n, &s->seen, e) == -1) ||
-	    signals(l, n, &s->seen, e) == -1)
-		return -1;
-	return l->unarmed ? 0 : armings(l, n, &s->seen, e);
+	return l->unarmed || s->seen == NULL ? 0 : armings(l, n, s->seen, e);
 }
 
 /* ---- following signals -------------------------------------------------------------------- */

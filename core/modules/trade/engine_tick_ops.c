@@ -33,7 +33,9 @@ preview(struct trade_listen *l, struct trade_pulse *p, const struct trade_tick *
 		return 0;
 	p->looked_us = t->at.us;
 	s = trade_engine_watched(l, "1m");
-	if (s == NULL || trade_watch_preview(s->watch, b, value) == 0)
+	/* a minute that has closed already is no longer forming */
+	if (s == NULL || s->last.us >= minute * MINUTE_US ||
+	    trade_watch_preview(s->watch, b, value) == 0)
 		return 0;
 	for (int k = 0; k < TRADE_CANDLES; k++) {
 		struct trade_signal g;
@@ -67,18 +69,14 @@ tell_tick(struct trade_listen *l, const struct trade_tick *t,
 	    .bar_at = t->at, .source = TRADE_SOURCE_TICK, .name = g->name,
 	    .score = g->score, .strength = fabs(g->score),
 	    .price = t->last, .bar_version = 1, .created_at = l->desk.now };
-	struct trade_signal now;
 
 	s.context.p = arena_printf(l->desk.a, "{\"ema_fast\":%s,\"ema_slow\":"
 	    "%s,\"vwap\":%s,\"volume\":%s,\"volatility\":%s}",
 	    real_format(g->fast, fast), real_format(g->slow, slow),
 	    real_format(g->vwap, vwap), dec_format(t->volume, volume),
 	    real_format(g->volatility, vol));
-	now = s;
-	/* at once to whoever watches; the row's event follows the commit */
-	if (trade_signal_preview(l->desk.db, &now, e) == -1)
+	if (trade_signal_preview(l->desk.db, &s, e) == -1)
 		return -1;
-	s.id = now.id;
 	return trade_engine_put(l, &s, e);
 }
 
@@ -104,7 +102,8 @@ trade_engine_on_tick(struct trade_listen *l, const struct trade_tick *t,
 }
 
 const struct trade_listener trade_engine_listener = {
-	.name = "engine", .on_tick = trade_engine_on_tick,
-	.on_bar = trade_engine_on_bar, .on_signal = trade_engine_on_signal,
+	.name = "engine", .on_close = trade_engine_on_close,
+	.on_tick = trade_engine_on_tick, .on_bar = trade_engine_on_bar,
+	 .on_signal = trade_engine_on_signal,
 	.done = trade_engine_done, .forget = trade_engine_forget
 };

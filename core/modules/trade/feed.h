@@ -41,6 +41,7 @@ struct trade_bar_news {
 	const char *timeframe;
 	struct trade_bar bar;		/* closed */
 	bool corrected;			/* a later version of a known bar */
+	const void *note;		/* what on_close() left for on_bar() */
 };
 /* A row of trade_listeners[] (feed_listen.c). A call returns 0, or -1: then
  * what it did to the database for this tick or bar is undone, the error is
@@ -52,6 +53,14 @@ struct trade_listener {
 	const char *name;
 	bool resting;			/* only instruments that had an open
 					 * order when the batch began */
+	/* What can be said of a closed bar before anybody acts on it, so that
+	 * it is not kept waiting by orders: all such calls of a batch come
+	 * first, with a done() of their own, in a transaction of their own.
+	 * The batch may still fail after that and be handled again: what is
+	 * written here must bear that. Not called for each bar: on_bar()
+	 * without a note does it all. NULL: nothing comes first. */
+	int (*on_close)(struct trade_listen *, struct trade_bar_news *,
+	    struct err *);
 	int (*on_tick)(struct trade_listen *, const struct trade_tick *,
 	    struct err *);
 	int (*on_bar)(struct trade_listen *, const struct trade_bar_news *,

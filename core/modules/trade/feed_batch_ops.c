@@ -288,6 +288,10 @@ work(struct db *db, void *arg, struct err *e)
 	struct trade_batch *b = arg;
 	struct event_pack *pack = event_pack_new(b->a);
 
+	/* what the listeners remember of a try that was undone never was */
+	if (b->tried)
+		trade_ears_forget(b->m->ears);
+	b->tried = true;
 	if (b->lease != NULL && lease_guard(db, b->lease, e) == -1)
 		return -1;
 	for (size_t k = 0; k < b->touched.n; k++)
@@ -314,8 +318,12 @@ trade_batch_commit(struct trade_batch *b, struct db *db, struct err *e)
 	if (rc == -1)
 		return -1;
 	trade_bars_tell(b->a, b);
-	for (size_t k = 0; k < b->touched.n; k++)
-		b->touched.v[k]->touched = b->touched.v[k]->b.dirty = false;
+	for (size_t k = 0; k < b->touched.n; k++) {
+		struct trade_live *l = b->touched.v[k];
+
+		l->touched = l->b.dirty = false;
+		l->shown = 0;
+	}
 	for (size_t k = 0; k < b->sources.n; k++) {
 		b->sources.v[k]->touched = b->sources.v[k]->tell = false;
 		b->sources.v[k]->batch = 0;

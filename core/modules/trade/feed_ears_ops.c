@@ -17,12 +17,15 @@
 #include "modules/trade/feed_inner.h"
 #include "shm/shm.h"
 
-enum { KEEP_CAP = 64 << 20, SIGNAL_MAX = 4000 };
+enum {
+	KEEP_CAP = 64 << 20, SIGNAL_MAX = 4000,
+	FIRST_MAX = 10000	/* news; more are history, which nobody awaits */
+};
 
 struct showing {
 	struct trade_batch *b;
 	struct arena *a;
-	const struct trade_happening *h;
+	struct trade_happening *h;
 	size_t ear;
 	bool apart;			/* a savepoint for each call */
 	void *later[TRADE_LISTENERS];
@@ -73,25 +76,39 @@ finish(struct showing *s, struct trade_listen *x, struct err *e)
 	return rc;
 }
 
+static struct trade_bar_news
+news_of(const struct showing *s)
+{
+	const struct trade_happening *h = s->h;
+
+	return (struct trade_bar_news){ .bar = h->shown,
+	    .timeframe = trade_timeframe_names[h->bar.timeframe],
+	    .corrected = h->corrected, .note = h->note[s->ear] };
+}
+
+static void
+remember(struct showing *s, const struct trade_listen *x)
+{
+	s->b->m->ears->memory[s->ear] = x->memory;
+	s->later[s->ear] = x->later;
+}
+
 /* One call; apart, with all that it left for later. */
 static int
 call(struct db *db, void *arg, struct err *e)
 {
 	struct showing *s = arg;
 	const struct trade_listener *l = trade_listeners[s->ear];
-	const struct trade_happening *h = s->h;
-	struct trade_listen x = listen_to(s, db, h->live);
-	struct trade_bar_news n = { .corrected = h->corrected };
+	struct trade_listen x = listen_to(s, db, s->h->live);
 	int rc;
 
-	if (h->is_bar) {
-		n.timeframe = trade_timeframe_names[h->bar.timeframe];
-		n.bar = h->shown;
+	if (s->h->is_bar) {
+		const struct trade_bar_news n = news_of(s);
+
 		rc = l->on_bar(&x, &n, e);
 	} else
-		rc = l->on_tick(&x, &h->tick, e);
-	s->b->m->ears->memory[s->ear] = x.memory;
-	s->later[s->ear] = x.later;
+		rc = l->on_tick(&x, &s->h->tick, e);
+	remember(s, &x);
 	if (!s->apart)
 		return rc;
 	if (rc == 0)
@@ -272,26 +289,44 @@ listed(const struct rows *rows, int64_t id)
 	    rows->schema->size, by_number);
 }
 
-/* Where orders rest and strategies are at work: most instruments have
- * neither, and cost no statement of their own. */
-static int
-find_acted_on(struct trade_batch *b, struct db *db, struct err *e)
+static struct trade_live *
+concerned(const struct trade_batch *b, size_t k)
 {
-	struct rows resting, armed;
+	return k < b->touched.n ? b->touched.v[k] :
+	    b->posted.v[k - b->touched.n].live;
+}
 
-	if (trade_resting_all(db, b->a, &resting, e) == -1 ||
-	    trade_arming_all(db, b->a, &armed, e) == -1)
+/* Where strategies are at work, and orders rest: most instruments have
+ * neither, and cost no statement of their own. A list that was cut says
+ * nothing: everything is on it. */
+static int
+find_armed(struct trade_batch *b, struct db *db, struct err *e)
+{
+	struct rows armed;
+
+	if (trade_arming_all(db, b->a, &armed, e) == -1)
 		return -1;
 	for (size_t k = 0; k < b->touched.n + b->posted.n; k++) {
-		struct trade_live *l = k < b->touched.n ? b->touched.v[k] :
-		    b->posted.v[k - b->touched.n].live;
-		const struct trade_at_work *at;
+		struct trade_live *l = concerned(b, k);
+		const struct trade_at_work *at = listed(&armed, l->i.id);
 
-		/* a list that was cut says nothing: everything is on it */
-		at = listed(&armed, l->i.id);
 		l->armed = at != NULL || armed.n >= TRADE_NUMBERS;
 		l->followed = (at != NULL && at->follows) ||
 		    armed.n >= TRADE_NUMBERS;
+	}
+	return 0;
+}
+
+static int
+find_resting(struct trade_batch *b, struct db *db, struct err *e)
+{
+	struct rows resting;
+
+	if (trade_resting_all(db, b->a, &resting, e) == -1)
+		return -1;
+	for (size_t k = 0; k < b->touched.n + b->posted.n; k++) {
+		struct trade_live *l = concerned(b, k);
+
 		l->resting = listed(&resting, l->i.id) != NULL ||
 		    resting.n >= TRADE_NUMBERS;
 	}
@@ -306,7 +341,8 @@ trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
 
 	if (b->news.n + b->posted.n + b->signals.n == 0)
 		return 0;
-	if (trade_listeners[0] != NULL && find_acted_on(b, db, e) == -1)
+	if (trade_listeners[0] != NULL && (find_armed(b, db, e) == -1 ||
+	    find_resting(b, db, e) == -1))
 		return -1;
 	s.a = arena_new((size_t)64 << 20);
 	rc = trade_listeners[0] == NULL ? 0 : db_savepoint(db, show, &s, e);
@@ -323,4 +359,98 @@ trade_ears_listen(struct trade_batch *b, struct db *db, struct err *e)
 		rc = all_signals(b, db, s.a, e);
 	arena_free(s.a);
 	return rc;
+}
+
+/* ---- what is said first --------------------------------------------------------------- */
+
+/* The first bar of its series in the batch: what was before it is stored. A bar
+ * that is to be merged with a stored one, or corrects it, is not known yet. */
+static bool
+says_first(const struct trade_happening *h)
+{
+	int64_t series = INT64_C(1) << h->bar.timeframe;
+	bool first = h->is_bar && (h->live->shown & series) == 0 &&
+	    h->bar.whole && !h->bar.corrected;
+
+	if (h->is_bar)
+		h->live->shown |= series;
+	return first;
+}
+
+static int
+close_one(struct showing *s, struct db *db, struct err *e)
+{
+	const struct trade_listener *l = trade_listeners[s->ear];
+	struct arena_mark m = arena_mark(s->a);
+	struct trade_listen x = listen_to(s, db, s->h->live);
+	struct trade_bar_news n = news_of(s);
+	int rc = l->on_close(&x, &n, e);
+
+	remember(s, &x);
+	s->h->note[s->ear] = n.note;
+	arena_rewind(s->a, m);
+	return rc;
+}
+
+static int
+close_all(struct showing *s, struct db *db, struct err *e)
+{
+	struct trade_batch *b = s->b;
+
+	if ((b->lease != NULL && lease_guard(db, b->lease, e) == -1) ||
+	    find_armed(b, db, e) == -1)
+		return -1;
+	for (size_t k = b->closed; k < b->news.n; k++) {
+		s->h = &b->news.v[k];
+		for (s->ear = 0; s->h->first &&
+		    trade_listeners[s->ear] != NULL; s->ear++)
+			if (trade_listeners[s->ear]->on_close != NULL &&
+			    close_one(s, db, e) == -1)
+				return -1;
+	}
+	return finish_all(s, db, e);
+}
+
+/* Tried once: what fails here is done with the rest of the batch. */
+static int
+close_txn(struct showing *s, struct db *db, struct err *e)
+{
+	if (db_begin(db, e) == -1)
+		return -1;
+	if (close_all(s, db, e) == -1) {
+		db_rollback(db);
+		return -1;
+	}
+	return db_commit(db, e);
+}
+
+int
+trade_ears_close(struct trade_batch *b, struct db *db, struct err *e)
+{
+	struct showing s = { .b = b };
+	bool first = false;
+	int rc;
+
+	b->apart = b->apart || b->posted.n > 0 || b->news.n - b->closed >
+	    FIRST_MAX;
+	for (size_t k = b->closed; k < b->news.n && !b->apart; k++) {
+		b->news.v[k].first = says_first(&b->news.v[k]);
+		first = first || b->news.v[k].first;
+	}
+	if (first) {
+		s.a = arena_new((size_t)64 << 20);
+		rc = close_txn(&s, db, e);
+		arena_free(s.a);
+		if (rc == -1) {
+			err_clear(e);
+			trade_ears_forget(b->m->ears);
+			for (size_t k = b->closed; k < b->news.n; k++)
+				memset(b->news.v[k].note, 0,
+				    sizeof(b->news.v[k].note));
+			b->apart = true;
+			first = false;
+		}
+	}
+	b->closed = b->news.n;
+	return first;
 }

@@ -101,8 +101,8 @@ int trade_feed_delete(struct db *, struct uuid tenant, struct uuid id,
     struct err *);
 
 int trade_intake_add(struct db *, const struct trade_intake *, struct err *);
-int trade_intake_next(struct db *, struct arena *, int64_t limit,
-    struct rows *, struct err *);
+int trade_intake_next(struct db *, struct arena *, int64_t after,
+    int64_t limit, struct rows *, struct err *);
 /* 409 "lease_lost" when one of them is not there any more. */
 int trade_intake_drop(struct db *, struct arena *, const int64_t *ids,
     size_t n, struct err *);
@@ -211,6 +211,8 @@ struct trade_live {
 					 * follows its signals */
 	bool quoted;			/* the quote's row is up to date */
 	int shortest;			/* bars below are not built */
+	int64_t shown;			/* bit i: a bar of timeframe i closed in
+					 * this batch */
 	struct trade_live *next_untold;
 };
 /* A feed of ticks made here. */
@@ -248,6 +250,7 @@ struct trade_lane {
 };
 
 struct trade_batch;
+enum { TRADE_LISTENERS = 8 };
 struct trade_happening {
 	struct trade_live *live;
 	bool is_bar;
@@ -256,6 +259,8 @@ struct trade_happening {
 	struct trade_quote quote;	/* when it happened */
 	struct trade_bar shown;		/* as it is stored, with its version */
 	bool corrected;			/* and was there before */
+	bool first;			/* is said before anybody acts */
+	const void *note[TRADE_LISTENERS];	/* of each on_close() */
 };
 struct trade_memory {
 	struct env *env;
@@ -267,12 +272,15 @@ struct trade_memory {
 	struct trade_ears *ears;
 };
 /* Memory of the listeners. */
-enum { TRADE_LISTENERS = 8 };
 struct trade_ears {
 	void *memory[TRADE_LISTENERS];
 	struct arena *keep[TRADE_LISTENERS];
 };
 void trade_ears_forget(struct trade_ears *);
+/* Bars that closed since the last call to on_close(), in a transaction of its
+ * own. 1: it was done, and more may have come meanwhile; 0: there are none, or
+ * it failed, and on_bar() does all of it. */
+int trade_ears_close(struct trade_batch *, struct db *, struct err *);
 /* Shows the batch to all listeners, inside its transaction. */
 int trade_ears_listen(struct trade_batch *, struct db *, struct err *);
 /* What one transaction does. */
@@ -291,6 +299,10 @@ struct trade_batch {
 	VEC(struct trade_intake) signals;
 	VEC(struct trade_source *) sources;	/* touched */
 	size_t ticks;
+	size_t closed;			/* news up to here went to on_close() */
+	bool apart;			/* no further ones do: bars were posted, or
+					 * it failed */
+	bool tried;			/* its transaction was begun before */
 	int64_t quiet;			/* trade.quiet_minutes */
 };
 

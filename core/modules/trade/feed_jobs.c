@@ -25,7 +25,8 @@
 enum {
 	MEMORY_CAP = 1 << 30, BATCH_CAP = 256 << 20, INTAKE_ROWS = 20,
 	TICKS_MAX = 2000, INTAKE_MS = 200, FEEDS_MS = 1000, WAIT_MS = 200,
-	REST_MS = 4			/* gathers ticks of a fast feed */
+	REST_MS = 4,			/* gathers ticks of a fast feed */
+	ROUNDS = 8			/* orders wait no longer than this */
 };
 
 int trade_feed_turn_ms = 1000;
@@ -254,11 +255,12 @@ static int
 take_intake(struct feeder *f, struct trade_batch *b, struct db *db,
     bool *more, struct err *e)
 {
+	int64_t after = b->intake.n > 0 ? b->intake.v[b->intake.n - 1] : 0;
 	struct rows rows;
 
 	f->intake_ns = clock_boot_ns();
 	*more = false;
-	if (trade_intake_next(db, b->a, INTAKE_ROWS, &rows, e) == -1)
+	if (trade_intake_next(db, b->a, after, INTAKE_ROWS, &rows, e) == -1)
 		return -1;
 	*more = rows.n == INTAKE_ROWS;
 	for (size_t i = 0; i < rows.n; i++) {
@@ -343,22 +345,51 @@ count(const struct trade_batch *b)
 		    ((now.us - b->now.us) * 1000));
 }
 
+static void
+tell(struct feeder *f, struct trade_batch *b, int64_t *wait_ms)
+{
+	int64_t next = trade_tell_due(f->m, b->a, clock_boot_ns(),
+	    conf(f->m->env)->market_rate);
+
+	if (next != -1 && next < *wait_ms)
+		*wait_ms = next;
+}
+
+/* When a minute ends, it ends for all, but not in one request: what closed is
+ * said first, and what came meanwhile is looked at before anybody acts. */
+static int
+say_closed(struct feeder *f, struct trade_batch *b, struct db *db,
+    int64_t *wait_ms, struct err *e)
+{
+	bool more = false;
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && trade_ears_close(b, db, e) == 1 &&
+	    i < ROUNDS; i++) {
+		rc = take_intake(f, b, db, &more, e);
+		tell(f, b, wait_ms);
+	}
+	if (more) {
+		f->rang = true;
+		*wait_ms = 0;
+	}
+	return rc;
+}
+
 static int
 step(struct feeder *f, struct loop_ctx *c, int64_t *wait_ms, struct err *e)
 {
 	struct trade_batch b = { .m = f->m, .a = arena_new(BATCH_CAP),
 	    .lease = c->lease, .now = clock_now(),
 	    .quiet = conf(c->env)->quiet_minutes };
-	int64_t rate = conf(c->env)->market_rate, next;
 	int rc = gather(f, &b, c->db, wait_ms, e);
 
 	if (rc == 0) {
-		next = trade_tell_due(f->m, b.a, clock_boot_ns(), rate);
-		if (next != -1 && next < *wait_ms)
-			*wait_ms = next;
-		if (!trade_batch_empty(&b))
-			rc = trade_batch_commit(&b, c->db, e);
+		tell(f, &b, wait_ms);
+		rc = say_closed(f, &b, c->db, wait_ms, e);
 	}
+	if (rc == 0 && !trade_batch_empty(&b))
+		rc = trade_batch_commit(&b, c->db, e);
 	if (rc == 0)
 		count(&b);
 	arena_free(b.a);

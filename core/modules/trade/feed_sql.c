@@ -109,7 +109,7 @@ static const struct query INTAKE_ADD = { "trade_intake.add",
 	"VALUES (?, ?, ?, ?, ?, ?)", NULL };
 static const struct query INTAKE_NEXT = { "trade_intake.next",
 	"SELECT id, tenant_id, kind, feed_id, n, body, at FROM trade_intake "
-	"ORDER BY id LIMIT ?", &intake_schema };
+	"WHERE id > ? ORDER BY id LIMIT ?", &intake_schema };
 static const struct query INTAKE_DROP = { "trade_intake.drop",
 	"DELETE FROM trade_intake WHERE id = ?", NULL };
 static const struct query DEAD_ADD = { "trade_dead.add",
@@ -222,10 +222,11 @@ trade_intake_add(struct db *db, const I *i, struct err *e)
 }
 
 int
-trade_intake_next(struct db *db, struct arena *a, int64_t limit,
-    struct rows *out, struct err *e)
+trade_intake_next(struct db *db, struct arena *a, int64_t after,
+    int64_t limit, struct rows *out, struct err *e)
 {
-	return db_all(db, a, &INTAKE_NEXT, ARGS(V(limit)), out, e);
+	return db_all(db, a, &INTAKE_NEXT, ARGS(V(after), V(limit)),
+	    out, e);
 }
 
 int

@@ -83,8 +83,9 @@ int trade_signal_corrected(struct db *, int64_t instrument,
 /* Stores and tells it; inside a transaction. id, when nil, is made here. 1: it
  * is known already, nothing was told. */
 int trade_signal_put(struct db *, struct trade_signal *, struct err *);
-/* The same of many, few statements for all. What is known already (a day is
- * replayed) is told as a preview. */
+/* The same of many, few statements for all. They are told as previews before
+ * they are stored, unless marked (preview) as told when they were seen. What is
+ * known already (a day is replayed) stays at that. */
 int trade_signal_put_many(struct db *, struct arena *, struct trade_signal *,
     size_t n, struct err *);
 /* Tells of what is only forming: no row, may be dropped. */

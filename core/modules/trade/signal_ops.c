@@ -22,7 +22,8 @@ const struct event trade_signal_events[] = {
 	    .payload = &trade_signal_schema, .permission = "trade:read",
 	    .seed_type = "trading_signals" },
 	[PREVIEW] = { .name = "trade.signal.preview",
-	    .doc = "A signal in what is still forming",
+	    .doc = "A signal before it is stored, or in what is still "
+	    "forming",
 	    .payload = &trade_signal_schema, .permission = "trade:read",
 	    .flags = EV_EPHEMERAL, .seed_type = "trading_signals" },
 	EVENT_END
@@ -55,6 +56,25 @@ trade_signal_put(struct db *db, S *s, struct err *e)
 	    uuid_format(s->id, id), 1, s, e);
 }
 
+/* At once to whoever watches; their rows' events follow the commit. */
+static void
+preview_all(struct arena *a, S *s, size_t n)
+{
+	struct event_burst *burst = event_burst_new(a);
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].preview)
+			continue;	/* it was told when it was seen */
+		complete(&s[i]);
+		s[i].preview = true;
+		event_burst_add(burst, &trade_signal_events[PREVIEW],
+		    s[i].tenant_id, s[i].symbol, 0, &s[i]);
+		if (event_burst_full(burst) && event_burst_send(burst) == -1)
+			return;		/* nobody reads so fast */
+	}
+	(void)event_burst_send(burst);
+}
+
 static int
 put_some(struct db *db, struct arena *a, S *s, size_t n, struct err *e)
 {
@@ -62,15 +82,15 @@ put_some(struct db *db, struct arena *a, S *s, size_t n, struct err *e)
 	bool *fresh = arena_array(a, n, sizeof(*fresh));
 	char id[UUID_TEXT];
 
-	for (size_t i = 0; i < n; i++)
-		complete(&s[i]);
+	preview_all(a, s, n);
 	if (trade_signal_insert_many(db, a, s, n, fresh, e) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		s[i].preview = !fresh[i];
-		event_pack_add(pack, &trade_signal_events[fresh[i] ? TOLD :
-		    PREVIEW], s[i].tenant_id, fresh[i] ?
-		    uuid_format(s[i].id, id) : s[i].symbol, fresh[i], &s[i]);
+		if (fresh[i])
+			event_pack_add(pack, &trade_signal_events[TOLD],
+			    s[i].tenant_id, uuid_format(s[i].id, id), 1,
+			    &s[i]);
 	}
 	return event_pack_publish(db, pack, e);
 }
