@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -723,6 +724,71 @@ ticks_make_signals(void **state)
 
 /* ---- refusals ------------------------------------------------------------------------------ */
 
+/* What the gateway of this host was told and nobody read yet, as one text. */
+static const char *
+frames_told(int fd)
+{
+	char *all = arena_alloc(a, 1 << 20), *p = all;
+	ssize_t n;
+
+	while ((n = recv(fd, p, (size_t)(all + (1 << 20) - 1 - p),
+	    MSG_DONTWAIT)) > 0) {
+		p += n;
+		*p++ = '\n';
+	}
+	*p = '\0';
+	return all;
+}
+
+/* Signals of a closed minute are told before they are stored, under the id of
+ * their row; and a minute that closed within the batch is no longer forming. */
+static void
+a_signal_is_told_at_once(void **state)
+{
+	struct trade_instrument i;
+	struct trade_tick t[5];
+	const char *frames;
+	int fd;
+
+	(void)state;
+	if (!have)
+		skip();
+	i = instrument("ATONCE");
+	for (int n = 0; n < 40; n++)
+		bar(i.id, n, 100 + n % 3, 101 + n % 3);
+	good(bell_listen("frames", &fd, &err));
+	for (int k = 0; k < 4; k++)		/* a doji with long shadows */
+		t[k] = (struct trade_tick){ .instrument_id = i.id,
+		    .seq = 81 + k, .at = { minute(40).us + k * 12 *
+		    US_PER_S }, .heard_at = clock_now(), .last = d(100 +
+		    (k == 1) * 4 - (k == 2) * 4), .volume = d(100000) };
+	t[4] = t[3];
+	t[4].seq++;
+	t[4].at = minute(41);
+	/* the first ends the minute before, the last this one */
+	good(trade_ticks_post(env.db, a, tenant, (struct uuid){ { 0 } }, t, 1,
+	    clock_now(), &err));
+	turns("SELECT COUNT(*) FROM trade_intake", "0");
+	frames_told(fd);
+	good(trade_ticks_post(env.db, a, tenant, (struct uuid){ { 0 } }, t + 1,
+	    4, clock_now(), &err));
+	turns("SELECT COUNT(*) FROM trade_intake", "0");
+	frames = frames_told(fd);
+	bell_close("frames", fd);
+	assert_non_null(strstr(frames, value("SELECT LOWER(CONCAT_WS('-', "
+	    "SUBSTR(HEX(id), 1, 8), SUBSTR(HEX(id), 9, 4), SUBSTR(HEX(id), "
+	    "13, 4), SUBSTR(HEX(id), 17, 4), SUBSTR(HEX(id), 21))) FROM "
+	    "trade_signal WHERE symbol = 'ATONCE' AND source = 'pattern' AND "
+	    "bar_at = '2026-03-02 10:40:00' LIMIT 1")));
+	/* only what is forming has no context */
+	for (; *frames != '\0'; frames += strcspn(frames, "\n") + 1) {
+		size_t n = strcspn(frames, "\n");
+
+		assert_true(memmem(frames, n, "T10:40:00Z", 10) == NULL ||
+		    memmem(frames, n, "\"context\":{}", 12) == NULL);
+	}
+}
+
 static void
 a_halted_session_orders_nothing(void **state)
 {
@@ -894,6 +960,7 @@ main(void)
 		cmocka_unit_test(a_replay_leaves_no_trace),
 		cmocka_unit_test(external_signals_go_the_same_way),
 		cmocka_unit_test(ticks_make_signals),
+		cmocka_unit_test(a_signal_is_told_at_once),
 		cmocka_unit_test(a_halted_session_orders_nothing),
 		cmocka_unit_test(who_lost_the_right_orders_nothing),
 		cmocka_unit_test(only_what_is_followed_is_armed),

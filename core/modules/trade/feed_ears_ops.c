@@ -442,6 +442,9 @@ trade_ears_close(struct trade_batch *b, struct db *db, struct err *e)
 		rc = close_txn(&s, db, e);
 		arena_free(s.a);
 		if (rc == -1) {
+			log_warn("server", "closed bars could not be said "
+			    "first", KV("detail", (const char *)e->detail),
+			    KV("cause", (const char *)e->cause));
 			err_clear(e);
 			trade_ears_forget(b->m->ears);
 			for (size_t k = b->closed; k < b->news.n; k++)
