@@ -154,14 +154,18 @@ static const struct query ORDER_BY_ID = { "trade_order.by_id",
 static const struct query ORDER_LOCK = { "trade_order.lock",
 	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND id = ? "
 	"LIMIT 1 FOR UPDATE", &trade_order_schema };
+#define PAGE " AND (? = '' OR state = ?) AND (? = '' OR symbol = ?) AND (? = " \
+	"'' OR side = ?) AND created_at >= COALESCE(?, '1970-01-01') AND " \
+	"created_at < COALESCE(?, '9999-12-31') AND (? IS NULL OR parent_id " \
+	"= ?) AND id < COALESCE(?, X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') " \
+	"ORDER BY id DESC LIMIT ?"
 static const struct query ORDER_PAGE = { "trade_order.page",
-	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND (? = '' "
-	"OR state = ?) AND (? = '' OR symbol = ?) AND (? = '' OR side = ?) "
-	"AND (NOT ? OR open = 1) AND created_at >= COALESCE(?, "
-	"'1970-01-01') AND created_at < COALESCE(?, '9999-12-31') AND (? IS "
-	"NULL OR parent_id = ?) AND id < COALESCE(?, "
-	"X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF') ORDER BY id DESC LIMIT ?",
+	"SELECT " ORDER " FROM trade_order WHERE session_id = ?" PAGE,
 	&trade_order_schema };
+/* By key: few of a session's orders are open, and these are asked for often. */
+static const struct query ORDER_PAGE_OPEN = { "trade_order.page_open",
+	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND open = 1"
+	PAGE, &trade_order_schema };
 static const struct query ORDER_KIN = { "trade_order.kin",
 	"SELECT " ORDER " FROM trade_order WHERE session_id = ? AND open = 1 "
 	"AND id <> ? AND (parent_id = ? OR oco_group = ? OR (reduce_only AND "
@@ -238,7 +242,7 @@ static const struct query QUOTE_PUT = { "trade_quote.put",
 const struct query *const trade_order_queries[] = {
 	&ORDER_INSERT, &ORDER_UPDATE, &ORDER_MARK, &ORDER_TO_SEND,
 	&ORDER_TO_ASK, &ORDER_BY_CLIENT, &ORDER_BY_ID,
-	&ORDER_LOCK, &ORDER_PAGE, &ORDER_KIN, &ORDER_ALL_OPEN,
+	&ORDER_LOCK, &ORDER_PAGE, &ORDER_PAGE_OPEN, &ORDER_KIN, &ORDER_ALL_OPEN,
 	&ORDER_SWEEP_WAIT, &ORDER_SWEEP_ASK, &ORDER_SWEEP,
 	&ORDER_SUM_OPEN, &ORDER_OPEN, &QUOTE_GET,
 	&QUOTE_PUT, NULL
@@ -333,10 +337,10 @@ trade_order_page(struct db *db, struct arena *a, struct uuid session,
     const struct trade_order_filter *f, struct uuid below, int64_t limit,
     struct rows *out, struct err *e)
 {
-	return db_all(db, a, &ORDER_PAGE, ARGS(V(session), V(f->state),
-	    V(f->state), V(f->symbol), V(f->symbol), V(f->side), V(f->side),
-	    V(f->open), V(f->from), V(f->to), V(f->parent_id),
-	    V(f->parent_id), V(below), V(limit)), out, e);
+	return db_all(db, a, f->open ? &ORDER_PAGE_OPEN : &ORDER_PAGE,
+	    ARGS(V(session), V(f->state), V(f->state), V(f->symbol),
+	    V(f->symbol), V(f->side), V(f->side), V(f->from), V(f->to),
+	    V(f->parent_id), V(f->parent_id), V(below), V(limit)), out, e);
 }
 
 int
