@@ -104,6 +104,6 @@ trade_engine_on_tick(struct trade_listen *l, const struct trade_tick *t,
 const struct trade_listener trade_engine_listener = {
 	.name = "engine", .on_close = trade_engine_on_close,
 	.on_tick = trade_engine_on_tick, .on_bar = trade_engine_on_bar,
-	 .on_signal = trade_engine_on_signal,
+	.on_signal = trade_engine_on_signal,
 	.done = trade_engine_done, .forget = trade_engine_forget
 };
