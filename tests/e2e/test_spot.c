@@ -427,6 +427,16 @@ killed_scan_goes_on(void **state)
 	assert_int_equal(count_sql(PAGES_OF_LAST), 11);
 	assert_int_equal(count_sql("SELECT COUNT(*) - COUNT(DISTINCT "
 	    "instance_id) FROM spot_instance"), 0);
+	/* killed after the last page of each region and before its end */
+	mariadb_sql(st.db, "UPDATE spot_scan_shard SET state = 'running' "
+	    "WHERE service = 'ec2' AND scan_id = (SELECT MAX(id) FROM "
+	    "spot_scan WHERE kind = 'inventory')");
+	mariadb_sql(st.db, "UPDATE spot_scan SET state = 'running', held_at "
+	    "= NOW(6) - INTERVAL 1 HOUR WHERE kind = 'inventory' ORDER BY id "
+	    "DESC LIMIT 1");
+	assert_int_equal(discover(), 0);
+	whole(last_scan(account, "inventory"), FLEET - 19);
+	assert_int_equal(count_sql(PAGES_OF_LAST), 11);
 }
 
 static void

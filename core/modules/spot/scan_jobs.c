@@ -52,6 +52,13 @@ open_shard(const struct spot_shard *s)
 	    strcmp(s->state, "running") == 0;
 }
 
+/* A scan that was killed between a shard's last page and its end. */
+static bool
+read_whole(const struct spot_shard *s)
+{
+	return s->pages > 0 && s->page_token == NULL;
+}
+
 static int
 fetch_shards(struct spot_run *run, struct err *e)
 {
@@ -68,6 +75,11 @@ fetch_shards(struct spot_run *run, struct err *e)
 
 		if (!open_shard(s))
 			continue;
+		if (read_whole(s)) {
+			if (spot_shard_end(run, s, NULL, e) == -1)
+				return -1;
+			continue;
+		}
 		f.v[f.n++] = (struct spot_listing){ .region = s->region,
 		    .what = spot_shard_call(s->service), .token = s->page_token, .from = from,
 		    .to = run->scan->started_at, .tag = s };
