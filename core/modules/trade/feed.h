@@ -57,8 +57,8 @@ struct trade_listener {
 	 * it is not kept waiting by orders: all such calls of a batch come
 	 * first, with a done() of their own, in a transaction of their own.
 	 * The batch may still fail after that and be handled again: what is
-	 * written here must bear that. Not called for each bar: on_bar()
-	 * without a note does it all. NULL: nothing comes first. */
+	 * written here must bear that. Called at most for the first bar of a
+	 * series in a batch: on_bar() without a note does it all. NULL: nothing comes first. */
 	int (*on_close)(struct trade_listen *, struct trade_bar_news *,
 	    struct err *);
 	int (*on_tick)(struct trade_listen *, const struct trade_tick *,

@@ -17,10 +17,7 @@
 #include "modules/trade/feed_inner.h"
 #include "shm/shm.h"
 
-enum {
-	KEEP_CAP = 64 << 20, SIGNAL_MAX = 4000,
-	FIRST_MAX = 10000	/* news; more are history, which nobody awaits */
-};
+enum { KEEP_CAP = 64 << 20, SIGNAL_MAX = 4000 };
 
 struct showing {
 	struct trade_batch *b;
@@ -431,8 +428,7 @@ trade_ears_close(struct trade_batch *b, struct db *db, struct err *e)
 	bool first = false;
 	int rc;
 
-	b->apart = b->apart || b->posted.n > 0 || b->news.n - b->closed >
-	    FIRST_MAX;
+	b->apart = b->apart || b->posted.n > 0;
 	for (size_t k = b->closed; k < b->news.n && !b->apart; k++) {
 		b->news.v[k].first = says_first(&b->news.v[k]);
 		first = first || b->news.v[k].first;
